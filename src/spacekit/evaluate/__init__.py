@@ -1,0 +1,1 @@
+"""Metrics, curves and plots of a trained model."""

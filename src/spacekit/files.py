@@ -1,0 +1,78 @@
+"""Write files whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spacekit.errors import OutputError
+
+__all__ = ["ensure_folder", "replacing", "write_csv", "write_json", "write_text"]
+
+
+def ensure_folder(folder: Path) -> Path:
+    """Make `folder` (and its parents) and check that it can be written.
+
+    Raises
+    ------
+    OutputError
+        If it can't be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: can't write there ({error.strerror}); choose another output folder"
+        ) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; move it into place when the block ends well.
+
+    The temporary file has the same suffix, so that writers which go by it (FITS, PNG) work.
+    When the block raises, the temporary file is removed and what was at `path` stays.
+
+    Raises
+    ------
+    OutputError
+        If the folder can't be written or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path.parent}: can't be made ({error.strerror})") from error
+    part = path.with_name(f".part-{secrets.token_hex(8)}{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: can't be written ({error.strerror or error})") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` (UTF-8) to `path`, whole or not at all."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON to `path`; NaN is refused, use None."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write `table` without its row index to `path`, whole or not at all."""
+    with replacing(path) as part:
+        table.to_csv(part, index=False)

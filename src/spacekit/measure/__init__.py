@@ -1,0 +1,1 @@
+"""Numbers and pictures of one mosaic, and the table of many."""

@@ -1,0 +1,114 @@
+"""The one table: which columns a row of it has, in which order, and what they mean.
+
+Everything that reads or writes `svm_data.csv` refers to this module: prep (which writes it),
+the model (which takes features from it), the label command (which adds truth to it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+__all__ = [
+    "CATEGORIES",
+    "COLUMNS",
+    "EVIDENCE",
+    "INDEX",
+    "LABEL",
+    "PUBLISHED",
+    "TRUTH_PREFIX",
+    "Column",
+    "Kind",
+    "column_order",
+    "truth_columns",
+]
+
+
+class Kind(Enum):
+    """How a column may be used by a model."""
+
+    COUNT = "count"  # a number of things, 0 and up; heavy-tailed
+    AMOUNT = "amount"  # a positive quantity with a unit; heavy-tailed
+    CATEGORY = "category"  # a label written as a number
+    FLAG = "flag"  # 0, 1, or empty where unknown
+
+
+@dataclass(frozen=True)
+class Column:
+    """One feature column of the table.
+
+    Parameters
+    ----------
+    name : str
+        Its header in the CSV.
+    kind : Kind
+        How it may be used.
+    unit : str
+        Its unit, empty where it has none.
+    meaning : str
+        What it is, in a sentence.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    meaning: str
+
+
+#: Encodings of the published labelled tables: class label to its number.
+CATEGORIES: Final[dict[str, dict[str, int]]] = {
+    "det": {"hrc": 0, "ir": 1, "sbc": 2, "uvis": 3, "wfc": 4},
+    "wcs": {"a posteriori": 0, "a priori": 1, "pipeline default": 2, "not aligned": 3},
+    "cat": {"C": 0, "G": 1, "GC": 2, "I": 3, "S": 4, "SC": 5, "SS": 6, "U": 7},
+}
+
+#: The published features, in the published order.
+PUBLISHED: Final[tuple[Column, ...]] = (
+    Column("numexp", Kind.COUNT, "", "exposures in the mosaic"),
+    Column("rms_ra", Kind.AMOUNT, "mas", "rms of the fit to the reference catalog in RA, -1: no fit"),
+    Column("rms_dec", Kind.AMOUNT, "mas", "the same in Dec"),
+    Column("nmatches", Kind.COUNT, "", "sources matched in that fit, 0: no fit"),
+    Column("point", Kind.COUNT, "", "sources in the point catalog of the total"),
+    Column("segment", Kind.COUNT, "", "sources in the segment catalog of the total"),
+    Column("gaia", Kind.COUNT, "", "reference catalog sources inside the footprint"),
+    Column("det", Kind.CATEGORY, "", "detector"),
+    Column("wcs", Kind.CATEGORY, "", "kind of WCS, from WCSTYPE"),
+    Column("cat", Kind.CATEGORY, "", "class of the target"),
+)
+
+INDEX: Final = "index"
+LABEL: Final = "label"
+
+#: Columns of our own, after the published ones. Empty where they could not be measured.
+EVIDENCE: Final[tuple[Column, ...]] = (
+    Column("fit_fresh", Kind.FLAG, "", "1: rms and matches are of this run's fit, 0: left over"),
+    Column("filters", Kind.COUNT, "", "filter products beside the total"),
+    Column("offset_px", Kind.AMOUNT, "px", "largest shift between two filter products, from pixels"),
+    Column("offset_sources", Kind.COUNT, "", "sources matched for offset_px"),
+    Column("ellipticity", Kind.AMOUNT, "", "coherent ellipticity of the stars in the total"),
+    Column("ellipticity_sources", Kind.COUNT, "", "stars it was measured on"),
+    Column("weight_deficit", Kind.AMOUNT, "", "1 - weight in the stars' cores over weight around"),
+)
+
+COLUMNS: Final[dict[str, Column]] = {c.name: c for c in (*PUBLISHED, *EVIDENCE)}
+
+#: Columns that start so hold the simulator's truth: refused as features everywhere.
+TRUTH_PREFIX: Final = "true_"
+
+
+def column_order(present: Iterable[str]) -> list[str]:
+    """Put column names in the order of the table.
+
+    Published features, label (where there is one), index, our own columns, then whatever
+    else is there in the order it came.
+    """
+    present = list(present)
+    known = [c.name for c in PUBLISHED] + [LABEL, INDEX] + [c.name for c in EVIDENCE]
+    return [n for n in known if n in present] + [n for n in present if n not in known]
+
+
+def truth_columns(present: Iterable[str]) -> list[str]:
+    """Name the columns that hold truth a model must never see."""
+    return [name for name in present if name.startswith(TRUTH_PREFIX)]

@@ -1,0 +1,1 @@
+"""The ensemble: network, data set, training, the model file, inference."""

@@ -1,0 +1,1 @@
+"""A small single-visit pipeline: align, reject, drizzle, detect, write products."""

@@ -1,0 +1,1 @@
+"""Making visits: sky, detectors, pointing errors, exposures, and their truth."""

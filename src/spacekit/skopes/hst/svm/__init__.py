@@ -1,0 +1,1 @@
+"""The documented jobs of the SVM classifier: prep, predict, train, corrupt."""

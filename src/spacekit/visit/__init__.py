@@ -1,0 +1,1 @@
+"""Reading a visit: names, discovery, QA JSON, drizzled FITS, catalogs."""
