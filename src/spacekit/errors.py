@@ -74,4 +74,6 @@ class MissingExtraError(SpacekitError, ImportError):
     """
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs more than the default install: pip install 'spacekit[{extra}]'")
+        super().__init__(
+            f"{feature} needs more than the default install: pip install 'spacekit[{extra}]'"
+        )

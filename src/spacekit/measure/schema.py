@@ -67,7 +67,7 @@ CATEGORIES: Final[dict[str, dict[str, int]]] = {
 #: The published features, in the published order.
 PUBLISHED: Final[tuple[Column, ...]] = (
     Column("numexp", Kind.COUNT, "", "exposures in the mosaic"),
-    Column("rms_ra", Kind.AMOUNT, "mas", "rms of the fit to the reference catalog in RA, -1: no fit"),
+    Column("rms_ra", Kind.AMOUNT, "mas", "rms in RA of the fit to the reference, -1: no fit"),
     Column("rms_dec", Kind.AMOUNT, "mas", "the same in Dec"),
     Column("nmatches", Kind.COUNT, "", "sources matched in that fit, 0: no fit"),
     Column("point", Kind.COUNT, "", "sources in the point catalog of the total"),
@@ -85,7 +85,7 @@ LABEL: Final = "label"
 EVIDENCE: Final[tuple[Column, ...]] = (
     Column("fit_fresh", Kind.FLAG, "", "1: rms and matches are of this run's fit, 0: left over"),
     Column("filters", Kind.COUNT, "", "filter products beside the total"),
-    Column("offset_px", Kind.AMOUNT, "px", "largest shift between two filter products, from pixels"),
+    Column("offset_px", Kind.AMOUNT, "px", "largest shift between filter products, from pixels"),
     Column("offset_sources", Kind.COUNT, "", "sources matched for offset_px"),
     Column("ellipticity", Kind.AMOUNT, "", "coherent ellipticity of the stars in the total"),
     Column("ellipticity_sources", Kind.COUNT, "", "stars it was measured on"),

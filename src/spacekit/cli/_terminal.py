@@ -1,0 +1,57 @@
+"""Talking to people: results to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+
+from spacekit.visit.nouns import Problem
+
+__all__ = ["progress", "say", "show_problems", "show_table"]
+
+#: Longer lists of problems are cut on the screen; problems.csv has them all.
+_MOST_PROBLEMS = 20
+
+
+def say(text: str) -> None:
+    """Tell the person something that isn't the result."""
+    click.echo(text, err=True)
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on stderr while the block runs.
+
+    Yields
+    ------
+    callable (done, total)
+        Call it whenever something is done.
+    """
+    from tqdm import tqdm
+
+    with tqdm(desc=label, unit="", leave=False, disable=None) as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.total = total
+            bar.n = done
+            bar.refresh()
+
+        yield advance
+
+
+def show_problems(problems: Sequence[Problem]) -> None:
+    """List what went wrong, on stderr."""
+    for problem in problems[:_MOST_PROBLEMS]:
+        mark = "not done" if problem.fatal else "incomplete"
+        say(f"{click.style(mark, fg='yellow')}: {problem.index or problem.file}: {problem.reason}")
+    if len(problems) > _MOST_PROBLEMS:
+        say(f"... and {len(problems) - _MOST_PROBLEMS} more (problems.csv has them all)")
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table to stdout, columns as wide as they need to be."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        click.echo("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
