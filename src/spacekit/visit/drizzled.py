@@ -1,0 +1,240 @@
+"""Read drizzled images: headers and WCS at once, pixels memory-mapped when asked for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from spacekit.errors import ProductError
+
+__all__ = ["Drizzled", "read_drizzled"]
+
+#: Real mosaics reach 8000 px a side (single-visit), never this.
+_LARGEST_SIDE_PX: Final = 40_000
+_LARGEST_AREA_PX: Final = 400_000_000
+#: A drizzled product has 5 HDUs; further ones aren't looked at.
+_MOST_HDUS: Final = 16
+#: Pixels in a strip: 4 Mi float32 are 16 MiB, so that big mosaics need little memory.
+_STRIP_PX: Final = 4 * 1024 * 1024
+
+#: What astropy raises, by experience, on files that are cut, scrambled or made up.
+_FITS_FAULTS: Final = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    RecursionError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    fits.VerifyError,
+)
+
+
+@dataclass(frozen=True)
+class Drizzled:
+    """A drizzled image of a mosaic; pixels are read from the file when asked for.
+
+    Parameters
+    ----------
+    path : Path
+        The drz or drc file.
+    shape : tuple of int
+        (ny, nx) of SCI and WHT.
+    wcs : astropy.wcs.WCS
+        Of the SCI extension, celestial, two axes.
+    primary, header : astropy.io.fits.Header
+        Headers of the primary HDU and of SCI.
+    """
+
+    path: Path
+    shape: tuple[int, int]
+    wcs: WCS
+    primary: fits.Header
+    header: fits.Header
+
+    @cached_property
+    def sci(self) -> NDArray[np.float32]:
+        """Science pixels, shape (ny, nx), float32, native byte order, unit as BUNIT says."""
+        return self._read(slice(0, self.shape[0]), ("SCI",))[0]
+
+    @cached_property
+    def wht(self) -> NDArray[np.float32]:
+        """Weights, shape (ny, nx), float32, native byte order; NaN counts as 0."""
+        return _as_weight(self._read(slice(0, self.shape[0]), ("WHT",))[0])
+
+    @cached_property
+    def footprint(self) -> NDArray[np.bool_]:
+        """Where there is an exposure: weight above 0 and a finite pixel, shape (ny, nx)."""
+        inside = np.zeros(self.shape, dtype=bool)
+        for rows, sci, wht in self.strips():
+            inside[rows] = (wht > 0) & np.isfinite(sci)
+        return inside
+
+    def strips(
+        self,
+    ) -> Iterator[tuple[slice, NDArray[np.float32], NDArray[np.float32]]]:
+        """Give the image in strips of whole rows, bottom first, within bounded memory.
+
+        Yields
+        ------
+        rows : slice
+            Which rows.
+        sci, wht : ndarray, shape (rows, nx), float32
+            Their pixels and weights, native byte order.
+
+        Raises
+        ------
+        ProductError
+            If the pixels can't be read.
+        """
+        step = max(1, _STRIP_PX // self.shape[1])
+        for start in range(0, self.shape[0], step):
+            rows = slice(start, min(start + step, self.shape[0]))
+            sci, wht = self._read(rows, ("SCI", "WHT"))
+            yield rows, sci, _as_weight(wht)
+
+    def _read(self, rows: slice, names: tuple[str, ...]) -> list[NDArray[np.float32]]:
+        with _translating(self.path), _open(self.path) as hdus:
+            return [
+                np.array(_extension(self.path, hdus, name).section[rows], dtype=np.float32)
+                for name in names
+            ]
+
+
+def read_drizzled(path: Path) -> Drizzled:
+    """Open a drizzled image and check that it is one.
+
+    Parameters
+    ----------
+    path : Path
+        A drz or drc file with extensions SCI and WHT.
+
+    Returns
+    -------
+    Drizzled
+        With headers and WCS read, pixels not yet.
+
+    Raises
+    ------
+    ProductError
+        If the file is missing, empty, cut short, no FITS, has no SCI and WHT images of one
+        sensible shape, or no celestial WCS.
+    """
+    _check_start(path)
+    with _translating(path), _open(path) as hdus:
+        sci, wht = _extension(path, hdus, "SCI"), _extension(path, hdus, "WHT")
+        shape = _shape(path, sci)
+        if _shape(path, wht) != shape:
+            raise ProductError(f"{path}: WHT is {_shape(path, wht)} px but SCI is {shape}")
+        return Drizzled(
+            path=path,
+            shape=shape,
+            wcs=_celestial(path, sci.header),
+            primary=hdus[0].header.copy(),
+            header=sci.header.copy(),
+        )
+
+
+def _as_weight(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn NaN, infinite and negative weights into 0, in place."""
+    weight[~np.isfinite(weight) | (weight < 0)] = 0
+    return weight
+
+
+def _check_start(path: Path) -> None:
+    """Refuse what is no FITS before astropy guesses (it would unpack archives)."""
+    try:
+        if not path.is_file():
+            raise ProductError(f"{path}: no such file")
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise ProductError(f"{path}: can't be read ({error.strerror})") from error
+    if not start:
+        raise ProductError(f"{path}: file is empty; fetch it again")
+    if start != b"SIMPLE  =":
+        raise ProductError(f"{path}: not a FITS file")
+
+
+@contextmanager
+def _translating(path: Path) -> Iterator[None]:
+    """Turn whatever astropy raises or warns on a broken file into a ProductError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)
+            yield
+    except ProductError:
+        raise
+    except _FITS_FAULTS as error:
+        detail = f"{type(error).__name__}: {ascii(str(error)[:200])[1:-1]}"
+        raise ProductError(
+            f"{path}: broken or cut short ({detail}); fetch or make it again"
+        ) from error
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    """Open a FITS file memory-mapped, never unpacking compressed images."""
+    with fits.open(
+        path, mode="readonly", memmap=True, lazy_load_hdus=True, disable_image_compression=True
+    ) as hdus:
+        yield hdus
+
+
+def _extension(path: Path, hdus: Any, name: str) -> Any:
+    """Find an image extension by name and check that its pixels are all in the file."""
+    for number in range(1, _MOST_HDUS):
+        try:
+            hdu = hdus[number]
+        except IndexError:
+            break
+        if hdu.name != name:
+            continue
+        if not isinstance(hdu, fits.ImageHDU):
+            raise ProductError(f"{path}: {name} is no image")
+        place = hdu.fileinfo()
+        ny, nx = _shape(path, hdu)
+        end = place["datLoc"] + ny * nx * abs(int(hdu.header["BITPIX"])) // 8
+        if end > path.stat().st_size:
+            raise ProductError(f"{path}: cut short in {name}; fetch it again")
+        return hdu
+    raise ProductError(f"{path}: no {name} extension; is it a drizzled product?")
+
+
+def _shape(path: Path, hdu: Any) -> tuple[int, int]:
+    if len(hdu.shape) != 2:
+        raise ProductError(f"{path}: {hdu.name} has {len(hdu.shape)} axes, not 2")
+    ny, nx = (int(n) for n in hdu.shape)
+    if min(ny, nx) < 1 or max(ny, nx) > _LARGEST_SIDE_PX or ny * nx > _LARGEST_AREA_PX:
+        raise ProductError(f"{path}: {hdu.name} is {nx} x {ny} px, which no mosaic is")
+    return ny, nx
+
+
+def _celestial(path: Path, header: fits.Header) -> WCS:
+    """Read the WCS and check that it maps pixels to the sky."""
+    wcs = WCS(header, naxis=2)
+    if not wcs.has_celestial:
+        raise ProductError(f"{path}: SCI has no celestial WCS")
+    corner = wcs.all_pix2world([[0.0, 0.0], [1.0, 1.0]], 0)
+    area = np.linalg.det(wcs.pixel_scale_matrix)
+    if not np.isfinite(corner).all() or not np.isfinite(area) or area == 0:
+        raise ProductError(f"{path}: WCS of SCI doesn't lead to the sky (CRVAL, CD)")
+    return wcs
