@@ -87,9 +87,13 @@ EVIDENCE: Final[tuple[Column, ...]] = (
     Column("filters", Kind.COUNT, "", "filter products beside the total"),
     Column("offset_px", Kind.AMOUNT, "px", "largest shift between filter products, from pixels"),
     Column("offset_sources", Kind.COUNT, "", "sources matched for offset_px"),
+    Column("offset_scatter_px", Kind.AMOUNT, "px", "scatter of single sources about that shift"),
+    Column("unmatched", Kind.COUNT, "", "filter products with sources that match at no shift"),
     Column("ellipticity", Kind.AMOUNT, "", "coherent ellipticity of the stars in the total"),
     Column("ellipticity_sources", Kind.COUNT, "", "stars it was measured on"),
     Column("weight_deficit", Kind.AMOUNT, "", "1 - weight in the stars' cores over weight around"),
+    Column("pair_excess", Kind.AMOUNT, "", "share of sources paired at one common separation"),
+    Column("exposure_offset_px", Kind.AMOUNT, "px", "largest shift between exposure products"),
 )
 
 COLUMNS: Final[dict[str, Column]] = {c.name: c for c in (*PUBLISHED, *EVIDENCE)}
