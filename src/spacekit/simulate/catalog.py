@@ -1,0 +1,114 @@
+"""A reference catalog as the service of the real pipeline would answer it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from astropy.table import Table
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from spacekit.simulate.aperture import tangent_plane
+from spacekit.simulate.sky import Stars
+
+__all__ = ["GAIA_CLASSES", "draw_reference_count", "reference_catalog"]
+
+#: Classes of how many reference stars fall on the field, and how often each is drawn. More than
+#: half of the visits have fewer than 12, the least that the pipeline's fit wants.
+GAIA_CLASSES: Final[dict[str, float]] = {"none": 0.12, "few": 0.43, "many": 0.45}
+_FAINTEST_G: Final = 20.9
+
+
+def draw_reference_count(gaia: str, rng: Generator) -> int:
+    """Draw how many reference stars shall fall on the field."""
+    if gaia == "none":
+        return 0
+    if gaia == "few":
+        return int(rng.integers(1, 12))
+    return int(np.exp(rng.uniform(np.log(14), np.log(90))))
+
+
+def reference_catalog(  # noqa: PLR0913
+    stars: Stars,
+    centre: tuple[float, float],
+    half_field_arcsec: float,
+    count: int,
+    pm_residual_mas: float,
+    rng: Generator,
+) -> Table:
+    """Thin the scene's stars to a catalog with errors.
+
+    Parameters
+    ----------
+    stars : Stars
+        The scene's.
+    centre : tuple of float
+        RA, Dec (deg) of the field's centre.
+    half_field_arcsec : float
+        Half the side of the exposures' field; stars beyond it are thinned alike.
+    count : int
+        Reference stars wanted within it; fewer where the scene has fewer stars.
+    pm_residual_mas : float
+        Scatter by proper motions nobody corrected.
+    rng : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Table
+        objID, RA, RA_error, DEC, DEC_error, pmra, pmra_error, pmdec, pmdec_error, mag, epoch;
+        degrees, mas, mas/yr, mag. May be empty.
+    """
+    near = np.hypot(stars.east, stars.north) < 1.6 * half_field_arcsec
+    inside = np.maximum(np.abs(stars.east), np.abs(stars.north)) < half_field_arcsec * 0.9
+    chosen = np.concatenate(
+        [
+            _thin(np.flatnonzero(near & inside), stars.mag, count, rng),
+            _thin(np.flatnonzero(near & ~inside), stars.mag, round(count * 0.9), rng),
+        ]
+    )
+    rng.shuffle(chosen)
+    return _table(stars, chosen, centre, pm_residual_mas, rng)
+
+
+def _thin(
+    candidates: NDArray[np.intp], mag: NDArray[np.float64], count: int, rng: Generator
+) -> NDArray[np.intp]:
+    """Take `count` at random of the half more than that which are brightest."""
+    bright = candidates[np.argsort(mag[candidates], kind="stable")][: count + count // 2]
+    return rng.permutation(bright)[:count]
+
+
+def _table(
+    stars: Stars,
+    chosen: NDArray[np.intp],
+    centre: tuple[float, float],
+    pm_residual_mas: float,
+    rng: Generator,
+) -> Table:
+    n = chosen.size
+    g = stars.mag[chosen]
+    # Shallow exposures may see only what Gaia sees, deep ones far beyond: keep its range.
+    g = g - max(float(g.max()) - _FAINTEST_G, 0.0) if n else g
+    error_mas = 0.05 * 10 ** (0.2 * np.clip(g - 15.0, 0.0, 6.0))
+    scatter = np.hypot(error_mas, pm_residual_mas)
+    east = stars.east[chosen] + rng.normal(0, 1, n) * scatter / 1000
+    north = stars.north[chosen] + rng.normal(0, 1, n) * scatter / 1000
+    ra, dec = tangent_plane(*centre).wcs_pix2world(east, north, 0) if n else (g, g)
+    motion = rng.normal(0, 3.0, (2, n))
+    return Table(
+        {
+            "objID": 5_000_000_000_000 + rng.choice(10**9, n, replace=False),
+            "RA": np.asarray(ra, float),
+            "RA_error": error_mas,
+            "DEC": np.asarray(dec, float),
+            "DEC_error": error_mas,
+            "pmra": motion[0],
+            "pmra_error": 1.2 * error_mas,
+            "pmdec": motion[1],
+            "pmdec_error": 1.2 * error_mas,
+            "mag": g,
+            "epoch": np.full(n, 2016.0),
+        }
+    )

@@ -1,0 +1,340 @@
+"""Headers of simulated exposures: the keywords the pipeline, prep and people look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from astropy.io import fits
+from astropy.time import Time
+from astropy.wcs import WCS
+from numpy.random import Generator
+
+from spacekit.simulate.detectors import Detector, Filter
+
+__all__ = ["PRIORS", "Fit", "Identity", "Prior", "draw_fit", "primary_header", "science_header"]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Which WCS an exposure comes with.
+
+    Parameters
+    ----------
+    suffix : str
+        What WCSNAME adds to the distortion table's name.
+    wcstype : str
+        The sentence.
+    has_fit : bool
+        Whether RMS and NMATCHES of a fit are there.
+    accuracy_arcsec : float
+        Typical error of the visit as a whole.
+    weight : float
+        How often it is drawn.
+    """
+
+    suffix: str
+    wcstype: str
+    has_fit: bool
+    accuracy_arcsec: float
+    weight: float
+
+
+_POSTERIOR = "undistorted a posteriori solution "
+#: Kinds of prior WCS, by a short name. "svm" is a fit of this very kind of run: an exposure
+#: whose fit was fresh when it was written.
+PRIORS: Final[dict[str, Prior]] = {
+    "fit-rel": Prior(
+        "-FIT_REL_GAIAeDR3", _POSTERIOR + "relatively aligned to GAIAEDR3", True, 0.012, 0.22
+    ),
+    "fit-img": Prior(
+        "-FIT_IMG_GAIAeDR3", _POSTERIOR + "aligned image-by-image to GAIAEDR3", True, 0.012, 0.08
+    ),
+    "fit-svm": Prior(
+        "-FIT_SVM_GAIAeDR3", _POSTERIOR + "aligned by visit to GAIAEDR3", True, 0.012, 0.14
+    ),
+    "gsc": Prior(
+        "-GSC240", "undistorted a priori solution based on GSC240", False, 0.12, 0.30
+    ),
+    "hsc": Prior("-HSC30", "undistorted a priori solution based on HSC30", False, 0.05, 0.08),
+    "none": Prior("", "undistorted not aligned", False, 0.35, 0.09),
+    "default": Prior("", "pipeline default not aligned", False, 0.35, 0.09),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a header says of the fit it was made with.
+
+    Parameters
+    ----------
+    rms_ra_mas, rms_dec_mas : float
+        RMS_RA, RMS_DEC.
+    nmatches : int
+        NMATCHES.
+    """
+
+    rms_ra_mas: float
+    rms_dec_mas: float
+    nmatches: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a visit is called and when it was taken.
+
+    Parameters
+    ----------
+    proposal : int
+        PROPOSID.
+    ipppss : str
+        Instrument letter, program, visit.
+    target : str
+        TARGNAME.
+    ra_deg, dec_deg : float
+        Target.
+    start_mjd : float
+        Of the first exposure.
+    moving : bool
+        MTFLAG.
+    """
+
+    proposal: int
+    ipppss: str
+    target: str
+    ra_deg: float
+    dec_deg: float
+    start_mjd: float
+    moving: bool = False
+
+
+def draw_fit(prior: str, rng: Generator) -> Fit | None:
+    """Draw what the header claims of its fit; it says nothing about exposures among themselves."""
+    few = rng.random() < 0.35  # a fit on few, perhaps false matches: a deceptively small rms
+    matches = int(rng.integers(4, 12)) if few else int(np.exp(rng.uniform(2.5, 5.0)))
+    rms = rng.lognormal(np.log(3.0 if few else 8.0), 0.6, 2)
+    fit = Fit(round(float(rms[0]), 2), round(float(rms[1]), 2), matches)
+    return fit if PRIORS[prior].has_fit else None
+
+
+def primary_header(  # noqa: PLR0913
+    detector: Detector,
+    band: Filter,
+    identity: Identity,
+    filename: str,
+    exptime_s: float,
+    delay_s: float,
+    orient_deg: float,
+    subarray: bool,
+) -> fits.Header:
+    """Write the primary header of an exposure.
+
+    Parameters
+    ----------
+    detector, band : Detector, Filter
+        What took it.
+    identity : Identity
+        Of the visit.
+    filename : str
+        Of the exposure.
+    exptime_s, delay_s : float
+        Exposure time, and start since the visit's first exposure.
+    orient_deg : float
+        Of the detector.
+    subarray : bool
+        SUBARRAY.
+    """
+    start = Time(identity.start_mjd + delay_s / 86400.0, format="mjd", scale="utc")
+    date, time = start.isot.split("T")
+    root = filename.split("_", maxsplit=1)[0]
+    cards: dict[str, Any] = {
+        "ORIGIN": "HSTIO/CFITSIO March 2010",
+        "DATE": date,
+        "FILENAME": filename,
+        "FILETYPE": "SCI",
+        "TELESCOP": "HST",
+        "INSTRUME": detector.instrument.upper(),
+        "EQUINOX": 2000.0,
+        "ROOTNAME": root,
+        "IMAGETYP": "EXT",
+        "PRIMESI": detector.instrument.upper(),
+        "TARGNAME": identity.target,
+        "RA_TARG": identity.ra_deg,
+        "DEC_TARG": identity.dec_deg,
+        "PROPOSID": identity.proposal,
+        "LINENUM": f"{identity.ipppss[4:]}.001",
+        "PR_INV_L": "Simulator",
+        "PR_INV_F": "Hap",
+        "SUNANGLE": 102.848518,
+        "MOONANGL": 70.076477,
+        "SUN_ALT": 49.04026,
+        "FGSLOCK": "FINE",
+        "GYROMODE": "T",
+        "REFFRAME": "ICRS",
+        "MTFLAG": "T" if identity.moving else "",
+        "DATE-OBS": date,
+        "TIME-OBS": time[:8],
+        "EXPSTART": float(start.mjd),
+        "EXPEND": float(start.mjd) + exptime_s / 86400.0,
+        "EXPTIME": exptime_s,
+        "EXPFLAG": "NORMAL",
+        "QUALCOM1": "",
+        "QUALITY": "",
+        "PA_V3": float((orient_deg + 45.0) % 360.0),
+        "POSTARG1": 0.0,
+        "POSTARG2": 0.0,
+        "OBSTYPE": "IMAGING",
+        "OBSMODE": "MULTIACCUM" if detector.rates else "ACCUM",
+        "SCLAMP": "NONE",
+        "NRPTEXP": 1,
+        "SUBARRAY": subarray,
+        "DETECTOR": detector.name.upper(),
+    }
+    cards |= _filter_cards(detector, band)
+    cards |= {
+        "APERTURE": detector.name.upper(),
+        "PROPAPER": "",
+        "DIRIMAGE": "NONE",
+        "SCAN_TYP": "N",
+        "DRIZCORR": "PERFORM",
+        "FLATCORR": "COMPLETE",
+        "DARKCORR": "COMPLETE",
+        "CRCORR": "COMPLETE" if detector.rates else "OMIT",
+        "PCTECORR": "COMPLETE" if detector.suffix == "flc" else "OMIT",
+        "IDCTAB": f"{detector.letter}ref${detector.idctab}_idc.fits",
+        "MDRIZTAB": f"{detector.letter}ref$3562021pi_mdz.fits",
+        "DGEOFILE": "N/A",
+        "NPOLFILE": "N/A",
+        "D2IMFILE": "N/A",
+        "PHOTMODE": _photmode(detector, band),
+        "PHOTFLAM": band.photflam,
+        "PHOTZPT": -21.1,
+        "PHOTPLAM": band.pivot_angstrom,
+        "PHOTBW": round(band.pivot_angstrom * 0.11, 1),
+        "CCDAMP": "ABCD",
+        "CCDGAIN": detector.gain,
+    }
+    for letter in "ABCD":
+        cards[f"ATODGN{letter}"] = detector.gain
+        cards[f"READNSE{letter}"] = detector.read_noise_e
+    cards |= {
+        "ASN_ID": f"{identity.ipppss}010".upper(),
+        "ASN_TAB": f"{identity.ipppss}010_asn.fits",
+        "ASN_MTYP": "EXP-DTH",
+        "UPWCSVER": "1.7.2",
+        "PYWCSVER": "5.3.3",
+        "DISTNAME": f"{detector.idctab}-NOMODEL-NOMODEL",
+        "SIPNAME": detector.idctab,
+    }
+    return fits.Header(list(cards.items()))
+
+
+def _filter_cards(detector: Detector, band: Filter) -> dict[str, Any]:
+    if detector.instrument != "acs":
+        return {"FILTER": band.name}
+    if detector.name == "sbc":
+        return {"FILTER1": band.name, "FILTER2": "N/A", "FW1OFFST": 0, "FW2OFFST": 0}
+    end = "S" if detector.name == "hrc" else "L"
+    first = band.name if band.wheel == 1 else f"CLEAR1{end}"
+    second = band.name if band.wheel == 2 else f"CLEAR2{end}"
+    return {"FILTER1": first, "FILTER2": second, "FW1OFFST": 0, "FW2OFFST": 0}
+
+
+def _photmode(detector: Detector, band: Filter) -> str:
+    return f"{detector.instrument.upper()} {detector.name.upper()} {band.name}"
+
+
+def science_header(  # noqa: PLR0913
+    detector: Detector,
+    band: Filter,
+    root: str,
+    chip: int,
+    wcs: WCS,
+    prior: str,
+    fit: Fit | None,
+) -> fits.Header:
+    """Write the header of a SCI extension.
+
+    Parameters
+    ----------
+    detector, band : Detector, Filter
+        What took it.
+    root : str
+        Rootname.
+    chip : int
+        0-based number in the file.
+    wcs : WCS
+        What the header says.
+    prior : str
+        Key of `PRIORS`.
+    fit : Fit or None
+        RMS and matches, where there are any.
+    """
+    kind = PRIORS[prior]
+    name = f"IDC_{detector.idctab}{kind.suffix}"
+    cards: dict[str, Any] = {
+        "EXTNAME": "SCI",
+        "EXTVER": chip + 1,
+        "ROOTNAME": root,
+        "EXPNAME": root,
+        "BUNIT": "ELECTRONS/S" if detector.rates else "ELECTRONS",
+        "LTV1": 0.0,
+        "LTV2": 0.0,
+        "LTM1_1": 1.0,
+        "LTM2_2": 1.0,
+        "VAFACTOR": 1.0,
+        "NCOMBINE": 1,
+        "PHOTMODE": _photmode(detector, band),
+        "PHOTFLAM": band.photflam,
+        "PHOTZPT": -21.1,
+        "PHOTPLAM": band.pivot_angstrom,
+        "PHOTBW": round(band.pivot_angstrom * 0.11, 1),
+        "RADESYS": "ICRS",
+        "MDRIZSKY": 0.0,
+    }
+    if detector.is_ccd:
+        cards["CCDCHIP"] = detector.n_chips - chip
+    cards |= _wcs_cards(wcs, detector, name)
+    cards["WCSTYPE"] = kind.wcstype
+    cards["HDRNAME"] = f"{root}_{detector.suffix}_{name}-hlet.fits"
+    if fit is not None:
+        cards |= {
+            "RMS_RA": fit.rms_ra_mas,
+            "RMS_DEC": fit.rms_dec_mas,
+            "NMATCHES": fit.nmatches,
+            "FITGEOM": "rscale",
+            "CRDER1": fit.rms_ra_mas / 3.6e6,
+            "CRDER2": fit.rms_dec_mas / 3.6e6,
+        }
+    return fits.Header(list(cards.items()))
+
+
+def _wcs_cards(wcs: WCS, detector: Detector, name: str) -> dict[str, Any]:
+    """Primary WCS with SIP, the alternate "A" of the distortion alone, and the linear one "O"."""
+    cd, crval, crpix = wcs.wcs.cd, wcs.wcs.crval, wcs.wcs.crpix
+    cards: dict[str, Any] = {}
+    for key, title in (("O", "OPUS"), ("A", f"IDC_{detector.idctab}"), ("", name)):
+        sip = "" if key == "O" else "-SIP"
+        cards |= {
+            f"WCSNAME{key}": title,
+            f"WCSAXES{key}": 2,
+            f"CTYPE1{key}": f"RA---TAN{sip}",
+            f"CTYPE2{key}": f"DEC--TAN{sip}",
+            f"CUNIT1{key}": "deg",
+            f"CUNIT2{key}": "deg",
+        }
+        for axis in (0, 1):
+            cards[f"CRVAL{axis + 1}{key}"] = float(crval[axis])
+            cards[f"CRPIX{axis + 1}{key}"] = float(crpix[axis])
+            for other in (0, 1):
+                cards[f"CD{axis + 1}_{other + 1}{key}"] = float(cd[axis, other])
+    for letter, terms in (("A", detector.sip_a), ("B", detector.sip_b)):
+        cards[f"{letter}_ORDER"] = detector.sip_order
+        cards |= {f"{letter}_{p}_{q}": value for (p, q), value in terms.items()}
+    l11, l12, l21, l22 = detector.linear_arcsec
+    cards |= {"OCX10": l12, "OCX11": l11, "OCY10": l22, "OCY11": l21}
+    cards["IDCSCALE"] = detector.scale_arcsec
+    cards["IDCTHETA"] = 45.0
+    cards["ORIENTAT"] = float(np.degrees(np.arctan2(cd[0, 1], cd[1, 1])))
+    return cards
