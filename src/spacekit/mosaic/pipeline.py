@@ -9,61 +9,15 @@ from pathlib import Path
 from astropy.table import Table
 from astropy.wcs import WCS
 
+from spacekit.errors import SimulationError
+from spacekit.files import ensure_folder
+from spacekit.mosaic.align import align_exposures, with_solution
+from spacekit.mosaic.drizzle import mosaic_grid
 from spacekit.mosaic.exposure import Exposure
+from spacekit.mosaic.nouns import Fit, PipelineSettings
+from spacekit.mosaic.visit_products import Visit, make_products, wavelength
 
 __all__ = ["Fit", "PipelineSettings", "ProcessedVisit", "process_visit"]
-
-
-@dataclass(frozen=True)
-class PipelineSettings:
-    """What to do with a visit.
-
-    Parameters
-    ----------
-    align : bool
-        Fit the exposures to one another and to the reference catalog. False: the WCS of the
-        exposures' headers stays, whatever it says.
-    filter_products : bool
-        Write the drizzled image of each filter.
-    exposure_products : bool
-        Write the drizzled image of each exposure.
-    catalogs : bool
-        Write point and segment catalogs.
-    qa : bool
-        Write QA JSON.
-    """
-
-    align: bool = True
-    filter_products: bool = True
-    exposure_products: bool = False
-    catalogs: bool = True
-    qa: bool = True
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How the fit to the reference catalog went.
-
-    Parameters
-    ----------
-    accepted : bool
-        Whether the fitted WCS is in the products. When False the prior WCS is.
-    reason : str
-        Why not, in a sentence; empty where it was accepted.
-    rms_ra_mas, rms_dec_mas : float
-        Of the fit's residuals; NaN where nothing was fitted.
-    nmatches : int
-        Reference stars matched; 0 where nothing was fitted.
-    geometry : str
-        tweakwcs's name of the transformation ("rscale"); empty where nothing was fitted.
-    """
-
-    accepted: bool
-    reason: str = ""
-    rms_ra_mas: float = float("nan")
-    rms_dec_mas: float = float("nan")
-    nmatches: int = 0
-    geometry: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,4 +74,43 @@ def process_visit(
     OutputError
         If `out` can't be written.
     """
-    raise NotImplementedError
+    _check(exposures)
+    ensure_folder(out)
+    ordered = _ordered(exposures)
+    wcs, fit = _solve(ordered, reference, settings)
+    ordered = [with_solution(e, wcs[e.filename], fit) for e in ordered]
+    mosaic, shape = mosaic_grid(ordered, [wcs[e.filename] for e in ordered])
+    visit = Visit(ordered, mosaic, shape, out, settings)
+    products = make_products(visit, reference)
+    return ProcessedVisit(wcs, {ordered[0].detector: (mosaic, shape)}, tuple(products), fit)
+
+
+def _check(exposures: Sequence[Exposure]) -> None:
+    if not exposures:
+        raise SimulationError("there is no exposure to process; give one or more")
+    detectors = {(e.instrument, e.detector) for e in exposures}
+    if len(detectors) > 1:
+        names = ", ".join("/".join(d) for d in sorted(detectors))
+        raise SimulationError(f"exposures are of several detectors ({names}); process each by itself")
+    visits = {e.rootname[:6] for e in exposures}
+    if len(visits) > 1:
+        raise SimulationError(f"exposures are of several visits ({', '.join(sorted(visits))})")
+    if len({e.filename for e in exposures}) < len(exposures):
+        raise SimulationError("two exposures have the same file name; give each its own")
+
+
+def _ordered(exposures: Sequence[Exposure]) -> list[Exposure]:
+    """Sort by filter, reddest first, then by name: the order of the pipeline's products."""
+    return sorted(exposures, key=lambda e: (-wavelength(e.filter), e.filter, e.filename))
+
+
+def _solve(
+    exposures: list[Exposure], reference: Table | None, settings: PipelineSettings
+) -> tuple[dict[str, tuple[WCS, ...]], Fit]:
+    prior = {e.filename: tuple(c.wcs for c in e.chips) for e in exposures}
+    if not settings.align:
+        return prior, Fit(False, "alignment was switched off")
+    if reference is None or len(reference) == 0:
+        return prior, Fit(False, "there is no reference catalog")
+    fitted, fit = align_exposures(exposures, reference)
+    return (fitted if fit.accepted else prior), fit

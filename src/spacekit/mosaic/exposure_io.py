@@ -1,0 +1,179 @@
+"""Read and write calibrated exposures: flt and flc files."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from astropy.io import fits
+from astropy.io.fits.verify import VerifyError, VerifyWarning
+from astropy.wcs import WCS, FITSFixedWarning
+from numpy.typing import NDArray
+
+from spacekit.errors import ProductError
+from spacekit.files import replacing
+from spacekit.mosaic.exposure import Chip, Exposure
+from spacekit.mosaic.headers import wcs_cards
+
+__all__ = ["filter_token", "read_exposure", "write_exposure"]
+
+_REQUIRED: Final = ("INSTRUME", "DETECTOR", "EXPTIME", "ROOTNAME")
+
+
+def filter_token(header: fits.Header) -> str:
+    """Give the filter as it stands in product names, lower case.
+
+    ACS has two wheels: what is clear is left out, two filters are joined by a hyphen.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Primary header.
+
+    Raises
+    ------
+    ProductError
+        If no filter is named.
+    """
+    wheels = [str(header[k]).strip().lower() for k in ("FILTER", "FILTER1", "FILTER2") if k in header]
+    wheels = [w for w in wheels if w]
+    if not wheels:
+        raise ProductError("header names no filter (FILTER, or FILTER1 and FILTER2)")
+    if "FILTER" in header:
+        return wheels[0].replace("/", "-")
+    used = [w for w in wheels if not w.startswith(("clear", "n/a"))]
+    return "-".join(used) if used else "clear"
+
+
+def read_exposure(path: Path) -> Exposure:
+    """Read an flt or flc file.
+
+    Parameters
+    ----------
+    path : Path
+        Its file name must be that of an exposure ("iza101aaq_flt.fits").
+
+    Raises
+    ------
+    ProductError
+        If the file can't be read, has no science extension, or lacks what processing needs.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VerifyWarning)
+            with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+                return _exposure(path, hdus)
+    except (OSError, VerifyError, TypeError, KeyError, IndexError, ValueError) as error:
+        if isinstance(error, ProductError):
+            raise ProductError(f"{path}: {error}; use another copy of the exposure") from error
+        raise ProductError(
+            f"{path}: can't be read as an exposure ({error}); fetch it again"
+        ) from error
+
+
+def _exposure(path: Path, hdus: fits.HDUList) -> Exposure:
+    primary: fits.Header = hdus[0].header
+    missing = [k for k in _REQUIRED if k not in primary]
+    if missing:
+        raise ProductError(f"primary header lacks {', '.join(missing)}")
+    exptime = float(primary["EXPTIME"])
+    if not np.isfinite(exptime) or exptime <= 0:
+        raise ProductError(f"exposure time of {exptime} s makes no sense")
+    versions = [h.ver for h in hdus if h.name == "SCI"]
+    if not versions:
+        raise ProductError("has no SCI extension")
+    return Exposure(
+        filename=path.name,
+        filter=filter_token(primary),
+        instrument=str(primary["INSTRUME"]).strip().lower(),
+        detector=str(primary["DETECTOR"]).strip().lower(),
+        exptime_s=exptime,
+        chips=tuple(_chip(hdus, version) for version in versions),
+        header=primary.copy(),
+    )
+
+
+def _chip(hdus: fits.HDUList, version: int) -> Chip:
+    sci = hdus["SCI", version]
+    if sci.data is None or sci.data.ndim != 2:
+        raise ProductError(f"SCI extension {version} holds no image")
+    err = _plane(hdus, "ERR", version, sci.data.shape)
+    dq = _plane(hdus, "DQ", version, sci.data.shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        wcs = WCS(sci.header, hdus)
+    if not wcs.has_celestial:
+        raise ProductError(f"SCI extension {version} has no celestial WCS")
+    return Chip(
+        sci=np.ascontiguousarray(sci.data, dtype=np.float32),
+        err=np.ascontiguousarray(err, dtype=np.float32),
+        dq=np.ascontiguousarray(dq.astype(np.int16)),
+        wcs=wcs,
+        header=sci.header.copy(),
+    )
+
+
+def _plane(hdus: fits.HDUList, name: str, version: int, shape: tuple[int, int]) -> NDArray[np.generic]:
+    """Give an extension's pixels; a constant one may be stored as PIXVALUE alone."""
+    try:
+        hdu = hdus[name, version]
+    except KeyError as error:
+        raise ProductError(f"has no {name} extension {version}") from error
+    if hdu.data is None:
+        return np.full(shape, hdu.header.get("PIXVALUE", 0))
+    if hdu.data.shape != shape:
+        raise ProductError(f"{name} extension {version} is {hdu.data.shape}, its SCI {shape}")
+    data: NDArray[np.generic] = hdu.data
+    return data
+
+
+def write_exposure(exposure: Exposure, folder: Path) -> Path:
+    """Write an exposure as an flt or flc file, whole or not at all.
+
+    SCI, ERR and DQ for each chip, with SAMP and TIME for IR; the WCS in the headers is the
+    chips' own.
+
+    Returns
+    -------
+    Path
+        The file, ``folder / exposure.filename``.
+
+    Raises
+    ------
+    OutputError
+        If it can't be written.
+    """
+    primary = exposure.header.copy()
+    primary["FILENAME"] = exposure.filename
+    hdus = [fits.PrimaryHDU(header=primary)]
+    for version, chip in enumerate(exposure.chips, start=1):
+        hdus += _chip_hdus(exposure, chip, version)
+    hdus[0].header["NEXTEND"] = len(hdus) - 1
+    path = folder / exposure.filename
+    with replacing(path) as part:
+        fits.HDUList(hdus).writeto(part, output_verify="silentfix")
+    return path
+
+
+def _chip_hdus(exposure: Exposure, chip: Chip, version: int) -> list[fits.ImageHDU]:
+    header = chip.header.copy()
+    header.update(wcs_cards(chip.wcs))
+    planes: dict[str, NDArray[np.generic]] = {"SCI": chip.sci, "ERR": chip.err, "DQ": chip.dq}
+    if exposure.detector == "ir":
+        good = (chip.dq & 8192) == 0  # 8192: cosmic ray found during up-the-ramp fitting
+        samples = int(exposure.header.get("NSAMP", 16)) - 1
+        planes["SAMP"] = np.where(good, samples, samples // 2).astype(np.int16)
+        planes["TIME"] = np.full(chip.sci.shape, exposure.exptime_s, dtype=np.float32)
+    units = {"DQ": "UNITLESS", "SAMP": "SAMPLES", "TIME": "SECONDS"}
+    hdus = []
+    for name, data in planes.items():
+        bare = fits.Header() if name != "SCI" else header
+        if name != "SCI":
+            bare.update(wcs_cards(chip.wcs, distortion=False))
+        hdu = fits.ImageHDU(data, header=bare, name=name, ver=version)
+        hdu.header["ROOTNAME"] = hdu.header["EXPNAME"] = exposure.rootname
+        hdu.header["BUNIT"] = units.get(name, header.get("BUNIT", "ELECTRONS"))
+        hdus.append(hdu)
+    return hdus

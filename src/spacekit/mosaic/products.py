@@ -1,0 +1,211 @@
+"""Write drizzled products and catalogs under the pipeline's names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+from astropy.time import Time
+from astropy.wcs import WCS
+
+from spacekit import __version__
+from spacekit.files import replacing
+from spacekit.mosaic.drizzle import Stack, plate_scale_arcsec
+from spacekit.mosaic.exposure import Exposure
+from spacekit.mosaic.headers import wcs_cards
+
+__all__ = ["primary_header", "sci_header", "write_catalog", "write_drizzled"]
+
+#: Cards of an exposure's primary header that make no sense for a product.
+_DROPPED: Final = frozenset(
+    """EXTEND NEXTEND ORIGIN DATE ROOTNAME FILENAME LINENUM SUNANGLE MOONANGL SUN_ALT GYROMODE EXPFLAG
+    QUALCOM1 QUALCOM2 QUALCOM3 POSTARG1 POSTARG2 SAA_EXIT SAA_TIME SAA_DARK SKYSUM REJ_RATE FILTER
+    ASN_ID ASN_TAB MDRIZSKY DARKTIME SIMPLE BITPIX NAXIS HISTORY COMMENT PHOTMODE PHOTFLAM PHOTFNU
+    PHOTZPT PHOTPLAM PHOTBW SKYSUB CHECKSUM DATASUM""".split()
+) | {""}
+
+#: What an exposure's SCI header says about its WCS solution and products repeat.
+_SOLUTION: Final = ("WCSNAME", "WCSTYPE", "RMS_RA", "RMS_DEC", "CRDER1", "CRDER2", "NMATCHES", "FITGEOM", "HDRNAME")
+
+
+def primary_header(exposures: Sequence[Exposure], name: str, filter_name: str, wcs: WCS) -> fits.Header:
+    """Blend the exposures' primary headers into a product's.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        What the product was made of.
+    name : str
+        The product's file name.
+    filter_name : str
+        What FILTER says: "detection" for the total, else the filter, upper case.
+    wcs : WCS
+        Of the mosaic.
+    """
+    first = exposures[0].header
+    header = fits.Header()
+    header["EXTEND"] = True
+    header["DATE"] = (str(Time.now().iso)[:10], "date this file was written (yyyy-mm-dd)")
+    header["NEXTEND"] = 4
+    header["FILENAME"] = (name, "name of file")
+    header["ROOTNAME"] = (name.rsplit("_", 1)[0], "rootname of the observation set")
+    for card in first.cards:
+        if card.keyword not in _DROPPED:
+            header[card.keyword] = (card.value, card.comment)
+    header["FILTER"] = filter_name
+    if "FILTER1" in first and filter_name == "detection":
+        header["FILTER1"] = header["FILTER2"] = "MULTIPLE"
+    seconds = float(sum(e.exptime_s for e in exposures))
+    header["EXPTIME"] = header["TEXPTIME"] = seconds
+    header["EXPSTART"] = min(float(e.header.get("EXPSTART", 0.0)) for e in exposures)
+    header["EXPEND"] = max(float(e.header.get("EXPEND", 0.0)) for e in exposures)
+    for key in ("QUALITY", "FGSLOCK", "MTFLAG"):
+        header[key] = first.get(key, "")
+    header["HAPLEVEL"] = 2
+    if header["EXPSTART"] > 0:
+        header["DATE-BEG"] = Time(header["EXPSTART"], format="mjd").isot
+        header["DATE-END"] = Time(header["EXPEND"], format="mjd").isot
+    header["PROD_VER"] = (f"spacekit {__version__}", "software that made this product")
+    header["DRIZCORR"] = "COMPLETE"
+    _drizzle_cards(header, exposures, name, filter_name == "detection", float(wcs.wcs.cd[1, 1]) * 3600)
+    header["NUMEXP"] = (len(exposures), "number of exposures")
+    return header
+
+
+def _drizzle_cards(
+    header: fits.Header, exposures: Sequence[Exposure], name: str, total: bool, scale: float
+) -> None:
+    chips = [(e, n) for e in exposures for n in range(1, len(e.chips) + 1)]
+    header["NDRIZIM"] = len(chips)
+    for k, (exposure, version) in enumerate(chips, start=1):
+        native = float(exposure.chips[version - 1].header.get("IDCSCALE", plate_scale_arcsec(exposure)))
+        cards: dict[str, Any] = {
+            "DATA": f"{exposure.filename}[sci,{version}]",
+            "DEXP": exposure.exptime_s,
+            "OUDA": name,
+            "WTSC": 1,
+            "KERN": "square",
+            "PIXF": 1.0,
+            "COEF": "SIP",
+            "OUUN": "cps",
+            "FVAL": 0.0 if total else "INDEF",
+            "SCAL": scale,
+            "ISCL": native,
+        }
+        for key, value in cards.items():
+            header[f"D{k:03d}{key}"] = value
+
+
+def sci_header(exposures: Sequence[Exposure], wcs: WCS, stack: Stack) -> fits.Header:
+    """Make the header of a product's SCI extension.
+
+    The kind of WCS, its rms and matches are those of the first exposure's header: fresh ones
+    of this run, those left by an earlier one, or none.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        What the product was made of; their headers tell the final solution.
+    wcs : WCS
+        Of the mosaic.
+    stack : Stack
+        The product.
+    """
+    first = exposures[0].chips[0].header
+    header = fits.Header()
+    header["ROOTNAME"] = header["EXPNAME"] = exposures[0].rootname
+    header["BUNIT"] = "ELECTRONS/S"
+    header["NCOMBINE"] = sum(len(e.chips) for e in exposures)
+    for key in ("PA_APER", "RA_APER", "DEC_APER"):
+        if key in first:
+            header[key] = first[key]
+    header.update(wcs_cards(wcs))
+    header["ORIENTAT"] = 0.0
+    header["VAFACTOR"] = 1.0
+    for key in _SOLUTION:
+        if key in first:
+            header[key] = first[key]
+    header["S_REGION"] = _region(wcs, stack)
+    for key in ("PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW"):
+        values = [v for e in exposures if (v := photometric(e, key)) is not None]
+        if values and all(isinstance(v, float | int) for v in values):
+            header[key] = float(np.mean(values))
+        elif values:
+            header[key] = values[0]
+    return header
+
+
+def photometric(exposure: Exposure, key: str) -> Any:
+    """Give a photometric keyword, from the SCI header or the primary one; None where absent."""
+    return exposure.chips[0].header.get(key, exposure.header.get(key))
+
+
+def _region(wcs: WCS, stack: Stack) -> str:
+    """Outline the footprint by its four extreme pixels, as the archive's S_REGION does."""
+    y, x = np.nonzero(stack.wht > 0)
+    if not x.size:
+        return ""
+    corners = [np.argmin(x), np.argmin(y), np.argmax(x), np.argmax(y)]
+    ra, dec = wcs.wcs_pix2world(x[corners], y[corners], 0)
+    numbers = [f"{v}" for pair in zip((*ra, ra[0]), (*dec, dec[0]), strict=True) for v in pair]
+    return "POLYGON ICRS " + " ".join(numbers) + " "
+
+
+def _header_table(exposures: Sequence[Exposure]) -> fits.BinTableHDU:
+    """Make HDRTAB: a row for each input chip, a column for each scalar keyword they share."""
+    rows: list[dict[str, Any]] = []
+    for exposure in exposures:
+        for version, chip in enumerate(exposure.chips, start=1):
+            merged = {k: v for h in (exposure.header, chip.header) for k, v in h.items() if _scalar(k, v)}
+            rows.append(merged | {"ROOTNAME": exposure.rootname, "EXTNAME": "SCI", "EXTVER": version})
+    shared = set.intersection(*(set(r) for r in rows)) - {"ROOTNAME", "EXTNAME", "EXTVER"}
+    columns = {}
+    for key in ["ROOTNAME", "EXTNAME", "EXTVER", *sorted(shared)]:
+        values = [r[key] for r in rows]
+        if len({type(v) for v in values}) > 1:
+            values = [str(v) for v in values]
+        columns[key] = values
+    return fits.BinTableHDU(Table(columns), name="HDRTAB")
+
+
+def _scalar(key: str, value: object) -> bool:
+    known = ("SIMPLE", "BITPIX", "EXTEND", "XTENSION", "PCOUNT", "GCOUNT", "INHERIT", "HISTORY", "COMMENT")
+    return bool(key) and key not in known and not key.startswith("NAXIS") and isinstance(value, str | int | float)
+
+
+def write_drizzled(path: Path, primary: fits.Header, sci: fits.Header, stack: Stack, exposures: Sequence[Exposure]) -> Path:
+    """Write a drz or drc file: PRIMARY, SCI, WHT, CTX, HDRTAB; whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it can't be written.
+    """
+    plain = fits.Header([c for c in sci.cards if c.keyword not in _SOLUTION or c.keyword.startswith("WCS")])
+    plain["BUNIT"] = "UNITLESS"
+    for key in ("S_REGION", "PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW"):
+        plain.remove(key, ignore_missing=True)
+    hdus = fits.HDUList(
+        [
+            fits.PrimaryHDU(header=primary),
+            fits.ImageHDU(stack.sci, header=sci, name="SCI", ver=1),
+            fits.ImageHDU(stack.wht, header=plain, name="WHT", ver=1),
+            fits.ImageHDU(stack.ctx, header=plain, name="CTX", ver=1),
+            _header_table(exposures),
+        ]
+    )
+    with replacing(path) as part:
+        hdus.writeto(part, output_verify="silentfix")
+    return path
+
+
+def write_catalog(path: Path, table: Table, meta: dict[str, Any]) -> Path:
+    """Write an ECSV catalog, whole or not at all."""
+    table.meta.update(meta)
+    with replacing(path) as part:
+        table.write(part, format="ascii.ecsv", overwrite=True)
+    return path

@@ -1,0 +1,202 @@
+"""QA JSON in the structure of the pipeline's quality analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+__all__ = ["gaia_sources", "interfilter_crossmatch", "num_sources", "stars_inside"]
+
+_TABLE: Final = "<class 'astropy.table.table.Table'>"
+_DICT: Final = "<class 'dict'>"
+
+
+def _document(primary: fits.Header, source: str, description: str) -> dict[str, Any]:
+    header = {
+        k: (v.strip() if isinstance(v, str) else v)
+        for k, v in primary.items()
+        if k and k not in ("HISTORY", "COMMENT") and not (k.startswith("D0") and k[1:4].isdigit())
+    }
+    now = datetime.now(UTC)
+    name = str(primary["FILENAME"])
+    parts = name.split("_")
+    return {
+        "header": header,
+        "general information": {
+            "telescope": primary.get("TELESCOP", "HST"),
+            "proposal_id": primary.get("PROPOSID", ""),
+            "instrument": primary["INSTRUME"].strip(),
+            "detector": primary["DETECTOR"].strip(),
+            "visit": parts[2],
+            "filter": "detection" if parts[5] == "total" else parts[5],
+            "dataset": parts[6][:6],
+            "dataframe_index": name.rsplit("_", 1)[0],
+            "imgname": name,
+            "generation date": now.strftime("%m/%d/%Y"),
+            "generation time": now.strftime("%H:%M:%S"),
+            "seconds since epoch": now.timestamp(),
+            "commit id": "main",
+            "data_source": f"svm_quality_analysis.{source}",
+            "description": description,
+        },
+        "data": {},
+    }
+
+
+def _values(data: Mapping[str, Any], descriptions: Mapping[str, str], units: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "original format": _DICT,
+        "description": "",
+        "data": dict(data),
+        "descriptions": dict(descriptions),
+        "units": dict(units),
+    }
+
+
+def _columns(
+    columns: Mapping[str, NDArray[Any]], descriptions: Mapping[str, str], units: Mapping[str, str]
+) -> dict[str, Any]:
+    data = {
+        name: {"dtype": "float64", "unit": "None", "format": None, "data": [float(v) for v in values]}
+        for name, values in columns.items()
+    }
+    section = _values(data, descriptions, units)
+    section["original format"] = _TABLE
+    return section
+
+
+def num_sources(primary: fits.Header, point: int, segment: int) -> dict[str, Any]:
+    """Make the document of source counts of a total product."""
+    document = _document(
+        primary, "compare_num_sources", "Number of sources in Point and Segment catalogs"
+    )
+    document["data"]["number_of_sources"] = _values(
+        {"detector": primary["DETECTOR"].strip().lower(), "point": point, "segment": segment},
+        {
+            "detector": "Detector in use",
+            "point": "Number of detected sources in Point catalog",
+            "segment": "Number of detected sources in Segmented catalog",
+        },
+        dict.fromkeys(("detector", "point", "segment"), "unitless"),
+    )
+    return document
+
+
+def stars_inside(reference: Table, wcs: WCS, weight: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell which reference stars lie where a product was exposed.
+
+    Parameters
+    ----------
+    reference : Table
+        With RA and DEC, degrees.
+    wcs : WCS
+        Of the product.
+    weight : ndarray, shape (ny, nx)
+        Its WHT.
+    """
+    x, y = wcs.wcs_world2pix(np.asarray(reference["RA"]), np.asarray(reference["DEC"]), 0)
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    ny, nx = weight.shape
+    inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
+    inside[inside] = weight[row[inside], column[inside]] > 0
+    found: NDArray[np.bool_] = inside
+    return found
+
+
+def gaia_sources(primary: fits.Header, stars: Table) -> dict[str, Any]:
+    """Make the document of reference stars in a product's footprint."""
+    document = _document(primary, "find_gaia_sources", "A table of GAIA sources in image footprint")
+    document["data"]["GAIA sources"] = _columns(
+        {n: np.asarray(stars[n], dtype=float) for n in ("RA", "DEC", "mag")},
+        {"RA": "Right Ascension", "DEC": "Declination", "mag": "AB Magnitude"},
+        {"RA": "degrees", "DEC": "degrees", "mag": "unitless"},
+    )
+    label = "Number of GAIA sources"
+    document["data"][label] = _values(
+        {label: len(stars)}, {label: f"{label} in image footprint"}, {label: "unitless"}
+    )
+    return document
+
+
+def interfilter_crossmatch(
+    primary: fits.Header,
+    reference_image: str,
+    reference_xy: NDArray[np.float64],
+    comparison_xy: NDArray[np.float64],
+    pairs: tuple[NDArray[np.int_], NDArray[np.int_]],
+    scale_arcsec: float,
+) -> dict[str, Any]:
+    """Make the document that compares a filter's sources with the reference filter's.
+
+    Parameters
+    ----------
+    primary : fits.Header
+        Of the comparison image.
+    reference_image : str
+        File name of the reference filter's product.
+    reference_xy, comparison_xy : ndarray, shape (n, 2)
+        Sources found in each.
+    pairs : tuple of ndarray of int
+        Indices of matched sources.
+    scale_arcsec : float
+        Plate scale.
+    """
+    ref, comp = reference_xy[pairs[0]], comparison_xy[pairs[1]]
+    document = _document(
+        primary,
+        "compare_interfilter_crossmatches",
+        "Interfilter cross-matched comparison and reference catalog X and Y values",
+    )
+    details = {
+        "reference image name": reference_image,
+        "comparison image name": primary["FILENAME"],
+        "reference catalog length": len(reference_xy),
+        "comparison catalog length": len(comparison_xy),
+        "number of cross-matches": len(ref),
+        "percent of all identified reference sources crossmatched": 100 * len(ref) / max(len(reference_xy), 1),
+        "percent of all identified comparison sources crossmatched": 100 * len(ref) / max(len(comparison_xy), 1),
+        "reference image platescale": scale_arcsec,
+    }
+    units = dict.fromkeys(details, "unitless") | {"reference image platescale": "arcseconds/pixel"}
+    section = _values(details, {k: k for k in details}, units)
+    section["original format"] = "<class 'collections.OrderedDict'>"
+    data = document["data"]
+    data["Interfilter cross-match details"] = section
+    for label, xy, tail in (("reference", ref, "ref"), ("comparison", comp, "comp")):
+        names = (f"xcentroid_{tail}", f"ycentroid_{tail}")
+        data[f"Interfilter cross-matched {label} catalog"] = _columns(
+            dict(zip(names, xy.T, strict=True)), {n: n for n in names}, dict.fromkeys(names, "pixels")
+        )
+    delta = comp - ref
+    for axis, name in enumerate(("xcentroid_ref", "ycentroid_ref")):
+        label = f"Interfilter cross-matched {name} comparison - reference separation statistics"
+        values = _statistics(delta[:, axis])
+        data[label] = _values(values, {k: k for k in values}, dict.fromkeys(values, "pixels"))
+    names = ("delta_x", "delta_y")
+    data["Interfilter cross-matched comparison - reference separations"] = _columns(
+        dict(zip(names, delta.T, strict=True)), {n: n for n in names}, dict.fromkeys(names, "pixels")
+    )
+    return document
+
+
+def _statistics(values: NDArray[np.float64]) -> dict[str, float]:
+    from astropy.stats import sigma_clipped_stats  # noqa: PLC0415 - heavy
+
+    mean, median, deviation = sigma_clipped_stats(values, sigma=3, maxiters=3)
+    return {
+        "Non-clipped min": float(values.min()),
+        "Non-clipped max": float(values.max()),
+        "Non-clipped mean": float(values.mean()),
+        "Non-clipped median": float(np.median(values)),
+        "Non-clipped standard deviation": float(values.std()),
+        "3x3 sigma-clipped mean": float(mean),
+        "3x3 sigma-clipped median": float(median),
+        "3x3 sigma-clipped standard deviation": float(deviation),
+    }

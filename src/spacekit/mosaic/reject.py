@@ -1,0 +1,328 @@
+"""Find cosmic rays as AstroDrizzle does: single drizzles, median, blot, compare.
+
+What is compared with a clean model of the sky includes every star core of an exposure that is
+registered wrongly: that is how misalignment eats sources, and why these steps are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from spacekit.mosaic.drizzle import Layer, drizzle_layers
+from spacekit.mosaic.exposure import Chip, Exposure
+
+__all__ = [
+    "Recipe",
+    "cosmic_rays",
+    "good_pixels",
+    "median_image",
+    "read_noise_e",
+    "recipe_for",
+    "reject_cosmic_rays",
+    "sky_offsets",
+]
+
+#: DQ bits that don't spoil a pixel in the final drizzle, by detector (SVM parameter files).
+_GOOD_BITS: Final[dict[str, int]] = {"ir": 528, "uvis": 336, "wfc": 336, "hrc": 64, "sbc": 0}
+
+#: The bit for cosmic rays found here (`crbit`); what an earlier run set is reset.
+CR_BIT: Final = 4096
+
+#: Read noise where the header has none, electrons (instrument handbooks).
+_READ_NOISE_E: Final[dict[str, float]] = {"ir": 20.0, "uvis": 3.1, "wfc": 4.2, "hrc": 4.7, "sbc": 0.0}
+
+#: A pixel of a single drizzle with less than this fraction of the mean weight is left out.
+_MASK_FRACTION: Final = 0.3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """AstroDrizzle's parameters for one filter of one detector.
+
+    Parameters
+    ----------
+    reject : bool
+        Whether cosmic rays are looked for.
+    good_bits : int
+        DQ bits that don't spoil a pixel in the final drizzle.
+    single_bits : int
+        The same for single drizzles.
+    minimum : bool
+        Whether the median gives way to the minimum where it is much higher (`minmed`).
+    snr : (float, float)
+        Thresholds in units of the noise, for a pixel alone and near others.
+    scale : (float, float)
+        Tolerances in units of the blotted image's derivative.
+    pixfrac : float
+        Of the final drizzle.
+    """
+
+    reject: bool
+    good_bits: int
+    single_bits: int
+    minimum: bool = True
+    snr: tuple[float, float] = (3.5, 3.0)
+    scale: tuple[float, float] = (1.5, 1.2)
+    pixfrac: float = 1.0
+
+
+def recipe_for(detector: str, exposures: int) -> Recipe:
+    """Give the parameters that SVM processing takes for so many exposures of a filter.
+
+    Source: the `astrodrizzle` parameter files of drizzlepac 3.11 (`svm_parameters`).
+    """
+    bits = _GOOD_BITS.get(detector, 336)
+    if detector == "sbc":
+        return Recipe(reject=False, good_bits=0, single_bits=0)
+    if detector == "ir":
+        many = exposures >= 4
+        single = bits if many else 65535
+        return Recipe(exposures > 1, bits, single, not many, (5.0, 4.0), (3.0, 2.4))
+    if exposures == 1:
+        return Recipe(reject=False, good_bits=65535, single_bits=bits)
+    if exposures >= 6:
+        return Recipe(True, bits, bits, False, scale=(1.2, 0.7), pixfrac=0.8)
+    return Recipe(True, bits, bits)
+
+
+def good_pixels(dq: NDArray[np.int16], good_bits: int) -> NDArray[np.bool_]:
+    """Tell which pixels carry no bit but `good_bits` (and none from an earlier rejection)."""
+    bad = ~np.int32(good_bits) & ~np.int32(CR_BIT) & 0xFFFF
+    return (dq.astype(np.int32) & bad) == 0
+
+
+def read_noise_e(exposure: Exposure) -> float:
+    """Give the mean read noise of the amplifiers, electrons."""
+    keys = (f"READNSE{amp}" for amp in "ABCD")
+    values = [float(exposure.header[k]) for k in keys if isinstance(exposure.header.get(k), float | int)]
+    values = [v for v in values if v > 0]
+    return float(np.mean(values)) if values else _READ_NOISE_E.get(exposure.detector, 4.0)
+
+
+def sky_offsets(images: Sequence[NDArray[np.float32]], weights: Sequence[NDArray[np.float32]]) -> list[float]:
+    """Match skies: give what to subtract from each image.
+
+    Differences are measured in the overlaps, the common level is the lowest of the images'
+    (AstroDrizzle's `globalmin+match`): the sky of the products is 0.
+
+    Parameters
+    ----------
+    images, weights : sequence of ndarray, shape (ny, nx)
+        On one grid; weight 0 where there is nothing.
+    """
+    thin = np.s_[::3, ::3]  # every ninth pixel is plenty for a median
+    skies = [_clipped_median(i[thin][w[thin] > 0]) for i, w in zip(images, weights, strict=True)]
+    offsets = [0.0]
+    for k in range(1, len(images)):
+        both = (weights[0][thin] > 0) & (weights[k][thin] > 0)
+        difference = (images[k][thin] - images[0][thin])[both]
+        offsets.append(_clipped_median(difference) if difference.size else skies[k] - skies[0])
+    lowest = min(offsets)
+    return [min(skies) + o - lowest for o in offsets]
+
+
+def _clipped_median(values: NDArray[np.float32]) -> float:
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return 0.0
+    for _ in range(5):
+        middle = np.median(values)
+        spread = 1.4826 * np.median(np.abs(values - middle))
+        kept = values[np.abs(values - middle) <= 4 * spread]
+        if kept.size in (0, values.size):
+            break
+        values = kept
+    return float(np.median(values))
+
+
+def median_image(
+    images: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    read_noise: float,
+    sky_e: float = 0.0,
+    *,
+    minimum: bool,
+) -> NDArray[np.float32]:
+    """Combine single drizzles to a model of the sky free of cosmic rays.
+
+    Two images: their mean. More: the median without the highest. With `minimum`, the lowest
+    value is taken where it lies 4 sigma (3 next to such pixels) below that.
+
+    Parameters
+    ----------
+    images, weights : ndarray, shape (n, ny, nx)
+        Electrons/s and seconds.
+    read_noise : float
+        Electrons.
+    sky_e : float
+        Sky that was subtracted from each image, electrons.
+    minimum : bool
+        AstroDrizzle's `minmed` instead of `median`.
+
+    Returns
+    -------
+    ndarray, shape (ny, nx), float32
+        Electrons/s, 0 where no image has a value.
+    """
+    limits = [_MASK_FRACTION * w[w > 0].mean() if (w > 0).any() else np.inf for w in weights]
+    valid = weights >= np.array(limits, dtype=np.float32)[:, None, None]
+    count = valid.sum(axis=0)
+    ordered = np.sort(np.where(valid, images, np.inf), axis=0)
+    lowest = np.where(count > 0, ordered[0], 0)
+    drop_highest = 0 if len(images) == 2 else 1
+    kept = np.maximum(count - drop_highest, np.minimum(count, 1))
+    low, high = np.maximum(kept - 1, 0) // 2, kept // 2
+    high = np.where(kept > 0, np.minimum(high, np.maximum(kept - 1, 0)), 0)
+    pick = [np.take_along_axis(ordered, i[None], axis=0)[0] for i in (low, high)]
+    middle = np.where(count > 0, 0.5 * (pick[0] + pick[1]), 0)
+    if minimum:
+        middle = _minimum_where_far(middle, lowest, weights, count, read_noise**2 + sky_e)
+    return middle.astype(np.float32)
+
+
+def _minimum_where_far(
+    middle: NDArray[np.float32],
+    lowest: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    count: NDArray[np.int_],
+    variance_e2: float,
+) -> NDArray[np.float32]:
+    seconds = weights.sum(axis=0)
+    level = middle * seconds
+    rms = np.sqrt(np.maximum(level + count * variance_e2, 0))
+    far = lowest * seconds < level - 4 * rms
+    near = ndimage.maximum_filter(far, size=3)
+    limit = level - np.where(near, 3.0, 4.0) * rms
+    result: NDArray[np.float32] = np.where(lowest * seconds < limit, lowest, middle)
+    return result
+
+
+def cosmic_rays(
+    electrons: NDArray[np.float32],
+    model: NDArray[np.float32],
+    read_noise: float,
+    recipe: Recipe,
+    sky_e: float = 0.0,
+) -> NDArray[np.bool_]:
+    """Compare an exposure with the blotted model (AstroDrizzle's `driz_cr`).
+
+    A pixel is hit when it differs from the model by more than ``snr * noise + scale *
+    derivative`` with the second pair of thresholds, and one of its neighbours or itself does
+    so with the first.
+
+    Parameters
+    ----------
+    electrons, model : ndarray, shape (ny, nx)
+        Exposure and blotted median, electrons.
+    read_noise : float
+        Electrons.
+    recipe : Recipe
+        Thresholds.
+    sky_e : float
+        Sky that was subtracted from both, electrons.
+
+    Returns
+    -------
+    ndarray of bool, shape (ny, nx)
+        True where hit.
+    """
+    slope = _derivative(model)
+    noise = np.sqrt(np.abs(model + sky_e) + read_noise**2)
+    difference = np.abs(electrons - model)
+    first = difference > recipe.scale[0] * slope + recipe.snr[0] * noise
+    second = difference > recipe.scale[1] * slope + recipe.snr[1] * noise
+    hit: NDArray[np.bool_] = second & ndimage.maximum_filter(first, size=3)
+    return hit
+
+
+def _derivative(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the largest absolute difference to the four neighbours."""
+    out = np.zeros_like(image)
+    across = np.abs(np.diff(image, axis=1))
+    along = np.abs(np.diff(image, axis=0))
+    np.maximum(out[:, 1:], across, out=out[:, 1:])
+    np.maximum(out[:, :-1], across, out=out[:, :-1])
+    np.maximum(out[1:], along, out=out[1:])
+    np.maximum(out[:-1], along, out=out[:-1])
+    return out
+
+
+def _rate(exposure: Exposure, chip: Chip) -> NDArray[np.float32]:
+    if str(chip.header.get("BUNIT", "")).strip().upper().endswith("/S"):
+        return chip.sci
+    return chip.sci / np.float32(exposure.exptime_s)
+
+
+def reject_cosmic_rays(
+    exposures: Sequence[Exposure],
+    pixmaps: Sequence[Sequence[NDArray[np.float64]]],
+    shape: tuple[int, int],
+) -> list[list[Layer]]:
+    """Clean the exposures of one filter, ready to be drizzled.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        Of one filter and detector.
+    pixmaps : sequence of sequence of ndarray, shape (ny, nx, 2)
+        For each exposure the map of each chip to the mosaic.
+    shape : (int, int)
+        ny, nx of the mosaic.
+
+    Returns
+    -------
+    list of list of Layer
+        For each exposure a layer a chip: sky matched, weight 0 where a pixel is bad or hit.
+    """
+    recipe = recipe_for(exposures[0].detector, len(exposures))
+    layers = [_layers(e, maps, recipe.good_bits) for e, maps in zip(exposures, pixmaps, strict=True)]
+    if not recipe.reject:
+        return [_sky_subtracted(each) for each in layers]
+    single = [_layers(e, maps, recipe.single_bits) for e, maps in zip(exposures, pixmaps, strict=True)]
+    kernel = "turbo" if exposures[0].detector == "ir" else "square"
+    stacks = [drizzle_layers(each, shape, kernel=kernel) for each in single]
+    skies = sky_offsets([s.sci for s in stacks], [s.wht for s in stacks])
+    images = np.stack([s.sci - np.float32(sky) for s, sky in zip(stacks, skies, strict=True)])
+    noise = float(np.mean([read_noise_e(e) for e in exposures]))
+    weights = np.stack([s.wht for s in stacks])
+    sky_e = float(np.mean([s * e.exptime_s for s, e in zip(skies, exposures, strict=True)]))
+    model = median_image(images, weights, noise, sky_e, minimum=recipe.minimum)
+    return [
+        [_cleaned(layer, model, e, sky, recipe) for layer in each]
+        for each, e, sky in zip(layers, exposures, skies, strict=True)
+    ]
+
+
+def _layers(exposure: Exposure, maps: Sequence[NDArray[np.float64]], bits: int) -> list[Layer]:
+    seconds = np.float32(exposure.exptime_s)
+    out = []
+    for chip, pixmap in zip(exposure.chips, maps, strict=True):
+        rate = _rate(exposure, chip)
+        good = good_pixels(chip.dq, bits) & np.isfinite(rate)
+        out.append(
+            Layer(np.where(np.isfinite(rate), rate, 0), good * seconds, pixmap, exposure.exptime_s)
+        )
+    return out
+
+
+def _sky_subtracted(layers: list[Layer]) -> list[Layer]:
+    sky = np.float32(min(_clipped_median(la.rate[::2, ::2][la.weight[::2, ::2] > 0]) for la in layers))
+    return [Layer(la.rate - sky, la.weight, la.pixmap, la.exptime_s) for la in layers]
+
+
+def _cleaned(layer: Layer, model: NDArray[np.float32], exposure: Exposure, sky: float, recipe: Recipe) -> Layer:
+    from drizzle.resample import blot_image  # noqa: PLC0415 - heavy
+
+    seconds = np.float32(layer.exptime_s)
+    rate = layer.rate - np.float32(sky)
+    blotted = blot_image(model, layer.pixmap, interp="poly5")
+    hit = cosmic_rays(
+        rate * seconds, blotted * seconds, read_noise_e(exposure), recipe, sky * layer.exptime_s
+    )
+    return Layer(rate, np.where(hit, 0, layer.weight), layer.pixmap, layer.exptime_s)
