@@ -1,0 +1,304 @@
+"""Three pictures of a mosaic, straight from its pixels: plain, with sources, with Gaia stars.
+
+The mosaic is cropped to its footprint, averaged over areas down to the wanted size (so that a
+star's light is spread but never lost), stretched by an asinh, and turned so that FITS +y is up:
+north up, as the pipeline drizzles. Nothing outside the footprint enters anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import sparse
+
+from spacekit.errors import FrameError
+from spacekit.files import replacing
+from spacekit.measure.features import Catalogs, inside_footprint, sky_to_pixels
+from spacekit.visit.catalogs import ReferenceCatalog, Sources
+from spacekit.visit.drizzled import Drizzled
+
+__all__ = ["FRAME_NAMES", "FrameSettings", "Frames", "frame_paths", "render_frames", "save_frames"]
+
+#: Suffixes of the three files of a mosaic, in the order of the stack.
+FRAME_NAMES: Final = ("", "_source", "_gaia")
+
+#: The published colours: by catalog, for good sources and for fair ones; and Gaia's.
+_GOOD_COLOURS: Final = {"point": (255, 40, 40), "segment": (70, 110, 255)}
+_FAIR_COLOUR: Final = (0, 230, 0)
+_GAIA_COLOUR: Final = (0, 255, 255)
+_GOOD_FLAG, _FAIR_FLAG = 1, 5
+
+
+@dataclass(frozen=True)
+class FrameSettings:
+    """How frames are drawn.
+
+    Parameters
+    ----------
+    size_px : int
+        Long side of a frame.
+    black_percentile : float
+        Percentile of the exposed pixels that becomes black: a little below the sky.
+    white_percentile : float
+        Percentile that becomes white.
+    least_range : float
+        White is at least this many times the noise above black, so that noise stays dark.
+    most_range : float
+        White is at most this many times the noise above black, so that one saturated star
+        doesn't darken all others.
+    linear_range : float
+        The asinh is linear up to about this many times the noise.
+    radius_fraction : float
+        Radius of the circles over the long side.
+    """
+
+    size_px: int = 512
+    black_percentile: float = 2.0
+    white_percentile: float = 99.98
+    least_range: float = 50.0
+    most_range: float = 5000.0
+    linear_range: float = 4.0
+    radius_fraction: float = 1 / 100
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The three frames of a mosaic.
+
+    Parameters
+    ----------
+    plain, source, gaia : ndarray, shape (height, width, 3), uint8
+        RGB, first row at the top; a frame without anything to overlay is `plain` again.
+    """
+
+    plain: NDArray[np.uint8]
+    source: NDArray[np.uint8]
+    gaia: NDArray[np.uint8]
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        return iter((self.plain, self.source, self.gaia))
+
+
+@dataclass(frozen=True)
+class _Crop:
+    """A mosaic's footprint on its way to a frame.
+
+    Parameters
+    ----------
+    rows, columns : slice
+        The bounding box of the footprint.
+    scale : float
+        Frame pixels per mosaic pixel.
+    shape : tuple of int
+        Height and width of the frame.
+    """
+
+    rows: slice
+    columns: slice
+    scale: float
+    shape: tuple[int, int]
+
+
+def render_frames(
+    image: Drizzled, catalogs: Catalogs, settings: FrameSettings | None = None
+) -> Frames:
+    """Render the three frames of a mosaic.
+
+    Parameters
+    ----------
+    image : Drizzled
+        The total drizzled image. It is read in strips; only its footprint is held whole.
+    catalogs : Catalogs
+        What to overlay; positions outside the footprint are left out.
+    settings : FrameSettings, optional
+        How to draw.
+
+    Raises
+    ------
+    FrameError
+        If no pixel is exposed.
+    ProductError
+        If the pixels can't be read.
+    """
+    settings = settings or FrameSettings()
+    crop = _crop(image, settings.size_px)
+    gray = _stretch(*_average(image, crop), settings)
+    plain = np.repeat(np.flipud(gray)[:, :, None], 3, axis=2)
+    radius = max(2.0, settings.radius_fraction * settings.size_px)
+    # segment circles are a little wider, so that both are seen where a source is in both
+    sources = [
+        *_source_rings(catalogs.segment, _GOOD_COLOURS["segment"], radius + 1.5),
+        *_source_rings(catalogs.point, _GOOD_COLOURS["point"], radius),
+    ]
+    return Frames(
+        plain=plain,
+        source=_overlay(plain, image, crop, sources),
+        gaia=_overlay(plain, image, crop, _gaia_rings(image, catalogs.reference, radius)),
+    )
+
+
+def frame_paths(folder: Path, index: str) -> tuple[Path, Path, Path]:
+    """Name the three PNG files of a mosaic below the image folder: ``<index>/<index>....png``."""
+    plain, source, gaia = (folder / index / f"{index}{name}.png" for name in FRAME_NAMES)
+    return plain, source, gaia
+
+
+def save_frames(frames: Frames, folder: Path, index: str) -> tuple[Path, Path, Path]:
+    """Write the frames of a mosaic as PNG, each whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If they can't be written.
+    """
+    paths = frame_paths(folder, index)
+    for path, frame in zip(paths, frames, strict=True):
+        with replacing(path) as part:
+            Image.fromarray(frame).save(part, compress_level=4)
+    return paths
+
+
+def _crop(image: Drizzled, size_px: int) -> _Crop:
+    """Find the bounding box of the footprint and the frame it goes to."""
+    footprint = image.footprint
+    rows, columns = np.flatnonzero(footprint.any(axis=1)), np.flatnonzero(footprint.any(axis=0))
+    if not len(rows):
+        raise FrameError(f"{image.path}: no pixel is exposed (weight 0 or NaN everywhere)")
+    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    height, width = (side.stop - side.start for side in box)
+    scale = size_px / max(height, width)
+    shape = max(1, round(height * scale)), max(1, round(width * scale))
+    return _Crop(*box, scale, shape)
+
+
+def _average(image: Drizzled, crop: _Crop) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Average the cropped mosaic over the area of each frame pixel, exposed pixels only.
+
+    Returns
+    -------
+    mean : ndarray, shape of the frame, float32
+        Mean of the exposed pixels, 0 where there is none.
+    exposed : ndarray, shape of the frame, bool
+        Where at least half of the frame pixel's area is exposed.
+    """
+    down = _overlaps(crop.rows.stop - crop.rows.start, crop.shape[0])
+    across = _overlaps(crop.columns.stop - crop.columns.start, crop.shape[1]).T.tocsr()
+    total = np.zeros(crop.shape)
+    area = np.zeros(crop.shape)
+    for rows, sci, _ in image.strips():
+        start, stop = max(rows.start, crop.rows.start), min(rows.stop, crop.rows.stop)
+        if start >= stop:
+            continue
+        inside = image.footprint[start:stop, crop.columns]
+        pixels = sci[start - rows.start : stop - rows.start, crop.columns]
+        weights = down[:, start - crop.rows.start : stop - crop.rows.start]
+        total += weights @ (np.where(inside, pixels, 0) @ across)
+        area += weights @ (inside.astype(np.float32) @ across)
+    whole = (crop.rows.stop - crop.rows.start) * (crop.columns.stop - crop.columns.start)
+    exposed = area > 0.5 * whole / (crop.shape[0] * crop.shape[1])
+    if not exposed.any():  # lone pixels
+        exposed = area > 0
+    mean = np.divide(total, area, out=np.zeros(crop.shape), where=exposed)
+    return mean.astype(np.float32), exposed
+
+
+def _overlaps(pixels: int, cells: int) -> sparse.csr_array:
+    """Give the share of each pixel that falls into each of `cells` equal cells along one axis.
+
+    Returns
+    -------
+    sparse array, shape (cells, pixels), float32
+        In units of a pixel: columns sum to 1, rows to pixels / cells.
+    """
+    edges = np.linspace(0, pixels, cells + 1)
+    cuts = np.unique(np.concatenate([edges, np.arange(pixels + 1)]))
+    middle, width = (cuts[1:] + cuts[:-1]) / 2, np.diff(cuts)
+    cell = np.minimum((middle * cells / pixels).astype(np.int64), cells - 1)
+    place = cell, middle.astype(np.int64)
+    return sparse.coo_array((width.astype(np.float32), place), shape=(cells, pixels)).tocsr()
+
+
+def _stretch(
+    mean: NDArray[np.float32], exposed: NDArray[np.bool_], settings: FrameSettings
+) -> NDArray[np.uint8]:
+    """Turn the averaged mosaic into gray values; what isn't exposed is black."""
+    values = mean[exposed].astype(np.float64)
+    black, white = np.percentile(values, [settings.black_percentile, settings.white_percentile])
+    noise = _noise(mean, exposed, values)
+    if noise <= 0:  # the same value everywhere
+        return np.zeros(mean.shape, dtype=np.uint8)
+    white = black + noise * float(
+        np.clip((white - black) / noise, settings.least_range, settings.most_range)
+    )
+    softening = settings.linear_range * noise
+    bright = np.arcsinh(np.maximum(mean - black, 0) / softening)
+    gray = np.clip(bright / np.arcsinh((white - black) / softening), 0, 1)
+    return np.where(exposed, np.rint(255 * gray), 0).astype(np.uint8)
+
+
+def _noise(
+    mean: NDArray[np.float32], exposed: NDArray[np.bool_], values: NDArray[np.float64]
+) -> float:
+    """Estimate the noise from neighbours' differences, which a bright galaxy doesn't raise.
+
+    1.4826 makes the median absolute deviation a Gaussian's standard deviation, and a difference
+    of two has the square root of two of it. Without neighbours, or where most are equal, it is
+    the spread of the values.
+    """
+    both = exposed[:, 1:] & exposed[:, :-1]
+    steps = np.abs(np.diff(mean.astype(np.float64), axis=1)[both])
+    noise = 1.4826 * float(np.median(steps)) / np.sqrt(2) if len(steps) else 0.0
+    return noise or float(np.std(values))
+
+
+@dataclass(frozen=True)
+class _Rings:
+    """Circles of one colour: positions in mosaic px (0-based), radius in frame px."""
+
+    x_px: NDArray[np.float64]
+    y_px: NDArray[np.float64]
+    colour: tuple[int, int, int]
+    radius: float
+
+
+def _source_rings(
+    sources: Sources | None, good_colour: tuple[int, int, int], radius: float
+) -> list[_Rings]:
+    """Sort sources by flag; the poorer ones are drawn first."""
+    if sources is None:
+        return []
+    good = sources.flag <= _GOOD_FLAG
+    fair = ~good & (sources.flag <= _FAIR_FLAG)
+    return [
+        _Rings(sources.x_px[fair], sources.y_px[fair], _FAIR_COLOUR, radius),
+        _Rings(sources.x_px[good], sources.y_px[good], good_colour, radius),
+    ]
+
+
+def _gaia_rings(image: Drizzled, reference: ReferenceCatalog | None, radius: float) -> list[_Rings]:
+    if reference is None:
+        return []
+    return [_Rings(*sky_to_pixels(image.wcs, reference), _GAIA_COLOUR, radius)]
+
+
+def _overlay(
+    plain: NDArray[np.uint8], image: Drizzled, crop: _Crop, rings: list[_Rings]
+) -> NDArray[np.uint8]:
+    """Draw open circles around positions inside the footprint."""
+    picture = Image.fromarray(plain)
+    draw = ImageDraw.Draw(picture)
+    height = plain.shape[0]
+    for ring in rings:
+        inside = inside_footprint(ring.x_px, ring.y_px, image.footprint)
+        # a pixel's centre is half a pixel from its edge, in the mosaic and in the frame
+        x = (ring.x_px[inside] - crop.columns.start + 0.5) * crop.scale - 0.5
+        y = height - 1 - ((ring.y_px[inside] - crop.rows.start + 0.5) * crop.scale - 0.5)
+        for column, row in zip(x.tolist(), y.tolist(), strict=True):
+            draw.circle((column, row), ring.radius, outline=ring.colour)
+    return np.asarray(picture)

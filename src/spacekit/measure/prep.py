@@ -1,0 +1,153 @@
+"""Measure one mosaic: a pure function that a pool maps over many."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass, field
+
+from spacekit.errors import ProductError, SpacekitError
+from spacekit.measure.features import Features, measure_features, read_catalogs
+from spacekit.measure.frames import Frames, FrameSettings, render_frames
+from spacekit.measure.schema import EVIDENCE, INDEX, LABEL
+from spacekit.visit.corruption import label_of_copy
+from spacekit.visit.drizzled import read_drizzled
+from spacekit.visit.nouns import Mosaic, Problem
+
+__all__ = ["Measurement", "PrepSettings", "Row", "measure_mosaic"]
+
+#: One row of the scraped table: numbers (NaN where unknown) and words.
+Row = dict[str, float | str]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PrepSettings:
+    """What is measured of each mosaic.
+
+    Parameters
+    ----------
+    draw : bool
+        Whether to render frames.
+    evidence : bool
+        Whether to measure our own columns from the pixels; NaN without.
+    labelled : bool
+        Whether the mosaics are corrupted copies, whose label is recorded in their folder.
+    frames : FrameSettings
+        How frames are drawn.
+    """
+
+    draw: bool = True
+    evidence: bool = True
+    labelled: bool = False
+    frames: FrameSettings = field(default_factory=FrameSettings)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Everything prep knows about one mosaic.
+
+    Parameters
+    ----------
+    index : str
+        Its name in the table.
+    row : dict or None
+        The row of the scraped table, detector, WCS and class in words; None when the mosaic
+        can't be measured at all.
+    frames : Frames or None
+        Its pictures, where they were asked for and could be rendered.
+    problems : tuple of Problem
+        What went wrong; one is fatal when there is no row.
+    """
+
+    index: str
+    row: Row | None
+    frames: Frames | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def measure_mosaic(mosaic: Mosaic, settings: PrepSettings | None = None) -> Measurement:
+    """Measure one mosaic from its files alone.
+
+    The class of its target is left unidentified: it isn't in the files.
+
+    Parameters
+    ----------
+    mosaic : Mosaic
+        As found by `spacekit.visit.discovery.find_mosaics`.
+    settings : PrepSettings, optional
+        What to measure.
+
+    Returns
+    -------
+    Measurement
+        Never raises for what is in the files: what is broken is among the problems.
+    """
+    settings = settings or PrepSettings()
+    path = mosaic.total.drizzled or mosaic.folder
+    try:
+        return _measure(mosaic, settings)
+    except SpacekitError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+    except Exception as error:  # noqa: BLE001  # one mosaic must not end the batch; logged
+        _log.exception("%s: unexpected failure", mosaic.index)
+        reason = f"unexpected {type(error).__name__}: {str(error)[:200]}; please report it"
+    return Measurement(mosaic.index, None, None, (Problem(mosaic.index, str(path), reason),))
+
+
+def _measure(mosaic: Mosaic, settings: PrepSettings) -> Measurement:
+    if mosaic.total.drizzled is None:
+        raise ProductError(f"{mosaic.folder}: total drizzled image is missing")
+    image = read_drizzled(mosaic.total.drizzled)
+    if not image.footprint.any():
+        raise ProductError(f"{image.path}: no pixel is exposed (weight 0 or NaN everywhere)")
+    catalogs, problems = read_catalogs(mosaic)
+    features, more = measure_features(mosaic, image, catalogs)
+    problems += more
+    row = _row(mosaic, features)
+    frames = None
+    if settings.draw:
+        frames = render_frames(image, catalogs, settings.frames)
+        if not frames.plain.any():
+            reason = "frames are black: all exposed pixels are alike"
+            problems.append(Problem(mosaic.index, str(image.path), reason, fatal=False))
+    if settings.evidence:
+        row.update(_evidence(mosaic, problems))
+    if settings.labelled:
+        row[LABEL] = _label(mosaic, problems)
+    return Measurement(mosaic.index, row, frames, tuple(problems))
+
+
+def _row(mosaic: Mosaic, features: Features) -> Row:
+    row: Row = {INDEX: mosaic.index, "cat": "U", "cat_from": "default"}
+    row.update(dict.fromkeys((c.name for c in EVIDENCE), math.nan))
+    row.update(features.values)
+    row.update(features.target)
+    row.update({f"{name}_from": origin for name, origin in features.origin.items()})
+    return row
+
+
+def _evidence(mosaic: Mosaic, problems: list[Problem]) -> Row:
+    """Measure our own columns; they are extra, so no failure of theirs loses the row."""
+    try:
+        from spacekit.measure.evidence import measure_evidence  # photutils takes a second
+
+        found = measure_evidence(mosaic)
+    except Exception as error:  # noqa: BLE001  # one mosaic must not end the batch; logged
+        if not isinstance(error, SpacekitError):
+            _log.exception("%s: evidence", mosaic.index)
+        reason = f"evidence can't be measured from the pixels ({str(error)[:200]})"
+        problems.append(Problem(mosaic.index, str(mosaic.folder), reason, fatal=False))
+        return {}
+    names = [c.name for c in EVIDENCE if hasattr(found, c.name)]
+    return {name: float(getattr(found, name)) for name in names}
+
+
+def _label(mosaic: Mosaic, problems: list[Problem]) -> float:
+    try:
+        return label_of_copy(mosaic)
+    except ProductError as error:
+        reason = f"label can't be read, left empty ({error})"
+        problems.append(Problem(mosaic.index, str(mosaic.folder), reason, fatal=False))
+        return math.nan

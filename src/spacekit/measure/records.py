@@ -1,0 +1,187 @@
+"""What prep remembers in an output folder, so that running again does only what is missing.
+
+Below ``<output>/.spacekit/`` lies one JSON record a mosaic: its row, its problems, and a
+fingerprint of all it was made from. A record whose fingerprint has changed counts for nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from spacekit import __version__
+from spacekit.errors import OutputError
+from spacekit.files import write_json
+from spacekit.measure.prep import PrepSettings, Row
+from spacekit.measure.schema import COLUMNS
+from spacekit.visit.nouns import Mosaic, Problem, Product
+
+__all__ = ["Record", "exclusive", "fingerprint", "read_record", "write_record"]
+
+_LARGEST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of a measurement.
+
+    Parameters
+    ----------
+    index : str
+        The mosaic.
+    row : dict or None
+        Its row of the scraped table; None when it got none.
+    problems : tuple of Problem
+        What went wrong.
+    """
+
+    index: str
+    row: Row | None
+    problems: tuple[Problem, ...] = ()
+
+
+def fingerprint(mosaic: Mosaic, settings: PrepSettings) -> str:
+    """Digest what a record depends on: the files (size and time), settings, package, schema.
+
+    Whether frames are drawn is left out: they are looked for where they should be.
+    """
+    files = [
+        [str(path), *_size_and_time(path)] for path in sorted(_files(mosaic, settings.labelled))
+    ]
+    wanted = {k: v for k, v in asdict(settings).items() if k != "draw"}
+    content = [__version__, list(COLUMNS), mosaic.index, str(mosaic.folder), wanted, files]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def read_record(output: Path, index: str, expected: str) -> Record | None:
+    """Read the record of a mosaic; None where there is none that holds.
+
+    Parameters
+    ----------
+    output : Path
+        The output folder of prep.
+    index : str
+        The mosaic.
+    expected : str
+        Its fingerprint now.
+    """
+    path = _place(output, index)
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            return None
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["fingerprint"] != expected:
+            return None
+        row = {str(k): math.nan if v is None else _cell(v) for k, v in content["row"].items()}
+        problems = tuple(Problem(**problem) for problem in content["problems"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # broken, or of another version: measured again
+    return Record(index, row, problems)
+
+
+def write_record(output: Path, record: Record, made_from: str) -> None:
+    """Write the record of a mosaic that got a row.
+
+    Parameters
+    ----------
+    output : Path
+        The output folder of prep.
+    record : Record
+        With a row.
+    made_from : str
+        The fingerprint from before it was measured.
+
+    Raises
+    ------
+    OutputError
+        If it can't be written.
+    """
+    if record.row is None:
+        raise ValueError(f"{record.index}: only a mosaic with a row is recorded")
+    row = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in record.row.items()}
+    content = {
+        "fingerprint": made_from,
+        "row": row,
+        "problems": [asdict(problem) for problem in record.problems],
+    }
+    write_json(_place(output, record.index), content)
+
+
+@contextmanager
+def exclusive(output: Path) -> Iterator[None]:
+    """Keep other runs out of an output folder, and clear what a killed run left half-written.
+
+    Raises
+    ------
+    OutputError
+        If another run is writing there, or the folder can't be written.
+    """
+    lock = output / ".spacekit" / "lock"
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise OutputError(f"{lock}: can't be written ({error.strerror}); choose another") from error
+    with file:
+        _lock(file, output)
+        _clear(output)
+        yield
+
+
+def _lock(file: Any, output: Path) -> None:
+    """Lock a file for as long as it is open; where the system can't, go without."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputError(f"{output}: another run is writing there; wait for it") from error
+    except OSError:  # file systems without locks
+        return
+
+
+def _clear(output: Path) -> None:
+    for pattern in (".part-*", ".spacekit/.part-*", "img/*/.part-*"):
+        for path in output.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def _place(output: Path, index: str) -> Path:
+    return output / ".spacekit" / f"{index}.json"
+
+
+def _cell(value: Any) -> float | str:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError("not a cell of a table")
+    return value
+
+
+def _files(mosaic: Mosaic, labelled: bool) -> Iterator[Path]:
+    for product in (mosaic.total, *mosaic.filters, *mosaic.exposures):
+        yield from _product_files(product)
+    yield from mosaic.reference_catalogs
+    if labelled:
+        yield from (mosaic.folder / name for name in ("corruption.txt", "truth.json"))
+
+
+def _product_files(product: Product) -> Iterator[Path]:
+    yield from product.qa.values()
+    for path in (product.drizzled, product.point_catalog, product.segment_catalog):
+        if path is not None:
+            yield path
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns

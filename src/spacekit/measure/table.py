@@ -1,0 +1,150 @@
+"""From the rows of many mosaics to the scraped table and the one that is ready for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from spacekit.errors import TableError
+from spacekit.files import write_csv
+from spacekit.measure.prep import Row
+from spacekit.measure.schema import (
+    CATEGORIES,
+    COLUMNS,
+    EVIDENCE,
+    INDEX,
+    LABEL,
+    PUBLISHED,
+    Kind,
+    column_order,
+)
+from spacekit.visit.nouns import Problem
+
+__all__ = ["raw_table", "ready_table", "with_classes", "write_problems"]
+
+_WORDS: Final = ("targname", "proposal", "wcsname", "wcstype")
+
+
+def raw_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Make the scraped table: everything as read, categories in words.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        As measured, one a mosaic.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns in the order of `column_order`: features, label where there is one, index, our
+        own, then the target, WCS names, and ``<feature>_from`` (where each came from).
+    """
+    table = pd.DataFrame(list(rows))
+    origins = [f"{c.name}_from" for c in PUBLISHED]
+    table = table[[n for n in table.columns if n not in origins] + origins]
+    return table[column_order(table.columns)]
+
+
+def ready_table(raw: pd.DataFrame) -> pd.DataFrame:
+    """Make the table for a model from the scraped one: encoded, published columns first.
+
+    Parameters
+    ----------
+    raw : pandas.DataFrame
+        As `raw_table` gives it; categories in words, or encoded already.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The ten features, label where there is one, index, then our own columns. Counts and
+        categories are nullable integers.
+
+    Raises
+    ------
+    TableError
+        If columns are missing or hold what they can't.
+    """
+    names = [c.name for c in PUBLISHED]
+    lacking = [name for name in (*names, INDEX) if name not in raw.columns]
+    if lacking:
+        raise TableError(f"the scraped table lacks the columns {', '.join(lacking)}")
+    own = [c.name for c in EVIDENCE if c.name in raw.columns]
+    label = [LABEL] if LABEL in raw.columns else []
+    ready = pd.DataFrame(index=raw.index)
+    for name in (*names, *label):
+        ready[name] = _ready_column(raw[name], name)
+    ready[INDEX] = raw[INDEX].astype(str)
+    for name in own:
+        ready[name] = _ready_column(raw[name], name)
+    return ready.reset_index(drop=True)
+
+
+def with_classes(raw: pd.DataFrame, classes: Mapping[str, str], origin: str) -> pd.DataFrame:
+    """Fill in the class of the targets that are known and had none.
+
+    Parameters
+    ----------
+    raw : pandas.DataFrame
+        The scraped table.
+    classes : mapping of str to str
+        TARGNAME to class.
+    origin : str
+        Where they come from, for ``cat_from``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy.
+    """
+    found = raw["targname"].map(classes).where(raw["cat_from"] == "default")
+    known = found.notna()
+    table = raw.copy()
+    table["cat"] = found.where(known, raw["cat"]).astype(str)
+    table["cat_from"] = raw["cat_from"].where(~known, origin).astype(str)
+    return table
+
+
+def write_problems(path: Path, problems: Sequence[Problem]) -> Path | None:
+    """Write the problems as CSV (index, file, reason, fatal); without any, remove the file.
+
+    Returns
+    -------
+    Path or None
+        The file, None when there was nothing to write.
+    """
+    if not problems:
+        path.unlink(missing_ok=True)
+        return None
+    columns = ["index", "file", "reason", "fatal"]
+    rows = [(p.index, p.file, p.reason, int(p.fatal)) for p in problems]
+    write_csv(path, pd.DataFrame(rows, columns=columns))
+    return path
+
+
+def _ready_column(column: pd.Series, name: str) -> pd.Series:
+    """Encode one column."""
+    codes = CATEGORIES.get(name)
+    if codes is not None:
+        return _encode(column, name, codes)
+    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    if bool((numbers.isna() & column.notna() & (column.astype(str) != "")).any()):
+        raise TableError(f"column {name} holds what is no number")
+    kind = Kind.FLAG if name == LABEL else COLUMNS[name].kind
+    if kind is Kind.AMOUNT or bool((numbers.dropna() % 1 != 0).any()):
+        return numbers
+    return numbers.astype("Int64")
+
+
+def _encode(column: pd.Series, name: str, codes: Mapping[str, int]) -> pd.Series:
+    """Turn words into their numbers; numbers that are codes already stay."""
+    known: dict[str, int] = {**codes, **{str(n): n for n in codes.values()}}
+    known |= {f"{n}.0": n for n in codes.values()}
+    encoded = column.astype(str).map(known)
+    if bool(encoded.isna().any()):
+        strange = sorted(set(column[encoded.isna()].astype(str)))[:3]
+        raise TableError(f"column {name} holds {strange}; known are {', '.join(codes)}")
+    return encoded.astype("Int64")
