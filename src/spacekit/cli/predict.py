@@ -1,0 +1,65 @@
+"""``spacekit svm predict`` and ``python -m spacekit.skopes.hst.svm.predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spacekit.cli._terminal import progress, say, show_problems
+
+__all__ = ["predict"]
+
+
+@click.command()
+@click.argument("data_file", metavar="CSV", type=click.Path(path_type=Path))
+@click.argument("img_path", metavar="IMG", type=click.Path(path_type=Path))
+@click.option("-m", "--model_path", type=click.Path(path_type=Path), help="Model file (.onnx).")
+@click.option("-o", "--output_path", type=click.Path(path_type=Path), help="Where to write.")
+@click.option("-s", "--size", type=int, help="Reduce frames to this many px first.")
+@click.option(
+    "-n",
+    "--normalization",
+    type=click.Choice(["0", "1"]),
+    help="Kept for scripts of old: the model file knows its normalisation.",
+)
+@click.option("-g", "--group", help="What the mosaics are called in the report.")
+def predict(
+    *,
+    data_file: Path,
+    img_path: Path,
+    model_path: Path | None,
+    output_path: Path | None,
+    size: int | None,
+    normalization: str | None,
+    group: str | None,
+) -> int:
+    """Classify the mosaics of CSV (svm_data.csv) with their frames in IMG (a folder or .npz).
+
+    Writes predictions/predictions.csv, compromised.txt and clf_report.txt. Exit status 1 says
+    that some mosaics had problems; predictions/problems.csv names them.
+    """
+    from spacekit.skopes.hst.svm.predict import predict_alignment
+
+    if normalization is not None:
+        say("--normalization has no effect: the model file holds its normalisation")
+    with progress("classifying") as advance:
+        verdicts = predict_alignment(
+            _unglued(data_file),
+            img_path,
+            _unglued(model_path) if model_path else None,
+            _unglued(output_path) if output_path else None,
+            size,
+            group=group,
+            progress=advance,
+        )
+    show_problems(verdicts.problems)
+    suspicious = int((verdicts.predictions["y_pred"] == 1).sum())
+    say(f"{suspicious} of {len(verdicts.predictions)} mosaics are suspicious")
+    click.echo(verdicts.folder / "predictions.csv")
+    return 1 if verdicts.problems else 0
+
+
+def _unglued(path: Path) -> Path:
+    """Drop the equals sign that stays after a short option (``-o=out``)."""
+    return Path(str(path).removeprefix("="))

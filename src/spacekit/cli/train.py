@@ -1,0 +1,97 @@
+"""``spacekit svm train`` and ``python -m spacekit.skopes.hst.svm.train``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from spacekit.cli._terminal import progress, say
+
+__all__ = ["train"]
+
+_SWITCH = click.Choice(["0", "1"])
+
+
+@click.command()
+@click.argument("training_data", metavar="CSV", type=click.Path(path_type=Path))
+@click.argument("img_path", metavar="IMG", type=click.Path(path_type=Path))
+@click.option("-s", "--image_size", type=int, default=512, help="Side of the frames, px.")
+@click.option("-m", "--model_name", help="The model file's name (svm_align).")
+@click.option("-o", "--output_path", type=click.Path(path_type=Path), help="Where to write.")
+@click.option("-n", "--normalize", type=_SWITCH, default="0", help="1: power transform.")
+@click.option("-b", "--batchsize", type=int, help="Rows a step.")
+@click.option("-e", "--epochs", type=int, help="Passes over the rows, at most.")
+@click.option(
+    "-y",
+    "--early_stopping",
+    type=click.Choice(["val_accuracy", "val_loss"]),
+    help="What must go on improving (val_loss).",
+)
+@click.option("-v", "--validate", type=_SWITCH, default="1", help="1: write results/val.")
+@click.option("-p", "--plots", type=_SWITCH, default="0", help="1: draw plots of the results.")
+@click.option("--synth_data", type=click.Path(path_type=Path), help="Second table to add.")
+@click.option("--seed", type=int, default=0, help="Makes a run repeatable.")
+@click.option("--threads", type=int, help="Cores to use.")
+@click.option("--device", default="cpu", help="Where torch computes.")
+def train(
+    *,
+    training_data: Path,
+    img_path: Path,
+    image_size: int,
+    model_name: str | None,
+    output_path: Path | None,
+    normalize: str,
+    batchsize: int | None,
+    epochs: int | None,
+    early_stopping: str | None,
+    validate: str,
+    plots: str,
+    synth_data: Path | None,
+    seed: int,
+    threads: int | None,
+    device: str,
+) -> int:
+    """Train on the labelled mosaics of CSV with their frames in IMG (a folder or .npz).
+
+    Writes models/<name>.onnx, results/test and results/val.
+    """
+    from spacekit.model.settings import TrainingSettings
+    from spacekit.skopes.hst.svm.train import DEFAULT_NAME, Watch, run_training
+
+    given = {"batch_size": batchsize, "epochs": epochs, "early_stopping": early_stopping}
+    out = Path(str(output_path).removeprefix("=")) if output_path else Path()
+    with progress("reading frames") as advance:
+        com, val = run_training(
+            training_data,
+            img_path,
+            synth_data,
+            int(normalize),
+            model_name,
+            {name: value for name, value in given.items() if value is not None},
+            out,
+            settings=TrainingSettings(
+                image_size=image_size, seed=seed, threads=threads, device=device
+            ),
+            validate=validate == "1",
+            command=shlex.join(["spacekit svm train", *sys.argv[1:]]),
+            watch=Watch(advance, _say_epoch),
+        )
+    for note in com.notes:
+        say(f"note: {note}")
+    say(com.report)
+    for result in (com, val) if plots == "1" else ():
+        result.draw_plots(out / "results" / result.name)
+    click.echo(out / "models" / f"{model_name or DEFAULT_NAME}.onnx")
+    return 1 if (out / "results" / "problems.csv").exists() else 0
+
+
+def _say_epoch(epoch: int, values: dict[str, float]) -> None:
+    """Tell of an epoch in a line."""
+    say(
+        f"epoch {epoch:3d}: loss {values['loss']:.3f}, accuracy {values['accuracy']:.3f}; "
+        f"tuning rows: loss {values['val_loss']:.3f}, accuracy {values['val_accuracy']:.3f} "
+        f"({values['seconds']:.0f} s)"
+    )

@@ -1,0 +1,173 @@
+"""Scores of probabilities against labels; what can't be computed is NaN, not an error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacekit.errors import MissingExtraError, TableError
+
+__all__ = ["CLASSES", "Metrics", "classification_report", "measure", "pr_curve", "roc_curve"]
+
+#: What the labels 0 and 1 are called.
+CLASSES = ("aligned", "misaligned")
+
+#: Probabilities are kept this far from 0 and 1 in the loss.
+_EPSILON = 1e-7
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Scores of one set of mosaics.
+
+    Parameters
+    ----------
+    count, misaligned : int
+        Rows, and how many of them are misaligned.
+    accuracy : float
+        Share of right verdicts.
+    loss : float
+        Mean binary cross-entropy.
+    brier : float
+        Mean squared difference of probability and label.
+    roc_auc, pr_auc : float
+        Areas under the curves of the *probabilities*; NaN where there is one class only.
+        `pr_auc` is average precision.
+    recall_at_fpr : float
+        Share of the misaligned found when at most 0.5% of the aligned are flagged.
+    confusion : tuple of tuple of int
+        Rows true aligned, misaligned; columns predicted so.
+    confusion_share : tuple of tuple of float
+        The same over the sum of each row, NaN for a class that isn't there.
+    """
+
+    count: int
+    misaligned: int
+    accuracy: float
+    loss: float
+    brier: float
+    roc_auc: float
+    pr_auc: float
+    recall_at_fpr: float
+    confusion: tuple[tuple[int, int], tuple[int, int]]
+    confusion_share: tuple[tuple[float, float], tuple[float, float]]
+
+
+def measure(y_true: Floats, y_proba: Floats, threshold: float, *, fpr: float = 0.005) -> Metrics:
+    """Score probabilities.
+
+    Parameters
+    ----------
+    y_true : ndarray, shape (N,), float
+        Labels, 0 or 1.
+    y_proba : ndarray, shape (N,), float
+        Probabilities of 1; rows with NaN are left out.
+    threshold : float
+        From which on a row is called 1.
+    fpr : float
+        False-positive rate for `Metrics.recall_at_fpr`.
+
+    Raises
+    ------
+    TableError
+        If the arrays don't fit together or labels are neither 0 nor 1.
+    """
+    y_true, y_proba = _usable(y_true, y_proba)
+    pred = y_proba >= threshold
+    counts = np.array(
+        [[np.sum((y_true == t) & (pred == p)) for p in (0, 1)] for t in (0, 1)], dtype=int
+    )
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.where(totals > 0, counts / np.maximum(totals, 1), np.nan)
+    p = np.clip(y_proba, _EPSILON, 1 - _EPSILON)
+    loss = -(y_true * np.log(p) + (1 - y_true) * np.log(1 - p))
+    return Metrics(
+        count=len(y_true),
+        misaligned=int(y_true.sum()),
+        accuracy=_mean(pred == (y_true == 1)),
+        loss=_mean(loss),
+        brier=_mean((y_proba - y_true) ** 2),
+        roc_auc=_area(y_true, y_proba, "roc_auc_score"),
+        pr_auc=_area(y_true, y_proba, "average_precision_score"),
+        recall_at_fpr=_recall_at(y_true, y_proba, fpr),
+        confusion=((int(counts[0, 0]), int(counts[0, 1])), (int(counts[1, 0]), int(counts[1, 1]))),
+        confusion_share=(
+            (float(shares[0, 0]), float(shares[0, 1])),
+            (float(shares[1, 0]), float(shares[1, 1])),
+        ),
+    )
+
+
+def classification_report(y_true: Floats, y_proba: Floats, threshold: float) -> str:
+    """Precision, recall and F1 of each class as text; empty classes show zeros."""
+    y_true, y_proba = _usable(y_true, y_proba)
+    if not len(y_true):
+        return "no rows with label and probability\n"
+    text: str = _sklearn_metrics().classification_report(
+        y_true, y_proba >= threshold, labels=[0, 1], target_names=CLASSES, zero_division=0
+    )
+    return text
+
+
+def roc_curve(y_true: Floats, y_proba: Floats) -> tuple[Floats, Floats] | None:
+    """Give false and true positive rates, or None where there is one class only."""
+    y_true, y_proba = _usable(y_true, y_proba)
+    if len(np.unique(y_true)) < 2:
+        return None
+    false, true, _ = _sklearn_metrics().roc_curve(y_true, y_proba)
+    return false, true
+
+
+def pr_curve(y_true: Floats, y_proba: Floats) -> tuple[Floats, Floats] | None:
+    """Recall and precision, or None where there is one class only."""
+    y_true, y_proba = _usable(y_true, y_proba)
+    if len(np.unique(y_true)) < 2:
+        return None
+    precision, recall, _ = _sklearn_metrics().precision_recall_curve(y_true, y_proba)
+    return recall, precision
+
+
+def _sklearn_metrics() -> Any:
+    """scikit-learn's metrics, which come with the training extra."""
+    try:
+        from sklearn import metrics
+    except ImportError as error:
+        raise MissingExtraError("Scoring", "train") from error
+    return metrics
+
+
+def _usable(y_true: Floats, y_proba: Floats) -> tuple[Floats, Floats]:
+    """Both arrays without rows that have no probability."""
+    y_true, y_proba = np.asarray(y_true, float), np.asarray(y_proba, float)
+    if y_true.shape != y_proba.shape or y_true.ndim != 1:
+        raise TableError("labels and probabilities differ in number")
+    known = np.isfinite(y_proba) & np.isfinite(y_true)
+    y_true, y_proba = y_true[known], y_proba[known]
+    if not np.isin(y_true, (0, 1)).all():
+        raise TableError("labels are 0 or 1")
+    return y_true, y_proba
+
+
+def _mean(values: NDArray[np.generic]) -> float:
+    """Mean, NaN of nothing."""
+    return float(np.mean(values.astype(float))) if len(values) else float("nan")
+
+
+def _area(y_true: Floats, y_proba: Floats, name: str) -> float:
+    """Area under a curve, NaN with one class only."""
+    if len(np.unique(y_true)) < 2:
+        return float("nan")
+    return float(getattr(_sklearn_metrics(), name)(y_true, y_proba))
+
+
+def _recall_at(y_true: Floats, y_proba: Floats, fpr: float) -> float:
+    """Recall with at most floor(fpr n) of the n aligned flagged; NaN with one class only."""
+    good, bad = np.sort(y_proba[y_true == 0])[::-1], y_proba[y_true == 1]
+    if not len(good) or not len(bad):
+        return float("nan")
+    return float(np.mean(bad > good[int(fpr * len(good))]))

@@ -1,0 +1,206 @@
+"""What an evaluation found, to look at and to keep."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spacekit.errors import TableError
+from spacekit.evaluate.metrics import Metrics, classification_report, measure
+from spacekit.files import write_csv, write_json, write_text
+
+__all__ = ["Result", "read_result", "write_result"]
+
+_FILES = ("metrics.json", "predictions.csv", "history.csv", "classification_report.txt")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A model's answers to labelled mosaics it did not learn from.
+
+    Parameters
+    ----------
+    name : str
+        Which set: "test" or "val".
+    index : tuple of str, length N
+        Names of the mosaics.
+    y_true, y_proba : ndarray, shape (N,), float64
+        Labels and probabilities of misalignment.
+    threshold : float
+        From which on a mosaic is called misaligned.
+    history : dict of str to list of float
+        Values by epoch of the training that led here.
+    notes : tuple of str
+        What a reader of the scores must know.
+    folder : Path or None
+        Where it was written.
+    """
+
+    name: str
+    index: tuple[str, ...]
+    y_true: NDArray[np.float64]
+    y_proba: NDArray[np.float64]
+    threshold: float
+    history: dict[str, list[float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    folder: Path | None = None
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """All scores."""
+        return measure(self.y_true, self.y_proba, self.threshold)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right verdicts."""
+        return self.metrics.accuracy
+
+    @property
+    def loss(self) -> float:
+        """Mean binary cross-entropy."""
+        return self.metrics.loss
+
+    @property
+    def roc_auc(self) -> float:
+        """Area under the ROC curve of the probabilities."""
+        return self.metrics.roc_auc
+
+    @property
+    def pr_auc(self) -> float:
+        """Average precision."""
+        return self.metrics.pr_auc
+
+    @property
+    def confusion_matrix(self) -> NDArray[np.int64]:
+        """Counts, shape (2, 2): rows true aligned, misaligned; columns predicted."""
+        return np.array(self.metrics.confusion, dtype=np.int64)
+
+    @property
+    def confusion_matrix_normalised(self) -> NDArray[np.float64]:
+        """The same over each row's sum."""
+        return np.array(self.metrics.confusion_share)
+
+    @property
+    def y_pred(self) -> NDArray[np.float64]:
+        """Verdicts, 1.0 misaligned, 0.0 aligned, NaN where there is no probability."""
+        return np.where(np.isnan(self.y_proba), np.nan, self.y_proba >= self.threshold)
+
+    @property
+    def report(self) -> str:
+        """Precision, recall and F1 of each class, as text."""
+        return classification_report(self.y_true, self.y_proba, self.threshold)
+
+    @property
+    def false_negatives(self) -> list[str]:
+        """Names of misaligned mosaics called aligned."""
+        return self._names((self.y_true == 1) & (self.y_pred == 0))
+
+    @property
+    def false_positives(self) -> list[str]:
+        """Names of aligned mosaics called misaligned."""
+        return self._names((self.y_true == 0) & (self.y_pred == 1))
+
+    def draw_plots(self, folder: Path | str | None = None) -> list[Path]:
+        """Draw accuracy, loss, ROC, precision-recall and confusion matrix.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Where the PNG files go; by default where the result was written. They are shown as
+            well where there is a display.
+
+        Returns
+        -------
+        list of Path
+            The files.
+        """
+        from spacekit.evaluate.plots import draw_plots
+
+        return draw_plots(self, Path(folder or self.folder or f"results/{self.name}"))
+
+    def _names(self, chosen: NDArray[np.bool_]) -> list[str]:
+        """Names of the chosen rows."""
+        return [self.index[row] for row in np.flatnonzero(chosen)]
+
+
+def write_result(result: Result, folder: Path) -> Result:
+    """Write a result as JSON, CSV and text.
+
+    ``metrics.json`` (scores, names of false negatives and positives, notes, threshold),
+    ``predictions.csv`` (index, y_true, y_pred, y_proba), ``history.csv`` (a row an epoch) and
+    ``classification_report.txt``.
+
+    Returns
+    -------
+    Result
+        The same, knowing where it lies.
+    """
+    content = {
+        "name": result.name,
+        "threshold": result.threshold,
+        "notes": list(result.notes),
+        **asdict(result.metrics),
+        "false_negatives": result.false_negatives,
+        "false_positives": result.false_positives,
+    }
+    write_json(folder / "metrics.json", _without_nan(content))
+    columns = {"y_true": result.y_true, "y_pred": result.y_pred, "y_proba": result.y_proba}
+    write_csv(folder / "predictions.csv", pd.DataFrame({"index": result.index, **columns}))
+    history = pd.DataFrame({"epoch": range(1, _epochs(result.history) + 1), **result.history})
+    write_csv(folder / "history.csv", history)
+    write_text(folder / "classification_report.txt", result.report)
+    return Result(**{**_fields(result), "folder": folder})
+
+
+def read_result(folder: Path) -> Result:
+    """Read what `write_result` wrote.
+
+    Raises
+    ------
+    TableError
+        If files are missing or don't hold what they should.
+    """
+    folder = Path(folder)
+    try:
+        content = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        rows = pd.read_csv(folder / "predictions.csv", dtype={"index": "str"})
+        history = pd.read_csv(folder / "history.csv").drop(columns="epoch")
+        return Result(
+            name=str(content["name"]),
+            index=tuple(rows["index"].fillna("").astype(str)),
+            y_true=rows["y_true"].to_numpy(float),
+            y_proba=rows["y_proba"].to_numpy(float),
+            threshold=float(content["threshold"]),
+            history={str(k): history[k].astype(float).tolist() for k in history},
+            notes=tuple(map(str, content["notes"])),
+            folder=folder,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TableError(f"{folder}: holds no result that can be read ({error})") from error
+
+
+def _fields(result: Result) -> dict[str, Any]:
+    """Field values, arrays as they are."""
+    return {name: getattr(result, name) for name in Result.__dataclass_fields__}
+
+
+def _epochs(history: dict[str, list[float]]) -> int:
+    """How many epochs a history holds."""
+    return max(map(len, history.values()), default=0)
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN: None stands for it."""
+    if isinstance(value, dict):
+        return {k: _without_nan(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,242 @@
+"""The model file: one ONNX with everything that has to travel with the weights.
+
+The graph takes the table as it stands (NaN where missing) and frames as bytes, and answers with
+a calibrated probability. What is no arithmetic (which features in which order, the frames' size,
+the threshold, where it all came from) is JSON in the file's metadata under the key "spacekit".
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from spacekit.errors import MissingExtraError, ModelFileError, TableError
+from spacekit.files import replacing
+from spacekit.measure.schema import CATEGORIES
+from spacekit.model.features import check_features
+from spacekit.model.onnx_check import check_onnx
+
+if TYPE_CHECKING:
+    from spacekit.model.network import Calibrated
+
+__all__ = ["INPUTS", "Manifest", "load_artifact", "save_artifact"]
+
+#: What this version writes and reads; another number is refused.
+SCHEMA = 1
+
+#: A model of ours has half a megabyte.
+LARGEST_BYTES = 50_000_000
+
+#: Of the ONNX operators; fixed, so that a file made today runs on runtimes of 2023.
+OPSET = 18
+
+#: Names of the graph's inputs.
+INPUTS = ("numeric", "categories", "frames", "has_frames")
+
+_KEY = "spacekit"
+_TYPES = ("tensor(float)", "tensor(int64)", "tensor(uint8)", "tensor(float)")
+_RUNTIME_ERRORS = (
+    ort_errors.EPFail,
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoModel,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a model file says about itself.
+
+    Parameters
+    ----------
+    numeric, categorical : tuple of str
+        Features in the order of the graph's inputs.
+    classes : dict
+        Class names to numbers, for each category.
+    frame_size : int
+        Side of the frames, px.
+    threshold : float
+        Probability from which on a mosaic is called suspicious.
+    temperature : float
+        By which logits are divided (in the graph; here to be read).
+    provenance : dict
+        Version, date, command, seed, fingerprint of the training table, counts, scores.
+    """
+
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    classes: dict[str, dict[str, int]]
+    frame_size: int
+    threshold: float
+    temperature: float = 1.0
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """As text for the file."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str, file: str) -> Manifest:
+        """Read and check the text of a file.
+
+        Raises
+        ------
+        ModelFileError
+            If it is of another schema or makes no sense.
+        """
+        try:
+            content = json.loads(text)
+            if content.pop("schema") != SCHEMA:
+                raise ModelFileError(f"{file}: is of another schema; get the model of this version")
+            manifest = cls(
+                **content
+                | {"numeric": tuple(content["numeric"])}
+                | {"categorical": tuple(content["categorical"])}
+            )
+            manifest.check()
+        except ModelFileError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ModelFileError(f"{file}: its description makes no sense ({error})") from error
+        return manifest
+
+    def check(self) -> None:
+        """Raise TypeError or ValueError where a value can't be."""
+        check_features([*self.numeric, *self.categorical])
+        if self.classes != {name: CATEGORIES[name] for name in self.categorical}:
+            raise TableError("its categories are encoded otherwise than in this version")
+        size = self.frame_size
+        if not isinstance(size, int) or not 32 <= size <= 1024 or size % 32:
+            raise ValueError(f"frame_size is {size!r}, not a multiple of 32 up to 1024")
+        if not 0 < float(self.threshold) < 1:
+            raise ValueError(f"threshold is {self.threshold!r}, no probability")
+        if not isinstance(self.provenance, Mapping):
+            raise TypeError("provenance is no mapping")
+
+
+def save_artifact(path: Path, network: Calibrated, manifest: Manifest) -> None:
+    """Write a trained network as one ONNX file.
+
+    Parameters
+    ----------
+    path : Path
+        Where to; replaced as a whole.
+    network : Calibrated
+        On the CPU.
+    manifest : Manifest
+        What goes with it.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtraError("Writing a model file", "train") from error
+    manifest.check()
+    model = onnx.load_from_string(_export(network, manifest))
+    entry = model.metadata_props.add()
+    entry.key, entry.value = _KEY, manifest.to_json()
+    onnx.checker.check_model(model)
+    content = model.SerializeToString()
+    check_onnx(content, str(path))
+    with replacing(Path(path)) as part:
+        part.write_bytes(content)
+
+
+def _export(network: Calibrated, manifest: Manifest) -> bytes:
+    """Trace the graph to ONNX bytes, any number of rows, frames of any multiple of 32 px."""
+    import torch
+
+    # Two rows and 64 px trace the graph; both axes stay free.
+    example = (
+        torch.zeros(2, len(manifest.numeric)),
+        torch.zeros(2, len(manifest.categorical), dtype=torch.int64),
+        torch.zeros(2, 3, 64, 64, 3, dtype=torch.uint8),
+        torch.ones(2, 1),
+    )
+    rows = {name: {0: "rows"} for name in (*INPUTS, "probability")}
+    axes = rows | {"frames": {0: "rows", 2: "height", 3: "width"}}
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # The tracing exporter is deprecated but takes 0.3 s where the other takes 12, and writes
+        # one stream, so that no weight can end up in a second file. torch is bounded for it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network.eval(),
+            example,
+            buffer,
+            dynamo=False,
+            input_names=list(INPUTS),
+            output_names=["probability"],
+            dynamic_axes=axes,
+            opset_version=OPSET,
+        )
+    return buffer.getvalue()
+
+
+def load_artifact(path: Path, *, threads: int = 1) -> tuple[onnxruntime.InferenceSession, Manifest]:
+    """Open a model file, trusting nothing in it.
+
+    Raises
+    ------
+    ModelFileError
+        If it is missing, too large, truncated, of another schema, refers to other files, or
+        holds what no model of ours holds.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise ModelFileError(f"{path}: is larger than any model of ours (50 MB)")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path}: can't be read ({error.strerror})") from error
+    check_onnx(content, str(path))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # our own error says it
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except _RUNTIME_ERRORS as error:
+        raise ModelFileError(f"{path}: no model that runs ({str(error)[:200]})") from error
+    text = session.get_modelmeta().custom_metadata_map.get(_KEY)
+    if text is None:
+        raise ModelFileError(f"{path}: is no model of spacekit (it doesn't describe itself)")
+    manifest = Manifest.from_json(text, str(path))
+    _check_graph(path, session, manifest)
+    return session, manifest
+
+
+def _check_graph(path: Path, session: onnxruntime.InferenceSession, manifest: Manifest) -> None:
+    """Check that inputs and output are those the manifest promises, and that it answers."""
+    inputs = {i.name: i for i in session.get_inputs()}
+    types = tuple(inputs[name].type for name in INPUTS if name in inputs)
+    if set(inputs) != set(INPUTS) or types != _TYPES:
+        raise ModelFileError(f"{path}: its graph has other inputs than a model of spacekit")
+    widths = [inputs["numeric"].shape[-1], inputs["categories"].shape[-1]]
+    if widths != [len(manifest.numeric), len(manifest.categorical)]:
+        raise ModelFileError(f"{path}: its graph and its list of features don't fit together")
+    blank = {
+        "numeric": np.full((1, widths[0]), np.nan, np.float32),
+        "categories": np.full((1, widths[1]), -1, np.int64),
+        "frames": np.zeros((1, 3, 32, 32, 3), np.uint8),
+        "has_frames": np.zeros((1, 1), np.float32),
+    }
+    try:
+        outputs = session.run(None, blank)
+    except _RUNTIME_ERRORS as error:
+        raise ModelFileError(f"{path}: its graph doesn't run ({str(error)[:200]})") from error
+    if len(outputs) != 1 or outputs[0].shape != (1,) or not 0 <= float(outputs[0][0]) <= 1:
+        raise ModelFileError(f"{path}: its graph doesn't answer with probabilities")

@@ -1,0 +1,230 @@
+"""From the table of mosaics to the arrays a model takes.
+
+What counts as a missing value is decided here and nowhere else:
+
+* rms and matches of a fit that was not made: ``rms <= 0`` (published tables write both -1 and
+  0.0) or ``nmatches <= 0`` masks ``rms_ra``, ``rms_dec`` and ``nmatches`` together;
+* an empty cell, and an evidence column that the table lacks, is masked;
+* what can't be (infinite, beyond 1e9, a negative count) is masked and noted for its row;
+* text in a column of numbers, and a published column that the table lacks, is an error: the
+  table is another one than was meant;
+* a category that is unknown, out of range or not a whole number belongs to no class (-1), and
+  so does a target of class U, which says that the class is not known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spacekit.errors import TableError
+from spacekit.measure.schema import (
+    CATEGORIES,
+    COLUMNS,
+    EVIDENCE,
+    INDEX,
+    LABEL,
+    PUBLISHED,
+    Kind,
+    truth_columns,
+)
+
+__all__ = [
+    "CATEGORICAL",
+    "NUMERIC",
+    "Features",
+    "check_features",
+    "feature_arrays",
+    "fingerprint",
+    "read_labels",
+    "read_table",
+]
+
+#: Numeric features in the order of the array's columns.
+NUMERIC: tuple[str, ...] = tuple(
+    c.name for c in (*PUBLISHED, *EVIDENCE) if c.kind is not Kind.CATEGORY
+)
+
+#: Categories in the order of the array's columns.
+CATEGORICAL: tuple[str, ...] = tuple(c.name for c in PUBLISHED if c.kind is Kind.CATEGORY)
+
+#: Columns that stand and fall together: no fit, none of the three.
+FIT: tuple[str, ...] = ("rms_ra", "rms_dec", "nmatches")
+
+#: No count, rms or offset of a mosaic comes near; float32 and the transforms stay exact enough.
+LARGEST = 1e9
+
+#: The class that says nothing.
+NO_CLASS = {"cat": CATEGORIES["cat"]["U"]}
+
+
+@dataclass(frozen=True)
+class Features:
+    """The arrays of a table.
+
+    Parameters
+    ----------
+    numeric : ndarray, shape (N, K), float32
+        Values as in the table, NaN where missing.
+    categories : ndarray, shape (N, 3), int64
+        Class numbers, -1 where unknown.
+    notes : dict of int to str
+        What was masked because it can't be, by row number.
+    """
+
+    numeric: NDArray[np.float32]
+    categories: NDArray[np.int64]
+    notes: dict[int, str]
+
+    def __len__(self) -> int:
+        return len(self.numeric)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of mosaics (``svm_data.csv``), its names as text.
+
+    Raises
+    ------
+    TableError
+        If it is no such table.
+    """
+    path = Path(path)
+    try:
+        table = pd.read_csv(path, dtype={INDEX: "str"}, encoding="utf-8")
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise TableError(
+            f"{path}: can't be read as a CSV table ({error}); give the svm_data.csv of prep"
+        ) from error
+    if INDEX not in table.columns:
+        raise TableError(f"{path}: has no column 'index' with the mosaics' names")
+    if table.columns.has_duplicates or table.empty:
+        raise TableError(f"{path}: has no rows, or two columns of one name")
+    return table
+
+
+def read_labels(table: pd.DataFrame) -> NDArray[np.float32]:
+    """Labels of a table: 0 aligned, 1 misaligned, NaN where the cell is empty (ambiguous).
+
+    Raises
+    ------
+    TableError
+        If there is no such column, or it holds something else.
+    """
+    if LABEL not in table.columns:
+        raise TableError(
+            "the table has no column 'label' (0 aligned, 1 misaligned): use a labelled table"
+        )
+    labels = _numbers(table, LABEL)
+    wrong = np.isfinite(labels) & (labels != 0) & (labels != 1) | np.isinf(labels)
+    if wrong.any():
+        raise TableError(f"label holds {labels[wrong][0]:g}; 0, 1 and empty cells are labels")
+    return labels.astype(np.float32)
+
+
+def check_features(names: Sequence[str]) -> None:
+    """Refuse features that would give the answer away, and unknown ones.
+
+    Raises
+    ------
+    TableError
+        If a name is the label, a truth column, or not in the schema.
+    """
+    forbidden = [*truth_columns(names), *(n for n in names if n in (LABEL, INDEX))]
+    if forbidden:
+        raise TableError(f"{', '.join(forbidden)}: holds the answer and can't be a feature")
+    unknown = [n for n in names if n not in COLUMNS]
+    if unknown:
+        raise TableError(f"{', '.join(unknown)}: unknown to this version as a feature")
+
+
+def feature_arrays(
+    table: pd.DataFrame,
+    *,
+    numeric: Sequence[str] = NUMERIC,
+    categorical: Sequence[str] = CATEGORICAL,
+) -> Features:
+    """Take a table's features, masking what is missing (see the module's text).
+
+    Parameters
+    ----------
+    table : DataFrame
+        The published columns are needed; those of our own may be missing.
+    numeric, categorical : sequence of str
+        Which features, in which order.
+
+    Raises
+    ------
+    TableError
+        If a published column is missing, a column holds text, or a feature gives the answer.
+    """
+    check_features([*numeric, *categorical])
+    published = {c.name for c in PUBLISHED}
+    missing = [n for n in (*numeric, *categorical) if n in published and n not in table.columns]
+    if missing:
+        raise TableError(
+            f"the table lacks the columns {', '.join(missing)}; give the svm_data.csv of prep"
+        )
+    notes: dict[int, str] = {}
+    values = {name: _measured(table, name, notes) for name in numeric}
+    fit = [name for name in FIT if name in values]
+    no_fit = np.any([~(values[name] > 0) for name in fit], axis=0) if fit else None
+    for name in fit:
+        values[name][no_fit] = np.nan
+    empty = (len(table), 0)
+    columns = np.column_stack(list(values.values())) if values else np.empty(empty)
+    classes = [_classes(table, name) for name in categorical]
+    return Features(
+        columns.astype(np.float32),
+        np.column_stack(classes) if classes else np.empty(empty, dtype=np.int64),
+        notes,
+    )
+
+
+def fingerprint(table: pd.DataFrame) -> str:
+    """SHA-256 of a table's names, labels and features, for the model's provenance."""
+    names = [n for n in (INDEX, LABEL, *COLUMNS) if n in table.columns]
+    return hashlib.sha256(table[names].to_csv(index=False).encode()).hexdigest()
+
+
+def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Column `name` as numbers, NaN where empty; text is refused."""
+    column = table[name]
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    text = np.isnan(numbers) & column.notna().to_numpy()
+    if text.any():
+        row = int(np.argmax(text))
+        raise TableError(
+            f"{name} holds {str(column.iloc[row])[:40]!r} in row {row + 1}, not a number; "
+            "use the table prep made ready (svm_data.csv), not the raw one"
+        )
+    return numbers.copy()
+
+
+def _measured(table: pd.DataFrame, name: str, notes: dict[int, str]) -> NDArray[np.float64]:
+    """Column `name`, NaN where missing or impossible, with a note for the impossible."""
+    if name not in table.columns:
+        return np.full(len(table), np.nan)
+    numbers = _numbers(table, name)
+    impossible = np.abs(numbers) > LARGEST
+    if COLUMNS[name].kind is Kind.COUNT and name not in FIT:
+        impossible |= numbers < 0
+    for row in np.flatnonzero(impossible):
+        said = f"{name} is {numbers[row]:g}, taken as missing"
+        notes[int(row)] = "; ".join(filter(None, (notes.get(int(row)), said)))
+    numbers[impossible] = np.nan
+    return numbers
+
+
+def _classes(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
+    """Class numbers of column `name`, -1 for what is no class."""
+    numbers = _numbers(table, name)
+    known = np.isin(numbers, list(CATEGORIES[name].values()))
+    if name in NO_CLASS:
+        known &= numbers != NO_CLASS[name]
+    return np.where(known, numbers, -1).astype(np.int64)

@@ -1,0 +1,260 @@
+"""Read the frames of a mosaic: PNG files in folders, or arrays in an ``.npz``."""
+
+from __future__ import annotations
+
+import re
+import struct
+import tempfile
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from spacekit.errors import FrameError
+from spacekit.model.levels import Picture, normalise_stack
+
+__all__ = [
+    "SUFFIXES",
+    "ArrayFrames",
+    "FolderFrames",
+    "FrameSource",
+    "Frames",
+    "open_frames",
+    "read_png",
+]
+
+#: File name endings of the three frames: plain, source, gaia.
+SUFFIXES = ("", "_source", "_gaia")
+
+#: Larger pictures are refused before they are decoded (a figure of ours has 0.3 Mpx).
+MOST_PIXELS = 64_000_000
+
+#: Uncompressed size up to which an array file is unpacked, bytes.
+LARGEST_ARRAYS = 64_000_000_000
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}")
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What was found for a mosaic.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (3, size, size, 3), uint8, or None
+        Plain, source, gaia in RGB, ready for the network; None where there is no frame.
+    notes : tuple of str
+        What was missing or wrong, in sentences.
+    """
+
+    pixels: Picture | None
+    notes: tuple[str, ...] = ()
+
+
+class FrameSource(Protocol):
+    """Where frames come from."""
+
+    def load(self, index: str, size: int, label: int | None = None) -> Frames:
+        """Frames of mosaic `index` at `size` px; `label` says in which folder to look first."""
+
+
+@contextmanager
+def open_frames(path: Path, *, reduce_to: int | None = None) -> Iterator[FrameSource]:
+    """Open a folder of frames or an ``.npz`` of arrays.
+
+    Parameters
+    ----------
+    path : Path
+        ``img`` folder, or array file.
+    reduce_to : int, optional
+        Reduce frames to this many px first, as an array file of that size would hold them.
+
+    Raises
+    ------
+    FrameError
+        If it is neither.
+    """
+    path = Path(path)
+    if path.is_dir():
+        yield FolderFrames(path, reduce_to)
+    elif path.suffix == ".npz" and path.is_file():
+        with tempfile.TemporaryDirectory(prefix="spacekit-") as folder:
+            yield ArrayFrames.unpack(path, Path(folder), reduce_to)
+    else:
+        raise FrameError(f"{path}: is no folder of frames and no .npz file")
+
+
+class FolderFrames:
+    """Frames in ``<root>/<name>/``, ``<root>/0/<name>/`` or ``<root>/1/<name>/``."""
+
+    def __init__(self, root: Path, reduce_to: int | None = None) -> None:
+        self.root = Path(root)
+        self.reduce_to = reduce_to
+
+    def load(self, index: str, size: int, label: int | None = None) -> Frames:
+        """Read the frames of a mosaic; nothing outside the root is opened."""
+        folder = self._folder(index, label)
+        if isinstance(folder, str):
+            return Frames(None, (folder,))
+        pictures: list[Picture | None] = []
+        notes = []
+        for suffix in SUFFIXES:
+            name = f"{index}{suffix}.png"
+            try:
+                self._inside(folder / name)
+                pictures.append(read_png(folder / name))
+            except FrameError as error:
+                pictures.append(None)
+                notes.append(str(error))
+        return _stack(pictures, notes, size, self.reduce_to)
+
+    def _folder(self, index: str, label: int | None) -> Path | str:
+        """Find the folder of a mosaic, or why there is none."""
+        if not _NAME.fullmatch(index):
+            return f"{index[:60]!r} is no mosaic's name; its frames were not looked for"
+        places = [index, f"0/{index}", f"1/{index}"]
+        if label is not None:
+            places.insert(0, f"{label}/{index}")
+        for place in places:
+            folder = self.root / place
+            if folder.is_dir():
+                return folder
+        return f"no frames in {self.root / index}"
+
+    def _inside(self, path: Path) -> None:
+        """Refuse a link that leads out of the root."""
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise FrameError(f"{path}: leads out of {self.root}; put the file itself there")
+
+
+class ArrayFrames:
+    """Frames in arrays ``index`` and ``images`` of an ``.npz``, kept on disk while in use."""
+
+    def __init__(
+        self, index: Sequence[str], images: NDArray[np.generic], reduce_to: int | None = None
+    ) -> None:
+        self._rows = {name: row for row, name in reversed(list(enumerate(index)))}
+        self._images = images
+        self._brightest = _brightest(images)
+        self.reduce_to = reduce_to
+
+    @classmethod
+    def unpack(cls, path: Path, folder: Path, reduce_to: int | None = None) -> ArrayFrames:
+        """Unpack an ``.npz`` to `folder` and map its arrays into memory.
+
+        Raises
+        ------
+        FrameError
+            If it is truncated, holds objects, or arrays of other shapes than documented.
+        """
+        try:
+            with zipfile.ZipFile(path) as packed:
+                if sum(member.file_size for member in packed.infolist()) > LARGEST_ARRAYS:
+                    raise FrameError(f"{path}: unpacks to more than 64 GB")
+                for name in ("index.npy", "images.npy"):
+                    packed.extract(name, folder)
+            index = np.load(folder / "index.npy", allow_pickle=False)
+            images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        except KeyError as error:
+            raise FrameError(f"{path}: needs the arrays index and images") from error
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise FrameError(f"{path}: can't be read as arrays ({error})") from error
+        _check_arrays(path, index, images)
+        return cls([str(name) for name in index], images, reduce_to)
+
+    def load(self, index: str, size: int, label: int | None = None) -> Frames:
+        """Take the frames of a mosaic by name."""
+        row = self._rows.get(index)
+        if row is None:
+            return Frames(None, (f"no frames of {index[:60]} in the array file",))
+        image = np.asarray(self._images[row])
+        if image.ndim == 3:  # (S, S, 9): plain RGB, source RGB, gaia RGB
+            image = np.stack(np.split(image, 3, axis=2))
+        if image.dtype != np.uint8:
+            factor = 255.0 if self._brightest <= 1 else 1.0
+            image = np.nan_to_num(image.astype(np.float32) * factor, nan=0.0)
+            image = np.rint(image.clip(0, 255)).astype(np.uint8)
+        return _stack(list(image), [], size, self.reduce_to)
+
+
+def read_png(path: Path) -> Picture:
+    """Read a PNG as RGB, transparent pixels white (as a figure's margin).
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), uint8
+
+    Raises
+    ------
+    FrameError
+        If it is missing, no PNG, cut off, or unreasonably large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG",)) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise FrameError(f"{path}: {image.width} x {image.height} px is no frame")
+                return _rgb(image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise FrameError(f"{path}: is too large for a frame") from error
+    except FileNotFoundError as error:
+        raise FrameError(f"{path}: is missing") from error
+    except FrameError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
+        raise FrameError(f"{path}: can't be read as PNG ({error})") from error
+
+
+def _rgb(image: Image.Image) -> Picture:
+    """Any mode to RGB bytes."""
+    if image.mode in ("I", "I;16", "I;16B", "F"):
+        deep = np.asarray(image, dtype=np.float32)
+        gray = (deep / 257).clip(0, 255).astype(np.uint8)
+        return np.repeat(gray[:, :, None], 3, axis=2)
+    rgba = np.asarray(image.convert("RGBA"))
+    rgb: Picture = np.where(rgba[:, :, 3:] < 128, np.uint8(255), rgba[:, :, :3])
+    return rgb
+
+
+def _brightest(images: NDArray[np.generic]) -> float:
+    """Largest value of float frames, to tell 0..1 from 0..255; a few rows at a time."""
+    if images.dtype == np.uint8:
+        return 255.0
+    blocks = (np.asarray(images[i : i + 64]) for i in range(0, len(images), 64))
+    return max((float(np.nan_to_num(block, posinf=0).max()) for block in blocks), default=0.0)
+
+
+def _check_arrays(path: Path, index: NDArray[np.generic], images: NDArray[np.generic]) -> None:
+    """Shapes and kinds as documented."""
+    if index.ndim != 1 or index.dtype.kind not in "US" or len(index) != len(images):
+        raise FrameError(f"{path}: index must name each of the images")
+    shape = images.shape[1:]
+    stacked = len(shape) == 4 and shape[0] == 3 and shape[3] == 3 and shape[1] == shape[2]
+    channels = len(shape) == 3 and shape[2] == 9 and shape[0] == shape[1]
+    if not (stacked or channels) or not 8 <= shape[1] <= 4096:
+        raise FrameError(
+            f"{path}: images have shape {images.shape}; it should be (N, 3, 128, 128, 3) "
+            "or (N, 128, 128, 9)"
+        )
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise FrameError(f"{path}: images are {images.dtype}; uint8 or float is read")
+
+
+def _stack(
+    pictures: Sequence[Picture | None], notes: Sequence[str], size: int, reduce_to: int | None
+) -> Frames:
+    """Three pictures to a ready stack; a missing one is the plain one again."""
+    plain = next((p for p in pictures if p is not None), None)
+    if plain is None:
+        return Frames(None, tuple(notes))
+    full = [plain if p is None else p for p in pictures]
+    return Frames(normalise_stack(full, size, reduce_to), tuple(notes))

@@ -1,0 +1,147 @@
+"""Bring the three frames of a mosaic to what the network takes; all normalising is done here.
+
+Frames come from our prep (asinh stretch, no margin, 512 px), from the original tool (linear
+stretch, white figure margin, 1300 to 1900 px), as arrays of 128 px, or from anywhere. Neither
+size, margin, padding nor stretch may say anything about the mosaic, so each stack is
+
+1. trimmed of white margins and of the black outside the footprint, by the plain frame's box,
+2. reduced by area to fit a square, centred on black,
+3. re-levelled: the gray of a pixel is replaced by how rare it is within the footprint,
+   ``-log10(1 - rank)`` with the rarest 1 in 10,000 at full white. Any stretch that keeps the
+   order of pixels gives the same picture; what stands out of the sky keeps standing out.
+4. overlays keep their hue at full strength, whatever the width of the line was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+__all__ = ["Picture", "footprint_box", "normalise_stack", "rarity", "relevel"]
+
+#: Brighter than this in all channels is margin, darker is outside the footprint.
+WHITE, BLACK = 250, 2
+
+#: A pixel whose channels differ by more is overlay, not gray.
+COLOURED = 24
+
+Picture = NDArray[np.uint8]
+
+
+def normalise_stack(
+    pictures: Sequence[Picture], size: int, reduce_to: int | None = None
+) -> Picture:
+    """Trim, reduce, pad and re-level the three frames of a mosaic.
+
+    Parameters
+    ----------
+    pictures : sequence of three ndarray, shape (H, W, 3), uint8
+        Plain, source, gaia; sizes may differ.
+    size : int
+        Side of the result, px.
+    reduce_to : int, optional
+        Reduce to this side first.
+
+    Returns
+    -------
+    ndarray, shape (3, size, size, 3), uint8
+    """
+    plain = pictures[0]
+    box = footprint_box(plain)
+    stack = []
+    for picture in pictures:
+        same = picture.shape == plain.shape
+        y0, y1, x0, x1 = box if same else footprint_box(picture)
+        cut = picture[y0:y1, x0:x1]
+        if reduce_to is not None:
+            cut = _fit(cut, reduce_to)
+        stack.append(_square(_fit(cut, size), size))
+    return relevel(np.stack(stack))
+
+
+def footprint_box(picture: Picture) -> tuple[int, int, int, int]:
+    """Rows and columns (y0, y1, x0, x1) that are left without white margin and black border.
+
+    A picture that is all margin or all black is left whole.
+    """
+    low, high = picture.min(axis=2), picture.max(axis=2)
+    box = (0, len(picture), 0, picture.shape[1])
+    for shown in (low < WHITE, high > BLACK, low < WHITE, high > BLACK):
+        y0, y1, x0, x1 = box
+        inner = shown[y0:y1, x0:x1]
+        rows, columns = np.flatnonzero(inner.any(axis=1)), np.flatnonzero(inner.any(axis=0))
+        if len(rows) < 8 or len(columns) < 8:
+            return box
+        box = (y0 + rows[0], y0 + rows[-1] + 1, x0 + columns[0], x0 + columns[-1] + 1)
+    return box
+
+
+def _fit(picture: Picture, side: int) -> Picture:
+    """Scale the longer side to `side` px: by area downwards, smoothly upwards."""
+    height, width = picture.shape[:2]
+    longest = max(height, width)
+    if longest == side:
+        return picture
+    shape = (max(1, round(width * side / longest)), max(1, round(height * side / longest)))
+    method = Image.Resampling.BOX if longest > side else Image.Resampling.BILINEAR
+    reduced: Picture = np.asarray(
+        Image.fromarray(np.ascontiguousarray(picture)).resize(shape, method), dtype=np.uint8
+    )
+    return reduced
+
+
+def _square(picture: Picture, side: int) -> Picture:
+    """Centre a picture on a black square."""
+    height, width = picture.shape[:2]
+    square = np.zeros((side, side, 3), np.uint8)
+    y0, x0 = (side - height) // 2, (side - width) // 2
+    square[y0 : y0 + height, x0 : x0 + width] = picture
+    return square
+
+
+def relevel(stack: Picture) -> Picture:
+    """Replace gray levels by how rare they are, and give overlays their full hue.
+
+    Parameters
+    ----------
+    stack : ndarray, shape (3, H, W, 3), uint8
+        Plain, source, gaia. Levels up to `BLACK` are outside the footprint.
+    """
+    low, high = stack.min(axis=3), stack.max(axis=3)
+    coloured = high.astype(np.int16) - low > COLOURED
+    gray = low[0][~coloured[0]]
+    table = rarity(np.bincount(gray, minlength=256))
+    levels: Picture = np.repeat(table[low][..., None], 3, axis=3)
+    reach = (high - low)[coloured][:, None].astype(np.float32)
+    hue = (stack[coloured] - low[coloured][:, None]) / reach
+    levels[coloured] = np.rint(hue * 255).astype(np.uint8)
+    return levels
+
+
+def rarity(counts: NDArray[np.int64]) -> Picture:
+    """Level to its new level: -log10 of the share of footprint pixels above, over 4 decades.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (256,), int
+        Pixels at each level; levels up to `BLACK` are not counted and stay 0.
+
+    Returns
+    -------
+    ndarray, shape (256,), uint8
+        At least 1 inside the footprint.
+    """
+    inside = counts.astype(np.float64)
+    inside[: BLACK + 1] = 0
+    total = inside.sum()
+    if total == 0:
+        return np.zeros(256, np.uint8)
+    # The brightest level that occurs is saturated: nothing is above it.
+    above = 1 - np.cumsum(inside) / total
+    rare = -np.log10(above.clip(1e-4, 1)) / 4
+    table: Picture = np.maximum(np.rint(rare * 255), 1).astype(np.uint8)
+    table[: BLACK + 1] = 0
+    return table

@@ -1,0 +1,59 @@
+"""Fit how numbers become comparable, on training rows only."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spacekit.errors import MissingExtraError
+from spacekit.model.features import NUMERIC
+from spacekit.model.network import TableScaling, yeo_johnson
+
+__all__ = ["fit_scaling"]
+
+#: Below this amount (in the column's unit) a value counts linearly, above by its logarithm.
+LINEAR_BELOW = {
+    "rms_ra": 3.0,
+    "rms_dec": 3.0,
+    "offset_px": 0.1,
+    "ellipticity": 0.02,
+    "weight_deficit": 0.02,
+}
+
+
+def fit_scaling(numeric: NDArray[np.float32], *, power: bool = False) -> TableScaling:
+    """Fit transforms and standardisation on training rows.
+
+    Parameters
+    ----------
+    numeric : ndarray, shape (N, K), float32
+        Training rows only; NaN where missing.
+    power : bool
+        Fit Yeo-Johnson exponents instead of taking logarithms.
+    """
+    scale = np.array([LINEAR_BELOW.get(name, 1.0) for name in NUMERIC], np.float32)
+    exponents = np.zeros(len(NUMERIC), np.float32)
+    varied = [k for k in range(len(NUMERIC)) if len(np.unique(_known(numeric[:, k]))) > 2]
+    if power and varied:
+        try:
+            from sklearn.preprocessing import PowerTransformer
+        except ImportError as error:
+            raise MissingExtraError("The power transform", "train") from error
+        scaled = (numeric / scale)[:, varied].astype(np.float64)
+        fitted = PowerTransformer("yeo-johnson", standardize=False).fit(scaled).lambdas_
+        exponents[varied] = np.clip(fitted, -2, 2)
+    filled = torch.from_numpy(np.nan_to_num(numeric / scale))
+    bent = yeo_johnson(filled, torch.from_numpy(exponents)).numpy()
+    mean, width = np.zeros_like(scale), np.ones_like(scale)
+    for k in range(len(NUMERIC)):
+        known = bent[np.isfinite(numeric[:, k]), k]
+        if len(known):
+            mean[k] = known.mean()
+            width[k] = max(known.std(), 0.1)
+    return TableScaling(scale, exponents, mean, width)
+
+
+def _known(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values that are not missing."""
+    return values[np.isfinite(values)]

@@ -1,0 +1,107 @@
+"""How to train, checked on the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+
+from spacekit.errors import TrainingError
+
+__all__ = ["TrainingSettings"]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train.
+
+    Parameters
+    ----------
+    batch_size, epochs : int
+        Rows a step; passes over the training rows, at most.
+    lr : float
+        Highest learning rate.
+    decay : tuple of (float, float) or None
+        (steps, rate): the learning rate is multiplied by rate every so many steps, smoothly.
+        None: it rises for a tenth of the epochs and falls to zero like a cosine.
+    early_stopping : {"val_loss", "val_accuracy"} or None
+        What must improve on the tune part within `patience` epochs; the best epoch's weights
+        are kept. None trains to the end.
+    patience : int
+        In epochs.
+    verbose : int
+        0 says nothing.
+    image_size : int
+        Side of the frames, px, a multiple of 32 from 64 to 1024.
+    power_transform : bool
+        Fit a Yeo-Johnson exponent for each feature instead of taking logarithms.
+    seed : int
+        Decides the split, the weights' start, the order and the augmentation.
+    threads : int or None
+        Cores to use; None leaves it to torch.
+    device : str
+        Where torch computes ("cpu", "cuda").
+    """
+
+    batch_size: int = 16
+    epochs: int = 20
+    lr: float = 2e-3
+    decay: tuple[float, float] | None = None
+    early_stopping: str | None = "val_loss"
+    patience: int = 6
+    verbose: int = 1
+    image_size: int = 512
+    power_transform: bool = False
+    seed: int = 0
+    threads: int | None = None
+    device: str = "cpu"
+
+    #: What `params` of run_training may hold.
+    PUBLISHED: ClassVar[tuple[str, ...]] = (
+        "batch_size",
+        "epochs",
+        "lr",
+        "decay",
+        "early_stopping",
+        "verbose",
+    )
+
+    def __post_init__(self) -> None:
+        problems = {
+            "batch_size must be 2 or more": self.batch_size < 2,
+            "epochs must be 1 or more": self.epochs < 1,
+            "lr must lie between 0 and 1": not 0 < self.lr < 1,
+            "decay is a pair (steps, rate) with a rate between 0 and 1": self.decay is not None
+            and not (len(self.decay) == 2 and self.decay[0] > 0 and 0 < self.decay[1] <= 1),
+            "early_stopping is val_loss, val_accuracy or None": self.early_stopping
+            not in ("val_loss", "val_accuracy", None),
+            "image_size is a multiple of 32 from 64 to 1024": not 64 <= self.image_size <= 1024
+            or self.image_size % 32 != 0,
+        }
+        wrong = [text for text, bad in problems.items() if bad]
+        if wrong:
+            raise TrainingError("; ".join(wrong))
+
+    def with_params(self, params: Mapping[str, Any] | None) -> TrainingSettings:
+        """Copy with the values of the published dictionary.
+
+        Raises
+        ------
+        TrainingError
+            If a key is unknown or a value can't be.
+        """
+        params = dict(params or {})
+        unknown = [key for key in params if key not in self.PUBLISHED]
+        if unknown:
+            known = ", ".join(self.PUBLISHED)
+            raise TrainingError(f"params: unknown {', '.join(map(str, unknown))}; known: {known}")
+        try:
+            if params.get("decay") is not None:
+                params["decay"] = tuple(float(part) for part in params["decay"])
+            return replace(self, **params)
+        except (TypeError, ValueError) as error:
+            raise TrainingError(f"params: {error}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the provenance."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}

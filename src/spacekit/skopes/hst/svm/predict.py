@@ -1,0 +1,100 @@
+"""Classify mosaics from a table and frames: ``python -m spacekit.skopes.hst.svm.predict``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from spacekit.errors import FrameError
+from spacekit.evaluate.predictions import joined, write_predictions
+from spacekit.model.features import read_table
+from spacekit.model.images import open_frames
+from spacekit.model.infer import load_model
+from spacekit.visit.nouns import Problem
+
+__all__ = ["Verdicts", "predict_alignment"]
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What `predict_alignment` found.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As in predictions.csv: the input rows, y_pred, y_proba, index, rests_on.
+    folder : Path
+        Where the files were written.
+    problems : tuple of Problem
+        Mosaics answered with something missing, or not at all; also in problems.csv.
+    threshold : float
+        Probability from which on a mosaic was called suspicious.
+    """
+
+    predictions: pd.DataFrame
+    folder: Path
+    problems: tuple[Problem, ...]
+    threshold: float
+
+
+def predict_alignment(
+    data_file: Path | str,
+    img_path: Path | str,
+    model_path: Path | str | None = None,
+    output_path: Path | str | None = None,
+    size: int | None = None,
+    *,
+    group: str | None = None,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verdicts:
+    """Tell which mosaics of a table are misaligned.
+
+    Writes ``predictions/predictions.csv``, ``compromised.txt``, ``clf_report.txt`` and, where
+    there were any, ``problems.csv`` below `output_path`.
+
+    Parameters
+    ----------
+    data_file : Path or str
+        ``svm_data.csv``.
+    img_path : Path or str
+        Folder of frames, or an ``.npz`` of arrays.
+    model_path : Path or str, optional
+        Model file; the one that ships with the package by default.
+    output_path : Path or str, optional
+        The working directory by default.
+    size : int, optional
+        Reduce frames to this many px first (128: what an array of 128 px would show). By
+        default they go to the model at the size it was trained on.
+    group : str, optional
+        What the mosaics are called as a whole, for the report; the table's name by default.
+    threads : int
+        Cores to use.
+    progress : callable (done, total), optional
+        Called as rows are done.
+
+    Raises
+    ------
+    TableError, FrameError, ModelFileError, OutputError
+        If table, frames or model can't be used at all, or nothing can be written.
+    """
+    if size is not None and not 16 <= size <= 4096:
+        raise FrameError(f"size is {size}; frames can be reduced to 16 to 4096 px")
+    model = load_model(model_path, threads=threads)
+    table = read_table(Path(data_file))
+    with open_frames(Path(img_path), reduce_to=size) as frames:
+        answers = model.predict_table(table, frames, progress=progress)
+    predictions = joined(table, answers.table)
+    folder = Path(output_path or ".") / "predictions"
+    write_predictions(folder, predictions, group or Path(data_file).stem, answers.problems)
+    return Verdicts(predictions, folder, answers.problems, model.manifest.threshold)
+
+
+if __name__ == "__main__":
+    from spacekit.cli import launch
+    from spacekit.cli.predict import predict
+
+    launch(predict)

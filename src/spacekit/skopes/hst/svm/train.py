@@ -1,0 +1,210 @@
+"""Train and evaluate a model on labelled mosaics: ``python -m spacekit.skopes.hst.svm.train``."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spacekit import __version__
+from spacekit.errors import TrainingError
+from spacekit.evaluate.predictions import write_problems
+from spacekit.evaluate.results import Result, write_result
+from spacekit.measure.schema import CATEGORIES, INDEX
+from spacekit.model.artifact import Manifest, save_artifact
+from spacekit.model.dataset import Dataset, build_dataset
+from spacekit.model.features import CATEGORICAL, NUMERIC, fingerprint, read_table
+from spacekit.model.images import open_frames
+from spacekit.model.settings import TrainingSettings
+from spacekit.model.train import Trained, require_torch, train_model
+
+__all__ = ["DEFAULT_NAME", "Watch", "run_training"]
+
+#: The model file's name where none is given.
+DEFAULT_NAME = "svm_align"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who wants to know how far training is.
+
+    Parameters
+    ----------
+    frames : callable (done, total), optional
+        Called as frames are read.
+    epoch : callable (epoch, values), optional
+        Called after each epoch with loss, accuracy, val_loss, val_accuracy, lr and seconds.
+    """
+
+    frames: Callable[[int, int], None] | None = None
+    epoch: Callable[[int, dict[str, float]], None] | None = None
+
+
+def run_training(  # noqa: PLR0917 (the published call)
+    training_data: Path | str,
+    img_path: Path | str,
+    synth_data: Path | str | None = None,
+    norm: int = 0,
+    model_name: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    output_path: Path | str | None = None,
+    *,
+    settings: TrainingSettings | None = None,
+    validate: bool = True,
+    command: str | None = None,
+    watch: Watch | None = None,
+) -> tuple[Result, Result]:
+    """Train a model and evaluate it on mosaics it has not seen.
+
+    Writes ``models/<model_name>.onnx``, ``results/test`` and ``results/val`` below
+    `output_path`, and ``results/problems.csv`` where mosaics had something missing.
+
+    Parameters
+    ----------
+    training_data : Path or str
+        Labelled table; rows with an empty label (ambiguous) are left out.
+    img_path : Path or str
+        Folder of frames (``<name>/``, ``0/<name>/`` or ``1/<name>/``), or an ``.npz``.
+    synth_data : Path or str, optional
+        A second labelled table, of corrupted visits, to add; frames lie in `img_path` too.
+    norm : {0, 1}
+        1 fits a power transform on the training rows, 0 takes logarithms; both standardise.
+    model_name : str, optional
+        The model file's name without suffix; "svm_align" by default.
+    params : mapping, optional
+        batch_size, epochs, lr, decay, early_stopping, verbose; see `TrainingSettings`.
+    output_path : Path or str, optional
+        The working directory by default.
+    settings : TrainingSettings, optional
+        What `params` doesn't say (image_size, seed, threads).
+    validate : bool
+        Whether to write ``results/val``.
+    command : str, optional
+        How this was called, for the model's provenance.
+    watch : Watch, optional
+        Who wants to know how far it is.
+
+    Returns
+    -------
+    com : Result
+        The test set: neither the weights nor the calibration have seen it.
+    val : Result
+        The set on which temperature and threshold were found.
+
+    Raises
+    ------
+    TableError, FrameError, TrainingError, OutputError, MissingExtraError
+        If it can't be trained on, or nothing can be written.
+    """
+    require_torch()
+    watch = watch or Watch()
+    settings = (settings or TrainingSettings()).with_params(params)
+    settings = replace(settings, power_transform=_switch(norm) or settings.power_transform)
+    out = Path(output_path or ".")
+    model_file = out / "models" / f"{_plain(model_name or DEFAULT_NAME)}.onnx"
+    table = _tables(training_data, synth_data)
+    with (
+        tempfile.TemporaryDirectory(prefix="spacekit-") as scratch,
+        open_frames(Path(img_path)) as frames,
+    ):
+        data = build_dataset(
+            table, frames, settings.image_size, Path(scratch), progress=watch.frames
+        )
+        trained = train_model(data, settings, progress=watch.epoch)
+    com, val = (_result(name, data, trained) for name in ("test", "val"))
+    call = command or f"run_training({Path(training_data).name}, {Path(img_path).name})"
+    manifest = _manifest(table, data, trained, settings, com)
+    manifest.provenance["command"] = call
+    save_artifact(model_file, trained.network, manifest)
+    com = write_result(com, out / "results" / "test")
+    if validate:
+        val = write_result(val, out / "results" / "val")
+    write_problems(out / "results" / "problems.csv", data.problems)
+    return com, val
+
+
+def _switch(value: int) -> bool:
+    """0 or 1, as published."""
+    if value not in (0, 1):
+        raise TrainingError(f"norm is {value!r}; 0 and 1 are known")
+    return bool(value)
+
+
+def _plain(name: str) -> str:
+    """Check a file name that stays in its folder."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}", name):
+        raise TrainingError(f"model_name {name!r}: use letters, digits, dots and dashes")
+    return name.removesuffix(".onnx")
+
+
+def _tables(training_data: Path | str, synth_data: Path | str | None) -> pd.DataFrame:
+    """Read the labelled table, with the synthetic one below it."""
+    tables = [read_table(Path(p)) for p in (training_data, synth_data) if p is not None]
+    table = pd.concat(tables, ignore_index=True)
+    return table.drop_duplicates(INDEX, ignore_index=True)
+
+
+def _result(name: str, data: Dataset, trained: Trained) -> Result:
+    """Take the evaluation of one part."""
+    part = {"test": "test", "val": "calibrate"}[name]
+    rows = getattr(trained.split, part)
+    notes = list(trained.notes)
+    if data.ambiguous:
+        notes.append(f"{data.ambiguous} rows with an empty label (ambiguous) were left out")
+    if name == "val":
+        notes.append("temperature and threshold were found on these rows")
+    return Result(
+        name,
+        tuple(data.index[row] for row in rows),
+        data.labels[rows].astype(np.float64),
+        trained.probabilities[part],
+        trained.threshold,
+        trained.history,
+        tuple(notes),
+    )
+
+
+def _manifest(
+    table: pd.DataFrame,
+    data: Dataset,
+    trained: Trained,
+    settings: TrainingSettings,
+    com: Result,
+) -> Manifest:
+    """Write what goes into the model file beside the graph."""
+    parts = ("train", "tune", "calibrate", "test")
+    scores = {"accuracy": com.accuracy, "roc_auc": com.roc_auc, "pr_auc": com.pr_auc}
+    return Manifest(
+        numeric=NUMERIC,
+        categorical=CATEGORICAL,
+        classes={name: CATEGORIES[name] for name in CATEGORICAL},
+        frame_size=settings.image_size,
+        threshold=trained.threshold,
+        temperature=trained.temperature,
+        provenance={
+            "spacekit": __version__,
+            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "table_sha256": fingerprint(table),
+            "rows": {part: len(getattr(trained.split, part)) for part in parts},
+            "ambiguous": data.ambiguous,
+            "misaligned": int(data.labels.sum()),
+            "settings": settings.to_dict(),
+            "epochs_run": len(trained.history.get("loss", [])),
+            "test": {k: v for k, v in scores.items() if np.isfinite(v)},
+            "notes": list(trained.notes),
+        },
+    )
+
+
+if __name__ == "__main__":
+    from spacekit.cli import launch
+    from spacekit.cli.train import train
+
+    launch(train)
