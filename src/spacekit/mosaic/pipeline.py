@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 
 from spacekit.errors import SimulationError
 from spacekit.files import ensure_folder
-from spacekit.mosaic.align import align_exposures, with_solution
+from spacekit.mosaic.align import align_exposures, at_epoch, with_solution
 from spacekit.mosaic.drizzle import mosaic_grid
 from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.nouns import Fit, PipelineSettings
@@ -112,5 +112,11 @@ def _solve(
         return prior, Fit(False, "alignment was switched off")
     if reference is None or len(reference) == 0:
         return prior, Fit(False, "there is no reference catalog")
-    fitted, fit = align_exposures(exposures, reference)
+    fitted, fit = align_exposures(exposures, at_epoch(reference, _year(exposures[0])))
     return (fitted if fit.accepted else prior), fit
+
+
+def _year(exposure: Exposure) -> float:
+    """Give the Julian year of an exposure, 0 where its header doesn't tell."""
+    start = exposure.header.get("EXPSTART")
+    return 2000.0 + (start - 51544.5) / 365.25 if isinstance(start, float) and start > 0 else 0.0
