@@ -29,7 +29,7 @@ def draw_reference_count(gaia: str, rng: Generator) -> int:
     return int(np.exp(rng.uniform(np.log(14), np.log(90))))
 
 
-def reference_catalog(  # noqa: PLR0913
+def reference_catalog(  # noqa: PLR0913, PLR0917
     stars: Stars,
     centre: tuple[float, float],
     half_field_arcsec: float,

@@ -101,7 +101,7 @@ def _rates(
     return np.asarray(rate)
 
 
-def render_chip(  # noqa: PLR0913
+def render_chip(  # noqa: PLR0913, PLR0917
     view: Projection,
     detector: Detector,
     band: Filter,
@@ -158,7 +158,7 @@ def _sky_positions(
     return np.asarray(x), np.asarray(y)
 
 
-def _diffuse(  # noqa: PLR0913
+def _diffuse(  # noqa: PLR0913, PLR0917
     view: Projection, band: Filter, wcs: WCS, shape: tuple[int, int], sky: float, psf: Psf
 ) -> NDArray[np.float32]:
     """Galaxies and glow, electrons/s."""
@@ -177,7 +177,7 @@ def _diffuse(  # noqa: PLR0913
     return image
 
 
-def _draw_stars(  # noqa: PLR0913
+def _draw_stars(  # noqa: PLR0913, PLR0917
     image: NDArray[np.float32],
     view: Projection,
     band: Filter,
@@ -202,7 +202,7 @@ def _draw_stars(  # noqa: PLR0913
         add_stars(image, psf, x + share * trail_px[0], y + share * trail_px[1], flux / steps, noise)
 
 
-def _detect(  # noqa: PLR0913
+def _detect(  # noqa: PLR0913, PLR0917
     expected: NDArray[np.float32],
     detector: Detector,
     exptime_s: float,

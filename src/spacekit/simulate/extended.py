@@ -36,7 +36,7 @@ def _sersic_constants(index: float) -> tuple[float, float]:
     return b, float(flux)
 
 
-def add_galaxies(
+def add_galaxies(  # noqa: PLR0913, PLR0917
     image: NDArray[np.float32],
     galaxies: Galaxies,
     x: NDArray[np.float64],
@@ -73,7 +73,7 @@ def add_galaxies(
         image[y1:y2, x1:x2] += (flux[i] * profile).astype(np.float32)
 
 
-def _sersic(  # noqa: PLR0913
+def _sersic(  # noqa: PLR0913, PLR0917
     galaxies: Galaxies,
     i: int,
     dx: NDArray[np.float64],

@@ -118,7 +118,7 @@ def draw_fit(prior: str, rng: Generator) -> Fit | None:
     return fit if PRIORS[prior].has_fit else None
 
 
-def primary_header(  # noqa: PLR0913
+def primary_header(  # noqa: PLR0913, PLR0917
     detector: Detector,
     band: Filter,
     identity: Identity,
@@ -245,7 +245,7 @@ def _photmode(detector: Detector, band: Filter) -> str:
     return f"{detector.instrument.upper()} {detector.name.upper()} {band.name}"
 
 
-def science_header(  # noqa: PLR0913
+def science_header(  # noqa: PLR0913, PLR0917
     detector: Detector,
     band: Filter,
     root: str,

@@ -2,7 +2,7 @@
 
 The optics are GalSim's: 2.4 m aperture, central obscuration 0.33, four struts, a little
 defocus that changes from visit to visit (breathing; HST Data Handbook: a few nm to tens of nm
-rms) and a small fixed astigmatism and spherical aberration (no coma: it would shift filters). One PSF a detector, filter and focus, kept for the
+rms), a small fixed astigmatism and spherical aberration (no coma: it would shift filters). One PSF a detector, filter and focus, kept for the
 life of the process; stars are then added by slicing arrays.
 """
 
@@ -79,7 +79,7 @@ def hst_psf(detector: str, filter_name: str, focus_bin: int) -> Psf:
         If GalSim isn't installed.
     """
     try:
-        import galsim  # noqa: PLC0415 - heavy, and of the extra "simulate"
+        import galsim
     except ImportError as error:
         raise MissingExtraError("Simulating", "simulate") from error
 
@@ -132,7 +132,7 @@ def _phases(profile: object, pixel: float, size: int, phases: int) -> NDArray[np
     return np.ascontiguousarray(grid.transpose(1, 3, 0, 2))
 
 
-def add_stars(  # noqa: PLR0913
+def add_stars(  # noqa: PLR0913, PLR0917
     image: NDArray[np.float32],
     psf: Psf,
     x: NDArray[np.float64],

@@ -3,12 +3,12 @@
 Distributions
 -------------
 Stars: number within a field log-uniform by kind of scene; magnitudes from exponential counts
-``N(<m) ~ 10**(s m)``, s 0.15 to 0.33 (the slope of counts at 18 to 26 mag in the Galaxy, Bahcall
+``N(<m) ~ 10**(s m)``, s 0.18 to 0.33 (the slope of counts at 18 to 26 mag in the Galaxy, Bahcall
 & Soneira 1980, to that of a cluster's main sequence); colours normal with a red tail; a share of
 binaries with separations log-uniform 1 to 12 px. Galaxies: counts with slope 0.3 to 0.4 (HUDF),
 half-light radii log-normal about 0.25" (Shen et al. 2003), Sersic indices 0.8 to 4.5, axis ratios
 0.25 to 1.
-Magnitudes are AB in the visit's first filter. All positions are on the tangent plane of the
+Magnitudes are AB in the visit's reddest filter. All positions are on the tangent plane of the
 field's centre, arcsec to the east and to the north.
 """
 
@@ -65,7 +65,7 @@ class Field:
     pixel_arcsec : float
         Pixel of the detector.
     faint_mag : float
-        AB magnitude of a 5 sigma star in one exposure of the first filter.
+        AB magnitude of a 5 sigma star in one exposure of the reddest filter.
     far_uv : bool
         Whether hot stars are what is seen.
     """
@@ -90,7 +90,7 @@ class Stars:
     east, north : ndarray
         Arcsec.
     mag : ndarray
-        AB in the first filter.
+        AB in the reddest filter.
     colour : ndarray
         V - I (AB); other filters follow from it.
     """
@@ -134,7 +134,7 @@ class Glow:
     surface : ndarray, shape (n, n), float32
         Brightness over sky, on a grid that spans the field; row is north, column is east.
     colour : float
-        Magnitudes by which the second filter sees less (or more) of it.
+        Magnitudes by which the other filters see less (or more) of it.
     """
 
     surface: NDArray[np.float32]
@@ -196,8 +196,8 @@ def _draw_stars(kind: str, field: Field, rng: Generator) -> Stars:
     low, high = _STARS[kind]
     # A field of 512 px is what is seen; large formats are not filled as densely.
     n = int(rng.poisson(float(log_uniform(rng, low, high)) * min(field.fields, 12.0)))
-    slope = rng.uniform(0.15, 0.33)
-    mag = _counts(field, n, rng, slope, rng.uniform(5.0, 10.5))
+    slope = rng.uniform(0.18, 0.33)
+    mag = _counts(field, n, rng, slope, rng.uniform(5.0, 9.5))
     colour = rng.normal(rng.uniform(0.3, 1.2), 0.35, n) + rng.exponential(0.25, n)
     if field.far_uv:
         colour = rng.normal(-0.3, 0.15, n)
@@ -255,7 +255,7 @@ def _draw_galaxies(kind: str, field: Field, rng: Generator) -> Galaxies:
 
 
 def _add_giant(galaxies: Galaxies, field: Field, rng: Generator) -> Galaxies:
-    """A bright galaxy that fills the field; its core is in the field more often than not."""
+    """Add a bright galaxy that fills the field; its core is in it more often than not."""
     place = rng.normal(0, 0.35 * field.radius_arcsec, 2)
     giant = replace(
         galaxies,
@@ -282,7 +282,7 @@ def _knots(field: Field, rng: Generator) -> Stars:
 
 
 def _draw_glow(rng: Generator) -> Glow:
-    """A Gaussian random field of power-law spectrum, exponentiated: filaments and voids."""
+    """Draw an exponentiated Gaussian random field of power-law spectrum: filaments and voids."""
     n = 256
     wave = np.hypot(*np.meshgrid(np.fft.fftfreq(n), np.fft.fftfreq(n)))
     wave[0, 0] = np.inf

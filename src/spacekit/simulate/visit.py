@@ -29,7 +29,14 @@ from spacekit.simulate.catalog import GAIA_CLASSES, draw_reference_count, refere
 from spacekit.simulate.cosmic_rays import draw_defects
 from spacekit.simulate.detectors import Detector, Filter, find_detector
 from spacekit.simulate.exposures import Conditions, Pixels, Projection, faintest_mag, render_chip
-from spacekit.simulate.headers import PRIORS, Identity, draw_fit, primary_header, science_header
+from spacekit.simulate.headers import (
+    PRIORS,
+    Fit,
+    Identity,
+    draw_fit,
+    primary_header,
+    science_header,
+)
 from spacekit.simulate.pointing import (
     Plan,
     dither_px,
@@ -277,8 +284,8 @@ def _draw_nuisance(seed: int, k: int, settings: DrawSettings, rng: Generator) ->
     shares = np.array([settings.sizes[s] for s in sizes])
     size = sizes[int(rng.choice(len(sizes), p=shares / shares.sum()))]
     n_filters = min(int(rng.choice([1, 2, 3], p=[0.25, 0.5, 0.25])), len(detector.filters))
-    chosen = rng.choice(len(detector.filters), n_filters, replace=False)
-    counts = tuple(int(c) for c in rng.choice([1, 2, 3, 4], n_filters, p=[0.12, 0.5, 0.24, 0.14]))
+    chosen = _draw_filters(detector, n_filters, rng)
+    counts = tuple(int(c) for c in rng.choice([1, 2, 3, 4], len(chosen), p=[0.12, 0.5, 0.24, 0.14]))
     low, high = (100.0, 1300.0) if detector.rates else (40.0, 1200.0)
     exptime = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     exptimes = tuple(round(exptime * float(rng.uniform(0.7, 1.4)), 3) for _ in chosen)
@@ -297,7 +304,7 @@ def _draw_nuisance(seed: int, k: int, settings: DrawSettings, rng: Generator) ->
         number=k,
         seed=seed,
         detector=detector.name,
-        filters=tuple(detector.filters[i].name for i in chosen),
+        filters=chosen,
         counts=counts,
         exptimes_s=exptimes,
         size=size,
@@ -313,6 +320,15 @@ def _draw_nuisance(seed: int, k: int, settings: DrawSettings, rng: Generator) ->
         pm_residual_mas=float(rng.choice([0.0, 3.0, 15.0], p=[0.7, 0.2, 0.1])),
         conditions=conditions,
     )
+
+
+def _draw_filters(detector: Detector, count: int, rng: Generator) -> tuple[str, ...]:
+    """Draw filters that people combine: within a factor of two in wavelength, mostly."""
+    order = [detector.filters[i] for i in rng.permutation(len(detector.filters))]
+    reach = 2.0 if rng.random() < 0.85 else 10.0
+    pivot = order[0].pivot_angstrom
+    near = [f for f in order if 1 / reach < f.pivot_angstrom / pivot < reach]
+    return tuple(f.name for f in near[:count])
 
 
 def _draw_error(spec: VisitSpec, settings: DrawSettings, rng: Generator) -> VisitSpec:
@@ -387,8 +403,10 @@ def _draw_view(spec: VisitSpec, detector: Detector, rng: Generator) -> tuple[Pro
     half = spec.plan.corner_px / np.sqrt(2) * max(map(abs, detector.linear_arcsec))
     # Wide enough for every roll and dither, and for reference stars beyond the footprint.
     radius = 1.5 * float(half) + 40 * detector.scale_arcsec
-    first = detector.filter(spec.filters[0])
-    faint = faintest_mag(detector, first, spec.exptimes_s[0], spec.conditions.sky)
+    bands = [(detector.filter(f), t) for f, t in zip(spec.filters, spec.exptimes_s, strict=True)]
+    # Most stars are red: what the reddest filter sees is what there is.
+    first, exptime = max(bands, key=lambda pair: pair[0].pivot_angstrom)
+    faint = faintest_mag(detector, first, exptime, spec.conditions.sky)
     field_ = Field(radius, detector.scale_arcsec, faint, far_uv=detector.name == "sbc")
     scene = draw_scene(spec.scene, field_, rng)
     return Projection(scene, (spec.ra_deg, spec.dec_deg), radius, first), float(half)
@@ -454,7 +472,7 @@ def _trail(spec: VisitSpec, errors: list[WcsError], number: int) -> tuple[float,
 class _Cards:
     """What the headers of both members share."""
 
-    fit: object
+    fit: Fit | None
     start_mjd: float
     target: str
     moving: bool
@@ -468,7 +486,7 @@ def _shared_cards(spec: VisitSpec, rng: Generator) -> _Cards:
     return _Cards(fit, start, target, bool(rng.random() < 0.03))
 
 
-def _member(  # noqa: PLR0913
+def _member(  # noqa: PLR0913, PLR0917
     spec: VisitSpec,
     detector: Detector,
     shots: list[_Shot],
@@ -506,7 +524,7 @@ def _member(  # noqa: PLR0913
     )
 
 
-def _exposure(  # noqa: PLR0913
+def _exposure(  # noqa: PLR0913, PLR0917
     spec: VisitSpec,
     detector: Detector,
     identity: Identity,
