@@ -1,0 +1,268 @@
+"""Simulated visits as folders: one scene after the other, or many at once."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spacekit.errors import OutputError
+from spacekit.files import ensure_folder, write_text
+from spacekit.mosaic.exposure_io import write_exposure
+from spacekit.mosaic.pipeline import PipelineSettings, ProcessedVisit, process_visit
+from spacekit.simulate.detectors import find_detector
+from spacekit.simulate.truth import Truth, Witness, compute_truth, truth_json, write_truth
+from spacekit.simulate.visit import (
+    DrawSettings,
+    SimulatedVisit,
+    VisitSpec,
+    draw_spec,
+    simulate_pair,
+)
+
+__all__ = [
+    "SceneResult",
+    "SimulationSettings",
+    "member_names",
+    "simulate_many",
+    "simulate_to",
+    "total_name",
+    "visit_truth",
+    "write_visit",
+]
+
+_log = logging.getLogger(__name__)
+
+#: Folders in the making start so; what is left of an interrupted run is cleared by the next.
+_PART = ".part-"
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """What to make of each scene.
+
+    Parameters
+    ----------
+    draw : DrawSettings
+        What scenes are drawn from.
+    pipeline : PipelineSettings
+        Products to write; `align` is the visit's own (its spec says whether a fit is made).
+    exposures : bool
+        Keep the exposures (flt, flc) in a subfolder, with the poller file.
+    """
+
+    draw: DrawSettings = field(default_factory=DrawSettings)
+    pipeline: PipelineSettings = field(default_factory=PipelineSettings)
+    exposures: bool = False
+
+
+@dataclass(frozen=True)
+class SceneResult:
+    """What became of a scene.
+
+    Parameters
+    ----------
+    number : int
+        Its k.
+    folders : tuple of Path
+        The visits' folders, finished now or before; empty where it failed.
+    reason : str
+        Why it failed; empty where it didn't.
+    """
+
+    number: int
+    folders: tuple[Path, ...]
+    reason: str = ""
+
+
+def total_name(visit: SimulatedVisit) -> str:
+    """Name of a visit's total product."""
+    row = find_detector(visit.spec.detector)
+    name = visit.ipppss
+    return f"hst_{visit.spec.proposal}_{name[4:]}_{row.instrument}_{row.name}_total_{name}"
+
+
+def member_names(spec: VisitSpec) -> tuple[str, ...]:
+    """Names of the folders a scene will have, the bad one first."""
+    if spec.mode == "aligned":
+        return (spec.ipppss(True),)
+    return (spec.ipppss(True), spec.ipppss(False))
+
+
+def _witnesses(visit: SimulatedVisit, processed: ProcessedVisit) -> list[Witness]:
+    return [
+        Witness(
+            e.filename,
+            e.filter,
+            e.exptime_s,
+            visit.true_wcs[e.filename],
+            processed.final_wcs[e.filename],
+            tuple((c.sci.shape[0], c.sci.shape[1]) for c in e.chips),
+            visit.trails_px[e.filename],
+        )
+        for e in visit.exposures
+    ]
+
+
+def visit_truth(visit: SimulatedVisit, processed: ProcessedVisit) -> tuple[Truth, dict[str, Any]]:
+    """Compute the truth of a processed visit, and its entry for truth.json."""
+    witnesses = _witnesses(visit, processed)
+    mosaic, shape = processed.mosaic_wcs[visit.spec.detector]
+    truth = compute_truth(witnesses, mosaic, shape)
+    entry = truth_json(truth, witnesses, visit.mode)
+    for row in entry["exposures"]:
+        error = visit.errors[row["file"]]
+        row["injected_px_px_deg"] = [error.dx_px, error.dy_px, error.roll_deg]
+    return truth, entry
+
+
+def write_visit(visit: SimulatedVisit, out: Path, settings: SimulationSettings) -> Path:
+    """Run a visit through the pipeline into a folder of its name, with truth.json.
+
+    The folder is made beside its place and moved there when it is complete.
+
+    Raises
+    ------
+    OutputError
+        If it can't be written.
+    """
+    place = out / visit.ipppss
+    part = out / f"{_PART}{visit.ipppss}-{secrets.token_hex(4)}"
+    try:
+        part.mkdir(parents=True)
+        align = settings.pipeline.align and visit.fit_enabled
+        processed = process_visit(
+            visit.exposures, visit.reference, part, replace(settings.pipeline, align=align)
+        )
+        _, entry = visit_truth(visit, processed)
+        if settings.exposures:
+            _write_exposures(visit, part / "exposures")
+        write_truth(
+            part,
+            {total_name(visit): entry},
+            seed=visit.spec.seed,
+            scene=visit.spec.number,
+            spec=asdict(visit.spec),
+        )
+        part.rename(place)
+    except OSError as error:
+        raise OutputError(f"{place}: can't be written ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return place
+
+
+def _write_exposures(visit: SimulatedVisit, folder: Path) -> None:
+    folder.mkdir()
+    for exposure in visit.exposures:
+        write_exposure(exposure, folder)
+    write_text(folder / visit.poller_name, "\n".join(visit.poller_lines) + "\n")
+
+
+def simulate_to(
+    out: Path, k: int, seed: int, settings: SimulationSettings | None = None
+) -> tuple[Path, ...]:
+    """Simulate scene k of a seed into folders below `out`; finished ones are left alone.
+
+    Parameters
+    ----------
+    out : Path
+        Where `<ipppss>/` go.
+    k, seed : int
+        Which scene: its content depends on these and the settings alone.
+    settings : SimulationSettings or None
+        What to draw and to write.
+
+    Returns
+    -------
+    tuple of Path
+        The visits' folders, the one with the error first.
+
+    Raises
+    ------
+    OutputError
+        If `out` can't be written.
+    """
+    settings = settings or SimulationSettings()
+    spec = draw_spec(seed, k, settings.draw)
+    places = tuple(out / name for name in member_names(spec))
+    if all((place / "truth.json").is_file() for place in places):
+        return places
+    for visit in simulate_pair(spec, np.random.default_rng([seed, k, 1])):
+        place = out / visit.ipppss
+        if not (place / "truth.json").is_file():
+            write_visit(visit, out, settings)
+    return places
+
+
+def _one(out: Path, k: int, seed: int, settings: SimulationSettings) -> SceneResult:
+    """Simulate a scene; a failure is told, not raised, so that the others go on."""
+    try:
+        return SceneResult(k, simulate_to(out, k, seed, settings))
+    except OutputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one scene's failure must not end the set
+        _log.exception("scene %d of seed %d failed", k, seed)
+        return SceneResult(k, (), f"{type(error).__name__}: {error}")
+
+
+def simulate_many(  # noqa: PLR0913, PLR0917
+    out: Path,
+    numbers: Iterable[int],
+    seed: int,
+    settings: SimulationSettings | None = None,
+    workers: int = 1,
+    progress: Callable[[SceneResult], None] | None = None,
+) -> list[SceneResult]:
+    """Simulate many scenes; what there is of an earlier run is kept.
+
+    Parameters
+    ----------
+    out : Path
+        Where the visits' folders go.
+    numbers : iterable of int
+        Scenes.
+    seed : int
+        Of the set.
+    settings : SimulationSettings or None
+        What to draw and to write.
+    workers : int
+        Processes; the result does not depend on it.
+    progress : callable or None
+        Called with each result as it comes.
+
+    Returns
+    -------
+    list of SceneResult
+        In order of the scenes' numbers.
+
+    Raises
+    ------
+    OutputError
+        If `out` can't be written.
+    """
+    settings = settings or SimulationSettings()
+    ensure_folder(out)
+    for left in out.glob(f"{_PART}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    tell = progress or (lambda _: None)
+    results = []
+    if workers <= 1:
+        for k in numbers:
+            results.append(_one(out, k, seed, settings))
+            tell(results[-1])
+        return sorted(results, key=lambda r: r.number)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(_one, out, k, seed, settings) for k in numbers]
+        for job in as_completed(jobs):
+            results.append(job.result())
+            tell(results[-1])
+    return sorted(results, key=lambda r: r.number)
