@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from spacekit.errors import ProductError
 from spacekit.measure.matching import Shift, match_positions
 from spacekit.measure.pairs import Pairs, find_pairs
-from spacekit.measure.sources import ROUNDEST_TRACK, Sources, find_sources
+from spacekit.measure.peaks import ROUNDEST_TRACK
+from spacekit.measure.shapes import (
+    FEWEST_STARS,
+    bright_stars,
+    compact,
+    ellipticity,
+    weight_deficit,
+)
+from spacekit.measure.sources import Sources, find_sources
 from spacekit.visit.drizzled import Drizzled, read_drizzled
 from spacekit.visit.nouns import Mosaic, Product
 
@@ -114,13 +122,8 @@ class Evidence:
     reasons: tuple[str, ...] = ()
 
 
-#: Stars that shapes and weights are read from: bright, the brightest so many, at least so many.
-_STAR_SNR = 20.0
-_STAR_LIMIT = 200
-_STAR_FEWEST = 5
+#: Sources that may be partners have this signal-to-noise.
 _PAIR_SNR = 10.0
-#: Compact means at most this times the size that a fifth of the bright sources stays below.
-_COMPACT = 1.3
 #: With fewer sources on either side, a missing match says nothing.
 _ENOUGH = 20
 #: Exposure products beyond this number are not looked at.
@@ -160,7 +163,7 @@ def measure_evidence(mosaic: Mosaic) -> Evidence:
     evidence = _with_exposures(evidence, exposures)
     if total:
         evidence = _with_shapes(evidence, total.sources, reasons)
-    deficits = [_weight_deficit(look.sources) for look in (*filters, *([total] if total else []))]
+    deficits = [weight_deficit(look.sources) for look in (*filters, *([total] if total else []))]
     return replace(
         evidence, weight_deficit=_largest(deficits), reasons=tuple(dict.fromkeys(reasons))
     )
@@ -168,12 +171,16 @@ def measure_evidence(mosaic: Mosaic) -> Evidence:
 
 @dataclass(frozen=True)
 class _Look:
-    """What one product shows: its sources, positions in the total's frame."""
+    """What one product shows: its sources, positions in the total's frame.
+
+    `weight` is its exposure time; `struck` says that cosmic rays are still in it.
+    """
 
     product: Product
     sources: Sources
     wcs: WCS
     weight: float
+    struck: bool
 
     @property
     def title(self) -> str:
@@ -225,7 +232,7 @@ def _look(product: Product, frame: WCS | None, reasons: list[str]) -> _Look | No
             reasons.append(f"{title}: its WCS doesn't lead into the total's image")
             return None
         sources = moved
-    return _Look(product, sources, drizzled.wcs, _exposure_time(drizzled))
+    return _Look(product, sources, drizzled.wcs, _exposure_time(drizzled), _is_struck(drizzled))
 
 
 def _exposure_time(drizzled: Drizzled) -> float:
@@ -233,6 +240,15 @@ def _exposure_time(drizzled: Drizzled) -> float:
     value = drizzled.primary.get("EXPTIME")
     usable = isinstance(value, int | float) and math.isfinite(value) and value > 0
     return float(value) if usable else 1.0
+
+
+def _is_struck(drizzled: Drizzled) -> bool:
+    """Say whether cosmic rays couldn't be rejected: a CCD's product of one exposure.
+
+    IR exposures are rid of them by their ramps, SBC counts photons.
+    """
+    detector = str(drizzled.primary.get("DETECTOR", "")).strip().lower()
+    return drizzled.primary.get("NUMEXP") == 1 and detector in {"uvis", "wfc", "hrc"}
 
 
 def _in_frame(sources: Sources, drizzled: Drizzled, frame: WCS) -> Sources | None:
@@ -285,11 +301,14 @@ def _with_filters(evidence: Evidence, looks: list[_Look], reasons: list[str]) ->
         if shift is not None:
             offsets.append(_offset(look, reference, shift))
             continue
-        enough = min(len(look.sources), len(reference.sources)) >= _ENOUGH
+        enough = min(len(look.sources), len(reference.sources)) >= _ENOUGH and not (
+            look.struck or reference.struck
+        )
         unmatched += enough
         reasons.append(
             f"{look.title}: {len(look.sources)} sources match the {len(reference.sources)} of "
-            f"{reference.title} at no shift" + ("" if enough else " (too few to tell)")
+            f"{reference.title} at no shift"
+            + ("" if enough else " (too few stars, or too many cosmic rays, to tell)")
         )
     worst = max(offsets, key=lambda o: o.largest_px, default=None)
     return replace(
@@ -355,50 +374,21 @@ def _offset(look: _Look, reference: _Look, shift: Shift) -> Offset:
     return Offset(name.filter, name.exposure, reference.title, **vars(shift))
 
 
-def _compact(sources: Sources, snr: float) -> Sources:
-    """Pick compact sources above a signal-to-noise: stars, as far as the product has any.
-
-    What is compact goes by the product itself, since a misaligned one has large stars.
-    """
-    bright = sources.select((sources.snr >= snr) & np.isfinite(sources.size_px))
-    if not len(bright):
-        return bright
-    return bright.select(bright.size_px <= _COMPACT * np.percentile(bright.size_px, 20))
-
-
-def _stars(sources: Sources) -> Sources:
-    """Pick the brightest compact sources."""
-    return _compact(sources, _STAR_SNR).select(slice(_STAR_LIMIT))
-
-
 def _with_shapes(evidence: Evidence, sources: Sources, reasons: list[str]) -> Evidence:
     """Add what the total image says alone: coherent ellipticity and pairs."""
-    stars = _stars(sources)
+    stars = bright_stars(sources)
     # spikes of bright stars break up into elongated pieces at common separations
-    single = _compact(sources, _PAIR_SNR)
+    single = compact(sources, _PAIR_SNR)
     pairs = find_pairs(_places(single), single.flux)
     if pairs is not None:
         evidence = replace(evidence, pair_excess=pairs.share, pair_px=_separation(pairs))
-    evidence = replace(evidence, ellipticity_sources=float(len(stars)))
-    if len(stars) < _STAR_FEWEST:
+    if len(stars) < FEWEST_STARS:
         reasons.append(
-            f"shapes need {_STAR_FEWEST} bright compact sources in the total, it has {len(stars)}"
+            f"shapes need {FEWEST_STARS} bright compact sources in the total, it has {len(stars)}"
         )
-        return evidence
-    length = math.hypot(float(np.median(stars.e1)), float(np.median(stars.e2)))
-    return replace(evidence, ellipticity=length)
+    return replace(evidence, ellipticity=ellipticity(stars), ellipticity_sources=float(len(stars)))
 
 
 def _separation(pairs: Pairs) -> tuple[float, float] | None:
     """Where the pairs' partners lie, None where there are no more pairs than by chance."""
     return (pairs.dx_px, pairs.dy_px) if pairs.share > 0 else None
-
-
-def _weight_deficit(sources: Sources) -> float:
-    """1 - median over bright stars of the weight in their cores over that around; NaN: too few."""
-    ratio = _stars(sources).weight_ratio
-    ratio = ratio[np.isfinite(ratio)]
-    if len(ratio) < _STAR_FEWEST:
-        return math.nan
-    # more weight in the core than around is no deficit
-    return max(1.0 - float(np.median(ratio)), 0.0)

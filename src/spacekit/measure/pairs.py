@@ -84,9 +84,16 @@ def find_pairs(positions: Floats, flux: Floats) -> Pairs | None:
     if stands_out[row, column] < np.log(votes.size / 2 / _BOX_PX**2 / _CHANCE):
         return Pairs(0.0, 0.0, 0.0)
     excess = float(counts[row, column] - expected[row, column])
-    dx, dy = float(column - _SEARCH_PX), float(row - _SEARCH_PX)
-    sign = -1.0 if dy < 0 else 1.0
-    return Pairs(min(2 * excess / len(positions), 1.0), sign * dx, sign * dy)
+    separation = _refined(difference, np.array([column, row], dtype=float) - _SEARCH_PX)
+    return Pairs(min(2 * excess / len(positions), 1.0), *separation)
+
+
+def _refined(difference: Floats, peak: Floats) -> tuple[float, float]:
+    """Median of the differences about a peak, either sign, turned so that dy >= 0."""
+    both = np.concatenate([difference, -difference])
+    near = np.abs(both - peak).max(axis=1) <= _BOX_PX / 2
+    dx, dy = np.median(both[near], axis=0)
+    return (float(dx), float(dy)) if dy >= 0 else (-float(dx), -float(dy))
 
 
 def _differences(positions: Floats, flux: Floats) -> Floats:

@@ -1,0 +1,55 @@
+"""Pick the stars of a product and say what their shapes and weights tell."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from spacekit.measure.sources import Sources
+
+__all__ = ["FEWEST_STARS", "bright_stars", "compact", "ellipticity", "weight_deficit"]
+
+#: Stars that shapes and weights are read from: bright, the brightest so many, at least so many.
+_STAR_SNR = 20.0
+_STAR_LIMIT = 200
+FEWEST_STARS = 5
+#: Compact means at most this times the size that a fifth of the bright sources stays below.
+_COMPACT = 1.3
+
+
+def compact(sources: Sources, snr: float) -> Sources:
+    """Pick compact sources above a signal-to-noise: stars, as far as the product has any.
+
+    What is compact goes by the product itself, since a misaligned one has large stars.
+    """
+    bright = sources.select((sources.snr >= snr) & np.isfinite(sources.size_px))
+    if not len(bright):
+        return bright
+    return bright.select(bright.size_px <= _COMPACT * np.percentile(bright.size_px, 20))
+
+
+def bright_stars(sources: Sources) -> Sources:
+    """Pick the brightest compact sources."""
+    return compact(sources, _STAR_SNR).select(slice(_STAR_LIMIT))
+
+
+def ellipticity(stars: Sources) -> float:
+    """Length of the median over stars of (e1, e2); NaN for fewer than `FEWEST_STARS`.
+
+    Single stars may be double or blended in any direction; a misaligned mosaic stretches all
+    of them alike.
+    """
+    if len(stars) < FEWEST_STARS:
+        return math.nan
+    return math.hypot(float(np.median(stars.e1)), float(np.median(stars.e2)))
+
+
+def weight_deficit(sources: Sources) -> float:
+    """1 - median over bright stars of the weight in their cores over that around; NaN: too few."""
+    ratio = bright_stars(sources).weight_ratio
+    ratio = ratio[np.isfinite(ratio)]
+    if len(ratio) < FEWEST_STARS:
+        return math.nan
+    # more weight in the core than around is no deficit
+    return max(1.0 - float(np.median(ratio)), 0.0)
