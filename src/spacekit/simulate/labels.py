@@ -13,8 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from spacekit.errors import TableError
+from spacekit.errors import NameFormatError, TableError
 from spacekit.measure.schema import INDEX, LABEL, TRUTH_PREFIX, column_order
+from spacekit.visit.names import parse_corrupted_folder
 
 __all__ = ["Truths", "label_table", "read_truths"]
 
@@ -57,7 +58,7 @@ def read_truths(visits: Path) -> Truths:
         if "_svm_" in path.name:  # the pipeline's QA
             continue
         try:
-            found = _parse(json.loads(path.read_text(encoding="utf-8")))
+            found = _parse(json.loads(path.read_text(encoding="utf-8")), _suffix(path.parent))
         except (OSError, ValueError, RecursionError) as error:
             skipped.append(f"{path}: {error}")
             continue
@@ -72,11 +73,19 @@ def read_truths(visits: Path) -> Truths:
     return Truths(rows, tuple(skipped))
 
 
-def _parse(content: Any) -> dict[str, dict[str, Any]]:
+def _suffix(folder: Path) -> str:
+    """Name what a corrupted copy's folder adds to its mosaics' names; empty for other folders."""
+    try:
+        return f"_{parse_corrupted_folder(folder.name)[1]}"
+    except NameFormatError:
+        return ""
+
+
+def _parse(content: Any, suffix: str) -> dict[str, dict[str, Any]]:
     if not isinstance(content, dict):
         raise ValueError("not an object")
     if isinstance(content.get("mosaics"), dict):
-        return {str(index): _row(entry) for index, entry in content["mosaics"].items()}
+        return {f"{name}{suffix}": _row(entry) for name, entry in content["mosaics"].items()}
     if isinstance(content.get("visit"), str) and LABEL in content:
         # Keyed by the end of the mosaic's name; `label_table` knows.
         return {f"_total_{content['visit']}": _row(content)}

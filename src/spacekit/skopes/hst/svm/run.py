@@ -1,0 +1,96 @@
+"""A folder of visits goes in, a verdict on each mosaic comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from spacekit.skopes.hst.svm.predict import classify
+from spacekit.skopes.hst.svm.prep import run_preprocessing
+from spacekit.visit.nouns import Problem
+
+__all__ = ["RunResult", "Watch", "run_visits"]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Verdicts, and where everything is.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        A row a mosaic, as in predictions.csv.
+    predictions_path : Path
+        That file.
+    img_path : Path
+        Where the frames are.
+    problems : tuple of Problem
+        What could not be read or classified.
+    """
+
+    predictions: pd.DataFrame
+    predictions_path: Path
+    img_path: Path
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who wants to know how far it is: callables of (done, total), or None."""
+
+    prep: Callable[[int, int], None] | None = None
+    predict: Callable[[int, int], None] | None = None
+
+
+def run_visits(
+    visits: Path,
+    output: Path,
+    *,
+    model_path: Path | None = None,
+    crpt: int = 0,
+    workers: int | None = None,
+    watch: Watch | None = None,
+) -> RunResult:
+    """Measure every mosaic below a folder and classify it.
+
+    Parameters
+    ----------
+    visits : Path
+        The folder that holds the visits, at any depth.
+    output : Path
+        Where tables, frames and predictions go. What is there of an earlier run is used.
+    model_path : Path or None
+        Model file; the one that ships with the package by default.
+    crpt : {0, 1}
+        1: the visits are corrupted copies.
+    workers : int or None
+        Processes; one a core by default.
+    watch : Watch or None
+        Who wants to know how far it is.
+
+    Raises
+    ------
+    SpacekitError
+        If there is nothing to classify or the output can't be written.
+    """
+    watch = watch or Watch()
+    prepared = run_preprocessing(
+        visits, output_path=output, crpt=crpt, workers=workers, progress=watch.prep
+    )
+    verdicts = classify(
+        prepared.csv_path,
+        prepared.img_path,
+        model_path=model_path,
+        output_path=output,
+        group=visits.resolve().name,
+        progress=watch.predict,
+    )
+    return RunResult(
+        verdicts.predictions,
+        verdicts.folder / "predictions.csv",
+        prepared.img_path,
+        prepared.problems + verdicts.problems,
+    )

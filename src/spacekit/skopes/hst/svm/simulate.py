@@ -1,0 +1,164 @@
+"""Simulate visits: as folders with every product, or straight to a labelled table and frames."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+
+from spacekit.errors import SimulationError, SpacekitError
+from spacekit.files import ensure_folder, write_csv
+from spacekit.measure.schema import LABEL, column_order
+from spacekit.simulate.dataset import SimulationSettings, member_names, simulate_many, simulate_to
+from spacekit.simulate.labels import label_table, read_truths
+from spacekit.simulate.visit import DrawSettings, draw_spec
+from spacekit.skopes.hst.svm.prep import run_preprocessing
+
+__all__ = ["Simulated", "run_simulation", "simulate_training_set"]
+
+_log = logging.getLogger(__name__)
+
+_SHARDS = "scenes"
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What was made.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it lies.
+    visits : int
+        How many there are now, those of an earlier run included.
+    failures : tuple of str
+        Scenes that could not be made, with the reason.
+    table : Path or None
+        The labelled table, where visits were measured.
+    """
+
+    folder: Path
+    visits: int
+    failures: tuple[str, ...]
+    table: Path | None = None
+
+
+def _scenes(visits: int, seed: int, draw: DrawSettings) -> Iterator[int]:
+    """Give the numbers of scenes that make up so many visits; a matched pair is not split."""
+    if visits < 1:
+        raise SimulationError(f"{visits} visits were asked for; ask for one or more")
+    made = number = 0
+    while made < visits:
+        made += len(member_names(draw_spec(seed, number, draw)))
+        yield number
+        number += 1
+
+
+def run_simulation(
+    out: Path,
+    visits: int,
+    seed: int,
+    settings: SimulationSettings | None = None,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Simulated:
+    """Simulate visits into folders below `out`, each with its products and truth.json.
+
+    What is there of an earlier run is kept. Visits come in matched pairs (one with an error,
+    one without, all else alike), so that there may be one more than asked for.
+
+    Raises
+    ------
+    SimulationError
+        If what was asked for can't exist.
+    OutputError
+        If `out` can't be written.
+    """
+    settings = settings or SimulationSettings()
+    numbers = list(_scenes(visits, seed, settings.draw))
+    done = 0
+
+    def tell(_: object) -> None:
+        nonlocal done
+        done += 1
+        if progress:
+            progress(done, len(numbers))
+
+    results = simulate_many(out, numbers, seed, settings, workers, tell)
+    failures = tuple(f"scene {r.number}: {r.reason}" for r in results if r.reason)
+    return Simulated(out, sum(len(r.folders) for r in results), failures)
+
+
+def simulate_training_set(
+    out: Path,
+    visits: int,
+    seed: int,
+    settings: SimulationSettings | None = None,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Simulated:
+    """Simulate visits, measure them, and keep the measurements only.
+
+    Writes `svm_data.csv` (labelled, with the true offsets in `true_` columns) and
+    `img/<name>/`. A scene's part of the table appears when its frames are there, so that an
+    interrupted run goes on where it was.
+
+    Raises
+    ------
+    SimulationError
+        If what was asked for can't exist, or nothing could be made.
+    OutputError
+        If `out` can't be written.
+    """
+    settings = settings or SimulationSettings()
+    numbers = list(_scenes(visits, seed, settings.draw))
+    shards = ensure_folder(out / _SHARDS)
+    todo = [k for k in numbers if not _shard(shards, k).is_file()]
+    failures = []
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(_measure_scene, out, k, seed, settings) for k in todo]
+        for done, job in enumerate(as_completed(jobs), start=len(numbers) - len(todo) + 1):
+            failures += [reason for reason in (job.result(),) if reason]
+            if progress:
+                progress(done, len(numbers))
+    parts = [pd.read_csv(p) for p in (_shard(shards, k) for k in numbers) if p.is_file()]
+    if not parts:
+        raise SimulationError(f"no scene could be made; the first: {failures[0]}")
+    table = pd.concat(parts, ignore_index=True)
+    table[LABEL] = table[LABEL].astype("Int64")
+    write_csv(out / "svm_data.csv", table[column_order(table.columns)])
+    return Simulated(out, len(table), tuple(failures), out / "svm_data.csv")
+
+
+def _shard(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}.csv"
+
+
+def _measure_scene(out: Path, number: int, seed: int, settings: SimulationSettings) -> str:
+    """Simulate and measure one scene; the reason why it failed is told, not raised."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="spacekit-") as name:
+            scratch = Path(name)
+            simulate_to(scratch / "visits", number, seed, settings)
+            made = run_preprocessing(scratch / "visits", output_path=scratch / "out", workers=1)
+            table = label_table(made.table, read_truths(scratch / "visits"))
+            for frames in made.img_path.iterdir():
+                target = out / "img" / frames.name
+                shutil.rmtree(target, ignore_errors=True)
+                shutil.copytree(frames, target)
+        write_csv(_shard(out / _SHARDS, number), table)
+    except SpacekitError as error:
+        return f"scene {number}: {error}"
+    except Exception as error:  # noqa: BLE001  one scene must not end the set
+        _log.exception("scene %d of seed %d failed", number, seed)
+        return f"scene {number}: {type(error).__name__}: {error}"
+    return ""
