@@ -18,7 +18,7 @@ from spacekit.simulate.detectors import Detector
 
 __all__ = ["Defects", "bleed", "cosmic_rays", "draw_defects"]
 
-_DEPTH_PX = 1.1
+_DEPTH_PX = 1.6
 _LONGEST_PX = 70.0
 _CHARGE_E = 900.0
 _STEP_PX = 0.3
@@ -51,7 +51,7 @@ def draw_defects(detector: Detector, shape: tuple[int, int], rng: Generator) -> 
     response = (1.0 + 0.003 * rng.standard_normal(n, dtype=np.float32)).astype(np.float32)
     where = rng.integers(0, n, rng.poisson(n * detector.hot_fraction * 1.1))
     # A steep tail: most are a little warm, a few are very hot.
-    hot[where] = detector.hot_e_s * rng.exponential(1.0, where.size) ** 1.6
+    hot[where] = detector.hot_e_s * rng.exponential(1.0, where.size) ** 1.25
     flagged = rng.random(where.size) < 0.92
     dq[where[flagged]] |= 16
     bad = rng.integers(0, n, rng.poisson(n * detector.bad_fraction))
@@ -95,7 +95,7 @@ def cosmic_rays(shape: tuple[int, int], expected: float, rng: Generator) -> NDAr
     inside = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
     weight = (charge / steps)[track]
     np.add.at(image, (y[inside], x[inside]), weight[inside].astype(np.float32))
-    blurred = ndimage.gaussian_filter(image, 0.32, mode="constant", truncate=4.0)
+    blurred = ndimage.gaussian_filter(image, 0.42, mode="constant", truncate=4.0)
     return np.asarray(blurred, np.float32)
 
 

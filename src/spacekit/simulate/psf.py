@@ -2,8 +2,9 @@
 
 The optics are GalSim's: 2.4 m aperture, central obscuration 0.33, four struts, a little
 defocus that changes from visit to visit (breathing; HST Data Handbook: a few nm to tens of nm
-rms), a small fixed astigmatism and spherical aberration (no coma: it would shift filters). One PSF a detector, filter and focus, kept for the
-life of the process; stars are then added by slicing arrays.
+rms), a small fixed astigmatism and spherical aberration (no coma: it would shift filters). One
+PSF a detector, filter and focus, kept for the life of the process (3 MB each); stars are then
+added by slicing arrays.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Psf:
         return float(self.wings[0, 0, half, half + _CORE_PX // 2 + 1 : half + 20].mean())
 
 
-@lru_cache(maxsize=40)
+@lru_cache(maxsize=96)
 def hst_psf(detector: str, filter_name: str, focus_bin: int) -> Psf:
     """Make the PSF of a detector, a filter and a focus; cached.
 

@@ -198,6 +198,11 @@ def _draw_stars(kind: str, field: Field, rng: Generator) -> Stars:
     n = int(rng.poisson(float(log_uniform(rng, low, high)) * min(field.fields, 12.0)))
     slope = rng.uniform(0.18, 0.33)
     mag = _counts(field, n, rng, slope, rng.uniform(5.0, 9.5))
+    if kind != "blank":
+        # Nearby stars in front, which counts of one population lack: wings, spikes, bleeding.
+        ahead = int(rng.poisson(float(log_uniform(rng, 0.3, 15.0)) * min(field.fields, 12.0)))
+        mag = np.concatenate([mag, field.faint_mag - rng.uniform(4.5, 10.3, ahead)])
+        n += ahead
     colour = rng.normal(rng.uniform(0.3, 1.2), 0.35, n) + rng.exponential(0.25, n)
     if field.far_uv:
         colour = rng.normal(-0.3, 0.15, n)
