@@ -73,24 +73,25 @@ def wcs(shape: tuple[int, int], scale_arcsec: float = 0.04) -> WCS:
 
 
 def write_product(
-    folder: Path, which: str, sci: Image, wht: Image | None = None, frame: WCS | None = None
+    folder: Path,
+    which: str,
+    sci: Image,
+    wht: Image | None = None,
+    *,
+    frame: WCS | None = None,
+    exposures: int = 2,
 ) -> Product:
     """Write a drizzled file ("total", "f606w", "f606w aa") and give its product."""
     band, _, exposure = which.partition(" ")
     name = ProductName("99999", "01", "wfc3", "uvis", band, "iz9901", exposure)
     header = (frame or wcs(sci.shape)).to_header()
-    header.rename_keyword("PC1_1", "CD1_1") if "PC1_1" in header else None
-    header.rename_keyword("PC2_2", "CD2_2") if "PC2_2" in header else None
+    wht = np.ones(sci.shape) if wht is None else wht
     hdus = [
         fits.PrimaryHDU(),
         fits.ImageHDU(sci.astype(np.float32), header, name="SCI"),
-        fits.ImageHDU(
-            np.ones(sci.shape, np.float32) if wht is None else wht.astype(np.float32),
-            header,
-            name="WHT",
-        ),
+        fits.ImageHDU(wht.astype(np.float32), header, name="WHT"),
     ]
-    hdus[0].header["EXPTIME"] = 1000.0
+    hdus[0].header.update({"EXPTIME": 1000.0, "NUMEXP": exposures, "DETECTOR": "UVIS"})
     path = folder / f"{name}_drc.fits"
     fits.HDUList(hdus).writeto(path, overwrite=True)
     return Product(name, path)

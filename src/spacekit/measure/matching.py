@@ -88,6 +88,8 @@ class Shift:
 #: Radii of the mutual matches, from the vote's box to the core of the distribution.
 _RADII_PX = (3.0, 1.5, 1.0)
 _CLIP = 3.0
+#: Shifts beside the result at which matches are counted that chance makes.
+_ASIDE_PX = np.array([(dx, dy) for dx in (-6.0, 0.0, 6.0) for dy in (-6.0, 0.0, 6.0) if dx or dy])
 
 
 def match_positions(
@@ -158,14 +160,14 @@ def _peaks(
 ) -> Iterator[tuple[Floats, int]]:
     """Yield significant peaks of the votes, the surest of each box, surest box first."""
     votes = _votes(reference, positions, settings.search_px)
-    # the shift's plane is a sum over single places, so its mean around is chance's expectation
+    # chance makes as many votes as there are around, on average; lists cluster, so not overall
     around = uniform_filter(votes, 41, mode="nearest")
     overall = max(float(votes.mean()), 1 / votes.size)
     found = []
     for box in settings.boxes_px:
         counts = np.rint(uniform_filter(votes, box, mode="constant") * box**2)
         expected = np.maximum(around - counts / 41**2, overall) * box**2
-        sure = surprise(counts, expected) - _alternatives(settings, box)
+        sure = surprise(counts, expected) - _alternatives(settings)
         row, column = np.unravel_index(int(sure.argmax()), votes.shape)
         if sure[row, column] > -np.log(settings.chance) and counts[row, column] >= 3:
             start = np.array([column, row], dtype=float) - settings.search_px
@@ -187,14 +189,17 @@ def _votes(reference: Floats, positions: Floats, search_px: int) -> Floats:
     return votes
 
 
-def _alternatives(settings: MatchSettings, box: int) -> Floats:
-    """Log of how many independent shifts compete, less within `near_px`."""
+def _alternatives(settings: MatchSettings) -> Floats:
+    """Log of how many independent shifts compete with each, less within `near_px`."""
     axis = np.abs(np.arange(-settings.search_px, settings.search_px + 1))
     far = np.maximum(axis[:, None], axis[None, :]) > settings.near_px
-    boxes = len(settings.boxes_px)
-    everywhere = (2 * settings.search_px + 1) ** 2 * boxes
-    nearby = (2 * settings.near_px + 1) ** 2 * boxes
-    return np.log(np.where(far, everywhere, nearby) / min(box, 3) ** 2)
+    return np.where(far, _log_trials(settings, far=True), _log_trials(settings, far=False))
+
+
+def _log_trials(settings: MatchSettings, *, far: bool) -> float:
+    """Log of the number of independent places in the plane of shifts, times the boxes."""
+    side = 2 * (settings.search_px if far else settings.near_px) + 1
+    return math.log(side**2 * len(settings.boxes_px) / min(settings.boxes_px) ** 2)
 
 
 def _refine(lists: _Lists, start: Floats, box: int, settings: MatchSettings) -> Shift | None:
@@ -209,7 +214,7 @@ def _refine(lists: _Lists, start: Floats, box: int, settings: MatchSettings) -> 
         difference = lists.positions[second] - lists.reference[first]
         model, good = _fit(lists.terms[second], difference, lists.weights[second], settings)
         first, second = first[good], second[good]
-    if not _beyond_chance(len(first), lists, radii[-1], settings):
+    if not _beyond_chance(len(first), lists, model, settings):
         return None
     return _summary(lists, first, second, model)
 
@@ -287,15 +292,22 @@ def _near(
     return near
 
 
-def _beyond_chance(matched: int, lists: _Lists, radius: float, settings: MatchSettings) -> bool:
-    """Compare the matches with what so many sources at random would give."""
+def _beyond_chance(matched: int, lists: _Lists, model: Floats, settings: MatchSettings) -> bool:
+    """Compare the matches with those at shifts a few px away, where only chance makes any."""
     if matched < settings.fewest:
         return False
+    radius = _RADII_PX[-1]
     spread = np.ptp(np.vstack([lists.reference, lists.positions]), axis=0) + 1
-    density = len(lists.reference) / float(np.prod(spread))
-    expected = len(lists.positions) * (1 - np.exp(-density * np.pi * radius**2))
-    sure = surprise(np.array([float(matched)]), np.array([max(expected, 1e-9)]))
-    return float(sure[0]) > -math.log(settings.chance)
+    pairs = len(lists.reference) * len(lists.positions)
+    evenly = pairs * math.pi * radius**2 / float(np.prod(spread))
+    aside = model[None] + np.zeros((len(_ASIDE_PX), 3, 2))
+    aside[:, 0] += _ASIDE_PX
+    beside = sum(len(_mutual(lists, moved, radius)[0]) for moved in aside)
+    # with none beside, fewer than one in so many tries is all that is known of crowding
+    expected = max(beside, min(evenly * len(aside), 1.0)) / len(aside)
+    sure = surprise(np.array([float(matched)]), np.array([expected]))
+    far = float(np.abs(model[0]).max()) > settings.near_px
+    return float(sure[0]) > _log_trials(settings, far=far) - math.log(settings.chance)
 
 
 def _summary(

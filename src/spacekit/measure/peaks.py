@@ -233,12 +233,17 @@ def _mostly_empty(sample: Image) -> bool:
 
 
 def _quantum(values: Image, good: NDArray[np.bool_]) -> float:
-    """Give the height of a single photon's peak: the typical local maximum; 0 without any.
+    """Give the height of a single photon's peak; 0 without any.
 
     Where most pixels hold no photon (SBC), the median deviation says nothing of those that do.
+    The typical local maximum is a photon's, unless nearly all are of stars, whose outskirts
+    then have single ones.
     """
     summit = (values == maximum_filter(values, 3)) & (values > 0) & good
-    return float(np.median(values[summit])) if summit.any() else 0.0
+    if not summit.any():
+        return 0.0
+    low, middle = np.percentile(values[summit], [10, 50])
+    return float(min(middle, 3 * low))
 
 
 def _inside(good: NDArray[np.bool_], x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -144,16 +144,35 @@ def _measure(
 
 
 def _background_free(stamps: Image, weights: Image, ring: NDArray[np.bool_]) -> Image:
-    """Take the median of the ring off each stamp, and put 0 where there is no exposure."""
+    """Take a plane through the ring off each stamp, and put 0 where there is no exposure.
+
+    Its level is the ring's median; its slopes are those of the ring's values, clipped at
+    twice their spread so that neighbours don't tilt it.
+    """
     good = (weights > 0) & np.isfinite(stamps)
-    around = np.where(good[:, ring], stamps[:, ring], np.float32(np.inf))
-    # infinities sort to the end: the median of the rest is at half of their number
-    around.sort(axis=1)
-    middle = np.maximum(good[:, ring].sum(axis=1) // 2, 0)
-    level = around[np.arange(len(around)), np.minimum(middle, around.shape[1] - 1)]
-    level = np.where(np.isfinite(level), level, np.float32(0))
-    free: Image = np.where(good, stamps - level[:, None, None], np.float32(0))
+    values = np.where(good, stamps, np.float32(0))
+    around = values[:, ring]
+    seen = good[:, ring]
+    around -= _median_of(around, seen)[:, None]
+    spread = 1.4826 * _median_of(np.abs(around), seen)[:, None]
+    around = np.where(seen, np.clip(around, -2 * spread, 2 * spread), np.float32(0))
+    dy, dx = (np.broadcast_to(d[0], ring.shape) for d in stamp_offsets(STAMP_HALF_PX))
+    slope_x = around @ dx[ring] / (dx[ring] ** 2).sum()
+    slope_y = around @ dy[ring] / (dy[ring] ** 2).sum()
+    plane = _median_of(values[:, ring], seen)[:, None, None] + (
+        slope_x[:, None, None] * dx + slope_y[:, None, None] * dy
+    )
+    free: Image = np.where(good, values - plane, np.float32(0)).astype(np.float32)
     return free
+
+
+def _median_of(values: Image, seen: NDArray[np.bool_]) -> Image:
+    """Median of each row's seen values, shape (n,); 0 where none is seen."""
+    # infinities sort to the end: the median of the rest is at half of their number
+    ordered = np.sort(np.where(seen, values, np.float32(np.inf)), axis=1)
+    middle = np.minimum(seen.sum(axis=1) // 2, values.shape[1] - 1)
+    median = ordered[np.arange(len(ordered)), middle]
+    return np.where(np.isfinite(median), median, np.float32(0))
 
 
 def _centroid(

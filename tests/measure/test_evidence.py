@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from spacekit.measure.evidence import Evidence, measure_evidence
+from spacekit.measure.schema import EVIDENCE
+from spacekit.visit.discovery import find_mosaics
+from spacekit.visit.nouns import Product
+
+from .fields import brightness, cosmic_rays, image, mosaic, scatter, wcs, write_product
+
+SHAPE = (380, 400)
+
+
+@pytest.fixture(scope="module")
+def sky():
+    """Positions and fluxes of 60 stars."""
+    rng = np.random.default_rng(1)
+    return scatter(rng, 60, SHAPE), brightness(rng, 60, 100)
+
+
+def view(sky, seed, shift=(0.0, 0.0)):
+    """One product's pixels of a shifted sky, with noise of its own."""
+    return image(np.random.default_rng(seed), sky[0] + np.array(shift), sky[1], SHAPE)
+
+
+def visit(folder, sky, shifts):
+    """Write a mosaic with filter products shifted as told, and their mean for a total."""
+    views = {name: view(sky, seed, s) for seed, (name, s) in enumerate(shifts.items())}
+    total = np.mean([v for n, v in views.items() if " " not in n], axis=0)
+    products = [write_product(folder, name, pixels) for name, pixels in views.items()]
+    return mosaic(folder, write_product(folder, "total", total), *products)
+
+
+def test_columns_are_those_of_the_table():
+    names = {f.name for f in dataclasses.fields(Evidence)}
+    assert {c.name for c in EVIDENCE} - {"fit_fresh"} <= names
+
+
+def test_aligned_filters(tmp_path, sky):
+    evidence = measure_evidence(visit(tmp_path, sky, {"f606w": (0, 0), "f814w": (0, 0)}))
+    assert evidence.filters == 2
+    assert evidence.offset_px < 0.05
+    assert evidence.offset_sources > 30
+    assert evidence.unmatched == 0
+    assert evidence.ellipticity < 0.05
+    assert evidence.weight_deficit == 0
+    assert evidence.pair_excess == 0
+    assert math.isnan(evidence.exposure_offset_px)
+    assert evidence.reasons == ()
+
+
+@pytest.mark.parametrize("shift", [(0.5, 0.0), (-2.0, 1.5), (6.0, -8.0), (90.0, 60.0)])
+def test_a_shifted_filter_is_measured(tmp_path, sky, shift):
+    evidence = measure_evidence(visit(tmp_path, sky, {"f606w": (0, 0), "f814w": shift}))
+    (offset,) = evidence.offsets
+    sign = 1 if offset.filter == "f814w" else -1
+    assert {offset.filter, offset.reference} == {"f606w", "f814w"}
+    assert sign * offset.dx_px == pytest.approx(shift[0], abs=0.05)
+    assert sign * offset.dy_px == pytest.approx(shift[1], abs=0.05)
+    assert evidence.offset_px == pytest.approx(math.hypot(*shift), abs=0.05)
+
+
+@pytest.mark.parametrize(("length", "least"), [(1.0, 0.06), (2.0, 0.15), (3.0, 0.25)])
+def test_small_shifts_stretch_the_stars_of_the_total(tmp_path, sky, length, least):
+    shifts = {"f606w": (0, 0), "f814w": (length, 0)}
+    assert measure_evidence(visit(tmp_path, sky, shifts)).ellipticity > least
+
+
+def test_large_shifts_show_pairs_in_the_total(tmp_path, sky):
+    evidence = measure_evidence(visit(tmp_path, sky, {"f606w": (0, 0), "f814w": (-15, 20)}))
+    assert evidence.pair_excess > 0.4
+    assert evidence.pair_px == pytest.approx((-15, 20), abs=0.2)
+
+
+def test_of_three_filters_the_odd_one_is_named(tmp_path, sky):
+    shifts = {"f275w": (3.0, 1.0), "f606w": (0, 0), "f814w": (0.1, 0)}
+    evidence = measure_evidence(visit(tmp_path, sky, shifts))
+    worst = max(evidence.offsets, key=lambda o: o.largest_px)
+    assert worst.filter == "f275w"
+    assert all(o.largest_px < 0.2 for o in evidence.offsets if o is not worst)
+    assert evidence.offset_px == pytest.approx(math.hypot(3, 1), abs=0.12)
+
+
+def test_of_exposures_the_odd_one_is_named(tmp_path, sky):
+    shifts = {"f606w": (0, 0), "f606w aa": (0, 0), "f606w ab": (0, 0.05), "f606w ac": (0, 2.0)}
+    evidence = measure_evidence(visit(tmp_path, sky, shifts))
+    assert evidence.exposure_offset_px == pytest.approx(2, abs=0.1)
+    worst = max(evidence.exposure_offsets, key=lambda o: o.largest_px)
+    assert (worst.filter, worst.exposure) == ("f606w", "ac")
+    assert math.isnan(evidence.offset_px)
+    assert any("two filter products" in reason for reason in evidence.reasons)
+
+
+def test_stars_taken_for_cosmic_rays_leave_a_deficit(tmp_path, sky):
+    wht = np.full(SHAPE, 100.0)
+    for x, y in np.rint(sky[0]).astype(int):
+        wht[y - 1 : y + 2, x - 1 : x + 2] = 60
+    pixels = view(sky, 1)
+    evidence = measure_evidence(
+        mosaic(
+            tmp_path,
+            write_product(tmp_path, "total", pixels),
+            write_product(tmp_path, "f606w", pixels, wht),
+        )
+    )
+    assert evidence.weight_deficit == pytest.approx(0.4, abs=0.05)
+
+
+def test_random_holes_are_no_deficit(tmp_path, sky):
+    rng = np.random.default_rng(3)
+    wht = np.where(rng.uniform(size=SHAPE) < 0.03, 50, 100).astype(np.float32)
+    total = write_product(tmp_path, "total", view(sky, 1), wht)
+    assert measure_evidence(mosaic(tmp_path, total)).weight_deficit < 0.01
+
+
+def test_a_product_on_another_grid_is_compared_on_the_sky(tmp_path, sky):
+    cut = view(sky, 2, (1.5, 0))[20:, 35:]
+    frame = wcs(SHAPE)
+    frame.wcs.crpix = frame.wcs.crpix - [35, 20]
+    evidence = measure_evidence(
+        mosaic(
+            tmp_path,
+            write_product(tmp_path, "total", view(sky, 1)),
+            write_product(tmp_path, "f606w", view(sky, 1)),
+            write_product(tmp_path, "f814w", cut, frame=frame),
+        )
+    )
+    assert evidence.offset_px == pytest.approx(1.5, abs=0.05)
+
+
+def test_a_wcs_that_points_elsewhere_is_said(tmp_path, sky):
+    frame = wcs(SHAPE)
+    frame.wcs.crval = [10.0, -70.0]
+    evidence = measure_evidence(
+        mosaic(
+            tmp_path,
+            write_product(tmp_path, "total", view(sky, 1)),
+            write_product(tmp_path, "f606w", view(sky, 1)),
+            write_product(tmp_path, "f814w", view(sky, 2), frame=frame),
+        )
+    )
+    assert math.isnan(evidence.offset_px)
+    assert any("f814w" in r and "WCS" in r for r in evidence.reasons)
+
+
+def test_products_that_are_broken_or_missing_are_said(tmp_path, sky):
+    good = visit(tmp_path, sky, {"f606w": (0, 0), "f814w": (1, 0)})
+    broken = good.filters[0].drizzled
+    broken.write_bytes(broken.read_bytes()[:30_000])
+    without = Product(dataclasses.replace(good.filters[0].name, filter="f275w"))
+    evidence = measure_evidence(dataclasses.replace(good, filters=(*good.filters, without)))
+    assert evidence.filters == 3
+    assert math.isnan(evidence.offset_px)
+    assert any(str(broken) in r for r in evidence.reasons)
+    assert any("f275w" in r and "no drizzled image" in r for r in evidence.reasons)
+    assert evidence.ellipticity > 0
+
+
+def test_without_a_total_filters_are_still_compared(tmp_path, sky):
+    good = visit(tmp_path, sky, {"f606w": (0, 0), "f814w": (2, 0)})
+    evidence = measure_evidence(dataclasses.replace(good, total=Product(good.total.name)))
+    assert evidence.offset_px == pytest.approx(2, abs=0.05)
+    assert math.isnan(evidence.ellipticity)
+
+
+def test_different_skies_are_unmatched_and_cosmic_rays_are_not(tmp_path):
+    rng = np.random.default_rng(4)
+    a, b = ((scatter(rng, 80, SHAPE), brightness(rng, 80, 100)) for _ in range(2))
+    products = [write_product(tmp_path, n, view(s, 1)) for n, s in (("f606w", a), ("f814w", b))]
+    total = write_product(tmp_path, "total", view(a, 1))
+    evidence = measure_evidence(mosaic(tmp_path, total, *products))
+    assert evidence.unmatched == 1
+    assert math.isnan(evidence.offset_px)
+    noise = np.zeros((0, 2)), np.zeros(0)
+    struck = [cosmic_rays(rng, view(noise, seed), 1000) for seed in (1, 2)]
+    products = [
+        write_product(tmp_path, n, p, exposures=1)
+        for n, p in zip(("f606w", "f814w"), struck, strict=True)
+    ]
+    evidence = measure_evidence(mosaic(tmp_path, total, *products))
+    assert evidence.unmatched == 0
+    assert math.isnan(evidence.offset_px)
+    assert any("cosmic rays" in r for r in evidence.reasons)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [np.full(SHAPE, np.nan), np.zeros(SHAPE), np.ones((1, 1)), None],
+    ids=["nan", "zero", "one", "noise"],
+)
+def test_an_empty_mosaic_gives_reasons_and_no_numbers(tmp_path, pixels):
+    if pixels is None:
+        pixels = np.random.default_rng(5).normal(0, 1, SHAPE)
+    products = [write_product(tmp_path, n, pixels) for n in ("f606w", "f814w")]
+    evidence = measure_evidence(
+        mosaic(tmp_path, write_product(tmp_path, "total", pixels), *products)
+    )
+    assert evidence.filters == 2
+    assert math.isnan(evidence.offset_px)
+    assert math.isnan(evidence.ellipticity)
+    assert math.isnan(evidence.weight_deficit)
+    assert evidence.reasons
+
+
+TOLERANCE_PX = {"iza301": 0.1, "iza401": 0.2}
+ALIGNED = {"iza101", "iza501", "iza601", "iza801"}
+
+
+def test_genuine_products_agree_with_the_truth(hap):
+    mosaics, _ = find_mosaics(hap / "visits")
+    assert mosaics
+    for found in mosaics:
+        name = found.folder.name
+        truth = json.loads((hap / "truth" / f"{name}.json").read_text())
+        true = {band.lower(): np.array(f["dxdy_px"]) for band, f in truth["filters"].items()}
+        evidence = measure_evidence(found)
+        assert len(evidence.offsets) == len(true) - 1, name
+        for offset in evidence.offsets:
+            expected = true[offset.filter] - true[offset.reference]
+            error = np.hypot(*(expected - (offset.dx_px, offset.dy_px)))
+            # where a filter's own exposures disagree its stars have no one place
+            assert error < TOLERANCE_PX.get(name, 0.05), (name, offset)
+        if name in ALIGNED:
+            assert evidence.offset_px < 0.15
+            assert evidence.ellipticity < 0.05
+            assert evidence.weight_deficit < 0.02
+            assert evidence.pair_excess == 0
+        else:
+            assert evidence.offset_px > 0.4, name
+
+
+def test_genuine_exposures_agree_with_the_truth(hap):
+    truth = json.loads((hap / "truth" / "iza301.json").read_text())
+    true = {e["file"][6:8]: np.array(e["dxdy_px"]) for e in truth["exposures"]}
+    (found,), _ = find_mosaics(hap / "visits" / "iza301")
+    evidence = measure_evidence(found)
+    assert evidence.exposure_offset_px == pytest.approx(truth["offset_px"], abs=0.05)
+    assert len(evidence.exposure_offsets) == 5
+    for offset in evidence.exposure_offsets:
+        expected = true[offset.exposure] - true[offset.reference.split()[1]]
+        assert np.hypot(*(expected - (offset.dx_px, offset.dy_px))) < 0.05
