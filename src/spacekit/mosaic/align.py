@@ -7,8 +7,9 @@ one onto the reference catalog. Where any step has too few sources nothing is ch
 
 from __future__ import annotations
 
-import logging
+import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -58,9 +59,11 @@ def alignment_sources(chip: Chip, detector: str, fwhm_px: float) -> NDArray[np.f
     ndarray, shape (n, 2), float64
         x and y, 0-based.
     """
-    from photutils.detection import DAOStarFinder  # noqa: PLC0415 - heavy
+    from photutils.detection import DAOStarFinder
 
-    good = good_pixels(chip.dq, recipe_for(detector, 2).good_bits) & np.isfinite(chip.sci)
+    saturated = 256 | 2048  # still the core of a star
+    bits = recipe_for(detector, 2).good_bits | saturated
+    good = good_pixels(chip.dq, bits) & np.isfinite(chip.sci)
     image = np.where(good, chip.sci, np.nan)
     sky = np.nanmedian(image[::2, ::2])
     rms = 1.4826 * np.nanmedian(np.abs(image[::2, ::2] - sky))
@@ -75,18 +78,24 @@ def alignment_sources(chip: Chip, detector: str, fwhm_px: float) -> NDArray[np.f
     if not x.size:
         return np.empty((0, 2))
     strongest = np.argsort(-smooth[y, x])[: 4 * _BRIGHTEST_CCD]
+    raw = np.nan_to_num(chip.sci - sky, nan=0.0, posinf=0.0, neginf=0.0)
+    around = np.stack([raw[y + i, x + j] for i in (-1, 0, 1) for j in (-1, 0, 1)]).argmax(axis=0)
+    y, x = y + around // 3 - 1, x + around % 3 - 1
     finder = DAOStarFinder(
         1e-6,
-        max(1.5, fwhm_px),
+        max(1.3, fwhm_px),
         sharpness_range=(0.2, 1.0 if detector == "ir" else 0.8),
         roundness_range=(-1.0, 1.0),
         xycoords=np.column_stack([x, y])[strongest],
     )
-    found = finder(image)
+    # from the brightest pixel, on all pixels: a flagged pixel set to 0 in a core would pull the centre by a pixel
+    found = finder(raw)
     if found is None:
         return np.empty((0, 2))
     order = np.argsort(-np.asarray(found["peak"]))[: _BRIGHTEST.get(detector, _BRIGHTEST_CCD)]
-    return np.column_stack([np.asarray(found["x_centroid"]), np.asarray(found["y_centroid"])])[order]
+    return np.column_stack([np.asarray(found["x_centroid"]), np.asarray(found["y_centroid"])])[
+        order
+    ]
 
 
 def at_epoch(reference: Table, year: float) -> Table:
@@ -103,31 +112,69 @@ def at_epoch(reference: Table, year: float) -> Table:
     if year > 0 and {"pmra", "pmdec", "epoch"} <= set(reference.colnames):
         years = year - np.asarray(reference["epoch"], dtype=float)
         pm_ra, pm_dec = (
-            np.nan_to_num(np.ma.filled(np.ma.asarray(reference[n], dtype=float), 0.0)) for n in ("pmra", "pmdec")
+            np.nan_to_num(np.ma.filled(np.ma.asarray(reference[n], dtype=float), 0.0))
+            for n in ("pmra", "pmdec")
         )
         dec = np.asarray(reference["DEC"], dtype=float)
-        moved["RA"] = np.asarray(reference["RA"], dtype=float) + pm_ra * years / 3.6e6 / np.cos(np.radians(dec))
+        moved["RA"] = np.asarray(reference["RA"], dtype=float) + pm_ra * years / 3.6e6 / np.cos(
+            np.radians(dec)
+        )
         moved["DEC"] = dec + pm_dec * years / 3.6e6
     return moved
 
 
-def _correctors(exposures: Sequence[Exposure]) -> list[Any]:
-    from tweakwcs import FITSWCSCorrector  # noqa: PLC0415 - heavy
+def _corrector(chip: Chip) -> Any:
+    from tweakwcs import FITSWCSCorrector
 
-    out = []
-    for group, exposure in enumerate(exposures):
-        fwhm_px = (0.14 if exposure.detector == "ir" else 0.08) / plate_scale_arcsec(exposure)
-        for number, chip in enumerate(exposure.chips):
-            xy = alignment_sources(chip, exposure.detector, fwhm_px)
-            wcs = chip.wcs.deepcopy()
-            wcs.pixel_shape = chip.sci.shape[::-1]
-            meta = {
-                "catalog": Table(xy, names=("x", "y")),
-                "group_id": group,
-                "name": f"{exposure.filename}[{number + 1}]",
-            }
-            out.append(FITSWCSCorrector(wcs, meta=meta))
-    return out
+    wcs = chip.wcs.deepcopy()
+    wcs.pixel_shape = chip.sci.shape[::-1]
+    return FITSWCSCorrector(wcs)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Chips that move as one, with their sources.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    correctors : tuple of tweakwcs.FITSWCSCorrector
+        One a chip; the first one's tangent plane is where the fit is made.
+    sources : tuple of ndarray, shape (n, 2)
+        Pixel positions on each chip.
+    """
+
+    name: str
+    correctors: tuple[Any, ...]
+    sources: tuple[NDArray[np.float64], ...]
+
+    def sky(self) -> NDArray[np.float64]:
+        """Give RA and Dec of all sources by the current WCSs, degrees, shape (n, 2)."""
+        pairs = zip(self.correctors, self.sources, strict=True)
+        return np.vstack([np.column_stack(c.det_to_world(*xy.T)) for c, xy in pairs if len(xy)])
+
+    @property
+    def count(self) -> int:
+        """Number of sources."""
+        return sum(len(xy) for xy in self.sources)
+
+
+class _NoFitError(Exception):
+    """A fit that can't be made, with the reason."""
+
+
+def _groups(exposures: Sequence[Exposure]) -> list[_Group]:
+    fwhm_arcsec = 0.14 if exposures[0].detector == "ir" else 0.08
+    fwhm_px = fwhm_arcsec / plate_scale_arcsec(exposures[0])
+    return [
+        _Group(
+            e.filename,
+            tuple(_corrector(c) for c in e.chips),
+            tuple(alignment_sources(c, e.detector, fwhm_px) for c in e.chips),
+        )
+        for e in exposures
+    ]
 
 
 def align_exposures(
@@ -135,10 +182,13 @@ def align_exposures(
 ) -> tuple[dict[str, tuple[WCS, ...]], Fit]:
     """Fit the exposures to one another, then together to the reference catalog.
 
+    Matching, fitting and correcting WCSs are tweakwcs's; its `align_wcs`, which spends seconds
+    on the spherical polygons of footprints to choose an order, is not used: the order is given.
+
     Parameters
     ----------
     exposures : sequence of Exposure
-        Of one detector.
+        Of one detector, the one to align the others to first.
     reference : Table
         RA and DEC in degrees, at the epoch of observation.
 
@@ -149,70 +199,94 @@ def align_exposures(
     fit : Fit
         How it went.
     """
-    logging.getLogger("tweakwcs").setLevel(logging.ERROR)
     if len(reference) < _LEAST_MATCHES:
         reason = f"the reference catalog has {len(reference)} stars, the fit wants {_LEAST_MATCHES}"
         return {}, Fit(False, reason)
-    correctors = _correctors(exposures)
-    if len(exposures) > 1:
-        trouble = _fit(correctors, None, _SEARCH_RELATIVE_PX)
-        if trouble:
-            return {}, Fit(False, f"exposures could not be matched to one another: {trouble}")
-    for corrector in correctors:
-        corrector.meta["group_id"] = 0
-    radius = _SEARCH_RELATIVE_PX if len(exposures) > 1 else _SEARCH_ALONE_PX
-    trouble = _fit(correctors, reference, radius)
-    if trouble:
-        return {}, Fit(False, f"exposures could not be matched to the reference catalog: {trouble}")
-    fit = _judge(correctors[0].meta["fit_info"], reference)
+    groups = _groups(exposures)
+    try:
+        _align_relative(groups)
+        fit = _align_absolute(groups, reference)
+    except _NoFitError as error:
+        return {}, Fit(False, str(error))
     if not fit.accepted:
         return {}, fit
-    solved = iter(correctors)
-    return {e.filename: tuple(next(solved).wcs for _ in e.chips) for e in exposures}, fit
+    solved = {g.name: tuple(c.wcs for c in g.correctors) for g in groups}
+    return solved, fit
 
 
-def _fit(correctors: list[Any], reference: Table | None, radius_px: float) -> str:
-    """Run one fit; give what went wrong, or nothing."""
-    from tweakwcs import XYXYMatch, align_wcs  # noqa: PLC0415 - heavy
-    from tweakwcs.imalign import NotEnoughCatalogs  # noqa: PLC0415
-    from tweakwcs.matchutils import MatchSourceConfusionError  # noqa: PLC0415
+def _align_relative(groups: list[_Group]) -> None:
+    """Move each exposure onto those before it; sources not seen before join the reference."""
+    if groups[0].count < _LEAST_MATCHES:
+        raise _NoFitError(
+            f"{groups[0].name}: {groups[0].count} sources, the fit wants {_LEAST_MATCHES}"
+        )
+    known = groups[0].sky()
+    for group in groups[1:]:
+        fit = _fit(group, known, _SEARCH_RELATIVE_PX)
+        new = np.ones(group.count, dtype=bool)
+        new[fit["matched"]] = False
+        known = np.vstack([known, group.sky()[new]])
 
+
+def _align_absolute(groups: list[_Group], reference: Table) -> Fit:
+    everything = _Group(
+        "reference catalog",
+        tuple(c for g in groups for c in g.correctors),
+        tuple(xy for g in groups for xy in g.sources),
+    )
+    stars = np.column_stack([np.asarray(reference[n], dtype=float) for n in ("RA", "DEC")])
+    fit = _fit(everything, stars, _SEARCH_RELATIVE_PX if len(groups) > 1 else _SEARCH_ALONE_PX)
+    return _judge(fit, stars)
+
+
+def _fit(group: _Group, stars: NDArray[np.float64], radius_px: float) -> dict[str, Any]:
+    """Match a group's sources to stars, fit, and correct the group's WCSs."""
+    from tweakwcs import XYXYMatch
+    from tweakwcs.linearfit import NotEnoughPointsError, SingularMatrixError, iter_linear_fit
+    from tweakwcs.matchutils import MatchSourceConfusionError
+
+    if group.count < _LEAST_MATCHES:
+        raise _NoFitError(f"{group.name}: {group.count} sources, the fit wants {_LEAST_MATCHES}")
+    plane = group.correctors[0]
+    ours, theirs = (np.column_stack(plane.world_to_tanp(*sky.T)) for sky in (group.sky(), stars))
+    tables = [Table(xy, names=("TPx", "TPy")) for xy in (theirs, ours)]
     match = XYXYMatch(searchrad=radius_px, separation=4.0, tolerance=2.0, use2dhist=True)
     try:
-        align_wcs(
-            correctors,
-            reference,
-            match=match,
-            minobj=_LEAST_MATCHES,
-            expand_refcat=reference is None,
-            fitgeom=_GEOMETRY,
-            nclip=1,
+        reference_index, index = match(*tables, tp_pscale=1.0, tp_units="pixel")
+        if len(index) < _LEAST_MATCHES:
+            raise _NoFitError(f"{group.name}: {len(index)} matches, the fit wants {_LEAST_MATCHES}")
+        fit: dict[str, Any] = iter_linear_fit(
+            theirs[reference_index], ours[index], fitgeom=_GEOMETRY, nclip=1, sigma=(3.0, "rmse")
         )
-    except (NotEnoughCatalogs, MatchSourceConfusionError) as error:
-        return str(error)
-    for corrector in correctors:
-        status = corrector.meta.get("fit_info", {}).get("status", "FAILED: not matched")
-        if status.startswith("FAILED"):
-            return f"{corrector.meta['name']}: {status}"
-    return ""
+    except (MatchSourceConfusionError, NotEnoughPointsError, SingularMatrixError) as error:
+        raise _NoFitError(f"{group.name}: {error}") from error
+    matrix, centre = np.asarray(fit["matrix"], dtype=float), np.asarray(fit["center"], dtype=float)
+    shift = np.asarray(fit["shift"], dtype=float) + centre - matrix @ centre
+    used = np.asarray(fit["fitmask"])
+    fitted = shift + ours[index][used] @ matrix.T
+    fit["sky"] = np.column_stack(plane.tanp_to_world(*fitted.T))
+    fit["stars"], fit["matched"] = np.asarray(reference_index)[used], np.asarray(index)
+    frame = copy.deepcopy(plane)
+    for corrector in group.correctors:
+        corrector.set_correction(matrix, shift, ref_tpwcs=frame)
+    return fit
 
 
-def _judge(info: dict[str, Any], reference: Table) -> Fit:
+def _judge(fit: dict[str, Any], stars: NDArray[np.float64]) -> Fit:
     """Measure the fit to the reference catalog and decide on it."""
-    used = np.asarray(info["fitmask"])
-    stars = reference[np.asarray(info["matched_ref_idx"])][used]
-    cos_dec = np.cos(np.radians(np.asarray(stars["DEC"], dtype=float)))
-    delta_ra = (np.asarray(stars["RA"], dtype=float) - np.asarray(info["fit_RA"]) + 180) % 360 - 180
-    delta_dec = np.asarray(stars["DEC"], dtype=float) - np.asarray(info["fit_DEC"])
-    rms_ra, rms_dec = float(np.std(delta_ra * cos_dec) * 3.6e6), float(np.std(delta_dec) * 3.6e6)
-    matches = int(info["nmatches"])
+    used = stars[fit["stars"]]
+    delta_ra = (used[:, 0] - fit["sky"][:, 0] + 180) % 360 - 180
+    rms_ra = float(np.std(delta_ra * np.cos(np.radians(used[:, 1]))) * 3.6e6)
+    rms_dec = float(np.std(used[:, 1] - fit["sky"][:, 1]) * 3.6e6)
+    matches, scale, turn = len(used), float(fit["<scale>"]), float(fit["<rot>"])
+    turn = (turn + 180) % 360 - 180
     reason = ""
     if matches < _LEAST_FIT:
         reason = f"only {matches} stars matched"
     elif np.hypot(rms_ra, rms_dec) > _WORST_RMS_MAS:
         reason = f"rms of {np.hypot(rms_ra, rms_dec):.0f} mas is above {_WORST_RMS_MAS:.0f}"
-    elif abs(info["<scale>"] - 1) > 0.01 or abs(info["<rot>"]) > 1.0:
-        reason = f"scale {info['<scale>']:.4f} and rotation {info['<rot>']:.2f} deg can't be"
+    elif abs(scale - 1) > 0.01 or abs(turn) > 1.0:
+        reason = f"scale of {scale:.4f} or rotation of {turn:.2f} deg is out of reason"
     return Fit(not reason, reason, rms_ra, rms_dec, matches, _GEOMETRY)
 
 

@@ -16,7 +16,9 @@ from scipy import ndimage
 from spacekit.mosaic.detect import DetectionSettings
 
 __all__ = [
+    "MISSING",
     "Photometry",
+    "ab_magnitude",
     "catalog_header",
     "centre_names",
     "filter_table",
@@ -27,7 +29,7 @@ __all__ = [
 ]
 
 #: What the pipeline writes where a number can't be measured.
-_MISSING: Final = -9999.0
+MISSING: Final = -9999.0
 
 #: Radii of the sky annulus, arcsec (SVM catalog parameter files).
 _SKY_ARCSEC: Final = (0.25, 0.5)
@@ -87,7 +89,7 @@ def photometry(what: Photometry, xy: NDArray[np.float64]) -> dict[str, NDArray[A
     Magnitudes are AB: STMAG = -2.5 log10(flux * PHOTFLAM) - 21.10, ABMAG = STMAG -
     5 log10(PHOTPLAM) + 18.6921; errors are DAOPHOT's.
     """
-    from photutils.aperture import CircularAperture  # noqa: PLC0415 - heavy
+    from photutils.aperture import CircularAperture
 
     if not len(xy):
         names = ("MagAp1", "MagErrAp1", "FluxAp1", "FluxErrAp1", "MagAp2", "MagErrAp2", "MSkyAp2")
@@ -107,14 +109,17 @@ def photometry(what: Photometry, xy: NDArray[np.float64]) -> dict[str, NDArray[A
         out |= {f"FluxAp{n}": flux, f"FluxErrAp{n}": error}
         with np.errstate(invalid="ignore", divide="ignore"):
             positive = np.where(flux > 0, flux, np.nan)
-            out[f"MagAp{n}"] = _ab_magnitude(positive, what.photflam, what.photplam)
+            out[f"MagAp{n}"] = ab_magnitude(positive, what.photflam, what.photplam)
             out[f"MagErrAp{n}"] = 1.0857 * error / positive
     out |= {"MSkyAp2": sky, "StdevAp2": scatter, "CI": out["MagAp1"] - out["MagAp2"]}
     out["Flags"] = _flags(out, what.settings)
-    return {k: v if k == "Flags" else np.where(np.isfinite(v), v, _MISSING) for k, v in out.items()}
+    return {k: v if k == "Flags" else np.where(np.isfinite(v), v, MISSING) for k, v in out.items()}
 
 
-def _ab_magnitude(flux: NDArray[np.float64], photflam: float, photplam: float) -> NDArray[np.float64]:
+def ab_magnitude(
+    flux: NDArray[np.float64], photflam: float, photplam: float
+) -> NDArray[np.float64]:
+    """Give AB magnitudes of fluxes in electrons/s; NaN stays NaN."""
     magnitude: NDArray[np.float64] = (
         -2.5 * np.log10(flux * photflam) - 21.10 - 5 * np.log10(photplam) + 18.6921
     )
@@ -214,7 +219,10 @@ def segment_shapes(
     determinant = xx * yy - xy**2
     boxes = ndimage.find_objects(labels, max_label=count)
     edges = np.array(
-        [(b[1].start, b[0].start, b[1].stop - 1, b[0].stop - 1) if b else (0, 0, 0, 0) for b in boxes]
+        [
+            (b[1].start, b[0].start, b[1].stop - 1, b[0].stop - 1) if b else (0, 0, 0, 0)
+            for b in boxes
+        ]
     ).reshape(count, 4)
     cxx, cyy, cxy = yy / determinant, xx / determinant, -2 * xy / determinant
     radius = np.sqrt(np.maximum(cxx[which] * dx**2 + cyy[which] * dy**2 + cxy[which] * dx * dy, 0))
@@ -243,14 +251,8 @@ def centre_names(kind: str) -> tuple[str, str]:
     return ("X-Center", "Y-Center") if kind == "point" else ("X-Centroid", "Y-Centroid")
 
 
-_POINT_ORDER: Final = (
-    "MagAp1 MagErrAp1 FluxAp1 FluxErrAp1 MagAp2 MagErrAp2 MSkyAp2 StdevAp2 FluxAp2 FluxErrAp2 CI Flags"
-).split()
-_SEGMENT_ORDER: Final = (
-    "CI Flags MagAp1 MagErrAp1 FluxAp1 FluxErrAp1 MagAp2 MagErrAp2 FluxAp2 FluxErrAp2 MSkyAp2 Bck "
-    "Area FWHM MagSegment FluxSegment FluxSegmentErr KronRadius Xmin Ymin Xmax Ymax X2 Y2 XY CXX "
-    "CYY CXY Elongation Ellipticity Theta"
-).split()
+_POINT_ORDER: Final = ["MagAp1", "MagErrAp1", "FluxAp1", "FluxErrAp1", "MagAp2", "MagErrAp2", "MSkyAp2", "StdevAp2", "FluxAp2", "FluxErrAp2", "CI", "Flags"]
+_SEGMENT_ORDER: Final = ["CI", "Flags", "MagAp1", "MagErrAp1", "FluxAp1", "FluxErrAp1", "MagAp2", "MagErrAp2", "FluxAp2", "FluxErrAp2", "MSkyAp2", "Bck", "Area", "FWHM", "MagSegment", "FluxSegment", "FluxSegmentErr", "KronRadius", "Xmin", "Ymin", "Xmax", "Ymax", "X2", "Y2", "XY", "CXX", "CYY", "CXY", "Elongation", "Ellipticity", "Theta"]
 _FORMATS: Final = {"RA": "13.7f", "DEC": "13.7f", "ID": "7d", "Flags": "5d"}
 _UNITS: Final = {
     "Mag": "mag(AB)",
@@ -272,7 +274,9 @@ _UNITS: Final = {
 def _dress(table: Table) -> Table:
     for name in table.colnames:
         column = table[name]
-        column.format = _FORMATS.get(name.split("_")[0], "10.3f" if column.dtype.kind == "f" else "5d")
+        column.format = _FORMATS.get(
+            name.split("_")[0], "10.3f" if column.dtype.kind == "f" else "5d"
+        )
         for start, unit in _UNITS.items():
             if name.startswith(start):
                 column.unit = unit
@@ -280,7 +284,9 @@ def _dress(table: Table) -> Table:
     return table
 
 
-def _positions(kind: str, xy: NDArray[np.float64], wcs: WCS, identity: NDArray[np.int64]) -> dict[str, Any]:
+def _positions(
+    kind: str, xy: NDArray[np.float64], wcs: WCS, identity: NDArray[np.int64]
+) -> dict[str, Any]:
     ra, dec = wcs.wcs_pix2world(xy[:, 0], xy[:, 1], 0) if len(xy) else (np.empty(0), np.empty(0))
     x_name, y_name = centre_names(kind)
     return {x_name: xy[:, 0], y_name: xy[:, 1], "RA": ra, "DEC": dec, "ID": identity}
@@ -334,7 +340,9 @@ def total_table(
     return _dress(Table(columns))
 
 
-def catalog_header(primary: fits.Header, sci: fits.Header, name: str, sources: int) -> dict[str, Any]:
+def catalog_header(
+    primary: fits.Header, sci: fits.Header, name: str, sources: int
+) -> dict[str, Any]:
     """Give what the pipeline says at the head of a catalog."""
     keys = {
         "Proposal ID": "PROPOSID",
@@ -351,7 +359,18 @@ def catalog_header(primary: fits.Header, sci: fits.Header, name: str, sources: i
     meta: dict[str, Any] = {k: sci.get(k, "") for k in ("WCSNAME", "WCSTYPE")}
     meta |= {label: primary.get(key, "") for label, key in keys.items()}
     meta["Image File Name"] = name.upper()
-    for key in ("CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CTYPE1", "CTYPE2", "CD1_1", "CD1_2", "CD2_1", "CD2_2"):
+    for key in (
+        "CRPIX1",
+        "CRPIX2",
+        "CRVAL1",
+        "CRVAL2",
+        "CTYPE1",
+        "CTYPE2",
+        "CD1_1",
+        "CD1_2",
+        "CD2_1",
+        "CD2_2",
+    ):
         meta[key] = sci[key]
     meta["Number of sources"] = sources
     return meta

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -82,17 +80,20 @@ class Detection:
         x and y of sources, 0-based mosaic pixels.
     labels : ndarray, shape (ny, nx), int32
         Segmentation image: k + 1 for the k-th segment.
-    rms : float
-        Of the background, electrons/s.
+    rms, background : float
+        Of the image, electrons/s; medians where they vary.
     """
 
     point: NDArray[np.float64]
     segment: NDArray[np.float64]
     labels: NDArray[np.int32]
     rms: float
+    background: float = 0.0
 
 
-def detect(total: Stack, settings: DetectionSettings, scale_arcsec: float, floor_rms: float) -> Detection:
+def detect(
+    total: Stack, settings: DetectionSettings, scale_arcsec: float, floor_rms: float
+) -> Detection:
     """Find point sources and segments on a total detection image.
 
     Parameters
@@ -122,18 +123,23 @@ def detect(total: Stack, settings: DetectionSettings, scale_arcsec: float, floor
     point = _points(image, settings.nsigma_point * noise, inside, max(1.5, 2.3548 * sigma_px))
     smooth = ndimage.gaussian_filter(image, sigma_px, truncate=max(4.0, 5 / sigma_px))
     labels, segment = _segments(smooth, image, settings.nsigma_segment * noise, inside)
-    return Detection(point, segment, labels, float(np.median(noise[inside])))
+    return Detection(
+        point, segment, labels, float(np.median(noise[inside])), float(np.median(background))
+    )
 
 
 def _background(
-    image: NDArray[np.float32], inside: NDArray[np.bool_], settings: DetectionSettings, floor_rms: float
+    image: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    settings: DetectionSettings,
+    floor_rms: float,
 ) -> tuple[NDArray[np.float32] | float, float]:
     """Give background and its rms: one number each, or a map where the sky is uneven.
 
     The pipeline takes a map only where the clipped values are skewed (3 (mean - median) / rms
     above 0.5); its rms is never below what read noise or the pixel-to-pixel scatter demand.
     """
-    from astropy.stats import sigma_clipped_stats  # noqa: PLC0415 - heavy
+    from astropy.stats import sigma_clipped_stats
 
     values = image[inside]
     mean, median, rms = sigma_clipped_stats(values, sigma=3, maxiters=3, cenfunc="median")
@@ -142,7 +148,9 @@ def _background(
     spread = float(np.std(low)) if low.size else 0.0
     gradient = 2 * image[:, 2:-2] - image[:, :-4] - image[:, 4:]
     both = inside[:, 2:-2] & inside[:, :-4] & inside[:, 4:]
-    scatter = float(np.median(np.abs(gradient[both]))) * 1.482602 / np.sqrt(6.0) if both.any() else 0.0
+    scatter = (
+        float(np.median(np.abs(gradient[both]))) * 1.482602 / np.sqrt(6.0) if both.any() else 0.0
+    )
     noise = max(spread, floor_rms, scatter)
     if rms <= 0 or abs(3 * (mean - median) / rms) <= _SKEW_LIMIT:
         return level, noise
@@ -156,7 +164,7 @@ def _background(
 def _background_map(
     image: NDArray[np.float32], inside: NDArray[np.bool_], box_px: int
 ) -> tuple[NDArray[np.float32], float] | None:
-    from photutils.background import Background2D, SExtractorBackground, StdBackgroundRMS  # noqa: PLC0415
+    from photutils.background import Background2D, SExtractorBackground, StdBackgroundRMS
 
     try:
         found = Background2D(
@@ -207,8 +215,8 @@ def _points(
     The pipeline looks for peaks of the image deconvolved with a library PSF and keeps those
     that DAOFind's sharpness takes for stars; here peaks are those of the image itself.
     """
-    from photutils.detection import DAOStarFinder  # noqa: PLC0415 - heavy
-    from photutils.utils.exceptions import NoDetectionsWarning  # noqa: PLC0415
+    from photutils.detection import DAOStarFinder
+    from photutils.utils.exceptions import NoDetectionsWarning
 
     above = np.where(inside, np.maximum(image - threshold, 0), 0).astype(np.float32)
     peak = (above > 0) & (above == ndimage.maximum_filter(above, size=5))
@@ -216,7 +224,10 @@ def _points(
     if not x.size:
         return np.empty((0, 2))
     finder = DAOStarFinder(
-        1e-10, fwhm_px, sharpness_range=(0.4, 0.9), roundness_range=(-1.0, 1.0),
+        1e-10,
+        fwhm_px,
+        sharpness_range=(0.4, 0.9),
+        roundness_range=(-1.0, 1.0),
         xycoords=np.column_stack([x, y]),
     )
     with warnings.catch_warnings():

@@ -17,6 +17,7 @@ __all__ = [
     "PLATE_SCALES_ARCSEC",
     "Layer",
     "Stack",
+    "combine",
     "drizzle_layers",
     "inverse_map",
     "mosaic_grid",
@@ -101,7 +102,9 @@ def _orientation(exposure: Exposure, wcs: WCS) -> float:
     return float(np.arctan2(cd[0, 1], cd[1, 1]))
 
 
-def mosaic_grid(exposures: Sequence[Exposure], wcs: Sequence[Sequence[WCS]]) -> tuple[WCS, tuple[int, int]]:
+def mosaic_grid(
+    exposures: Sequence[Exposure], wcs: Sequence[Sequence[WCS]]
+) -> tuple[WCS, tuple[int, int]]:
     """Make the grid all products of a visit share: north up, native scale, all chips on it.
 
     As the pipeline does: the tangent point is the mean direction of the chips' corners; the
@@ -124,7 +127,9 @@ def mosaic_grid(exposures: Sequence[Exposure], wcs: Sequence[Sequence[WCS]]) -> 
     """
     corners = np.vstack([w.calc_footprint() for each in wcs for w in each])
     ra, dec = np.radians(corners).T
-    x, y, z = (np.mean(v) for v in (np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)))
+    x, y, z = (
+        np.mean(v) for v in (np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec))
+    )
     scale_deg = plate_scale_arcsec(exposures[0]) / 3600
     north = _tangent_wcs(
         (np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))), scale_deg
@@ -220,7 +225,8 @@ def inverse_map(pixmap: NDArray[np.float64], points: NDArray[np.float64]) -> NDA
         i = np.clip(np.rint(here[:, 1]).astype(int), 0, ny - 1)
         j = np.clip(np.rint(here[:, 0]).astype(int), 0, nx - 1)
         here = (points - pixmap[i, j]) @ inverse.T + np.column_stack([j, i])
-    return here
+    found: NDArray[np.float64] = here
+    return found
 
 
 def drizzle_layers(
@@ -239,7 +245,7 @@ def drizzle_layers(
     pixfrac : float
         How much pixels are shrunk before they are dropped.
     """
-    from drizzle.resample import Drizzle  # noqa: PLC0415 - heavy
+    from drizzle.resample import Drizzle
 
     driz = Drizzle(kernel=kernel, out_shape=shape, fillval=0.0, max_ctx_id=31)
     for layer in layers:
@@ -254,6 +260,32 @@ def drizzle_layers(
     sci = np.asarray(driz.out_img, dtype=np.float32)
     wht = np.asarray(driz.out_wht, dtype=np.float32)
     ctx = driz.out_ctx
-    plane = np.zeros(shape, np.int32) if ctx is None else np.asarray(ctx[0] if ctx.ndim == 3 else ctx)
+    plane = (
+        np.zeros(shape, np.int32) if ctx is None else np.asarray(ctx[0] if ctx.ndim == 3 else ctx)
+    )
     sci[wht <= 0] = 0
     return Stack(sci, wht, plane.astype(np.int32))
+
+
+def combine(stacks: Sequence[Stack], chips: Sequence[int]) -> Stack:
+    """Add drizzled images: drizzling is linear, so the total needs no drizzling of its own.
+
+    Parameters
+    ----------
+    stacks : sequence of Stack
+        On one grid.
+    chips : sequence of int
+        Number of layers in each, for the context bits.
+    """
+    weight = np.zeros_like(stacks[0].wht)
+    light = np.zeros_like(weight)
+    context = np.zeros(weight.shape, np.int32)
+    before = 0
+    for stack, number in zip(stacks, chips, strict=True):
+        weight += stack.wht
+        light += stack.sci * stack.wht
+        if before < 31:
+            context |= stack.ctx << before
+        before += number
+    sci = np.divide(light, weight, out=np.zeros_like(light), where=weight > 0)
+    return Stack(sci, weight, context)

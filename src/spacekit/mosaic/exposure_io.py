@@ -37,7 +37,9 @@ def filter_token(header: fits.Header) -> str:
     ProductError
         If no filter is named.
     """
-    wheels = [str(header[k]).strip().lower() for k in ("FILTER", "FILTER1", "FILTER2") if k in header]
+    wheels = [
+        str(header[k]).strip().lower() for k in ("FILTER", "FILTER1", "FILTER2") if k in header
+    ]
     wheels = [w for w in wheels if w]
     if not wheels:
         raise ProductError("header names no filter (FILTER, or FILTER1 and FILTER2)")
@@ -115,7 +117,9 @@ def _chip(hdus: fits.HDUList, version: int) -> Chip:
     )
 
 
-def _plane(hdus: fits.HDUList, name: str, version: int, shape: tuple[int, int]) -> NDArray[np.generic]:
+def _plane(
+    hdus: fits.HDUList, name: str, version: int, shape: tuple[int, int]
+) -> NDArray[np.generic]:
     """Give an extension's pixels; a constant one may be stored as PIXVALUE alone."""
     try:
         hdu = hdus[name, version]

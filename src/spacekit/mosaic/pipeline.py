@@ -15,7 +15,15 @@ from spacekit.mosaic.align import align_exposures, at_epoch, with_solution
 from spacekit.mosaic.drizzle import mosaic_grid
 from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.nouns import Fit, PipelineSettings
-from spacekit.mosaic.visit_products import Visit, make_products, wavelength
+from spacekit.mosaic.visit_catalogs import detect_visit, make_catalogs, write_catalogs
+from spacekit.mosaic.visit_products import (
+    TOTAL,
+    Visit,
+    drizzle_visit,
+    wavelength_nm,
+    write_images,
+)
+from spacekit.mosaic.visit_qa import write_qa, write_reference
 
 __all__ = ["Fit", "PipelineSettings", "ProcessedVisit", "process_visit"]
 
@@ -77,12 +85,25 @@ def process_visit(
     _check(exposures)
     ensure_folder(out)
     ordered = _ordered(exposures)
-    wcs, fit = _solve(ordered, reference, settings)
+    stars = None if reference is None else at_epoch(reference, _year(ordered[0]))
+    wcs, fit = _solve(ordered, stars, settings)
     ordered = [with_solution(e, wcs[e.filename], fit) for e in ordered]
     mosaic, shape = mosaic_grid(ordered, [wcs[e.filename] for e in ordered])
-    visit = Visit(ordered, mosaic, shape, out, settings)
-    products = make_products(visit, reference)
-    return ProcessedVisit(wcs, {ordered[0].detector: (mosaic, shape)}, tuple(products), fit)
+    visit = Visit(ordered, mosaic, shape, out, settings, stars)
+    return ProcessedVisit(wcs, {ordered[0].detector: (mosaic, shape)}, _write(visit), fit)
+
+
+def _write(visit: Visit) -> tuple[Path, ...]:
+    images, layers = drizzle_visit(visit)
+    written = write_images(visit, images, layers)
+    if visit.settings.catalogs or visit.settings.qa:
+        detection = detect_visit(visit, images[TOTAL].stack)
+        catalogs = make_catalogs(visit, detection, images)
+        if visit.settings.catalogs:
+            written += write_catalogs(visit, catalogs, images)
+        if visit.settings.qa:
+            written += write_qa(visit, images, detection, catalogs)
+    return (*written, *write_reference(visit))
 
 
 def _check(exposures: Sequence[Exposure]) -> None:
@@ -91,7 +112,9 @@ def _check(exposures: Sequence[Exposure]) -> None:
     detectors = {(e.instrument, e.detector) for e in exposures}
     if len(detectors) > 1:
         names = ", ".join("/".join(d) for d in sorted(detectors))
-        raise SimulationError(f"exposures are of several detectors ({names}); process each by itself")
+        raise SimulationError(
+            f"exposures are of several detectors ({names}); process each by itself"
+        )
     visits = {e.rootname[:6] for e in exposures}
     if len(visits) > 1:
         raise SimulationError(f"exposures are of several visits ({', '.join(sorted(visits))})")
@@ -101,7 +124,7 @@ def _check(exposures: Sequence[Exposure]) -> None:
 
 def _ordered(exposures: Sequence[Exposure]) -> list[Exposure]:
     """Sort by filter, reddest first, then by name: the order of the pipeline's products."""
-    return sorted(exposures, key=lambda e: (-wavelength(e.filter), e.filter, e.filename))
+    return sorted(exposures, key=lambda e: (-wavelength_nm(e), e.filter, e.filename))
 
 
 def _solve(
@@ -112,7 +135,7 @@ def _solve(
         return prior, Fit(False, "alignment was switched off")
     if reference is None or len(reference) == 0:
         return prior, Fit(False, "there is no reference catalog")
-    fitted, fit = align_exposures(exposures, at_epoch(reference, _year(exposures[0])))
+    fitted, fit = align_exposures(exposures, reference)
     return (fitted if fit.accepted else prior), fit
 
 

@@ -22,25 +22,29 @@ __all__ = ["primary_header", "sci_header", "write_catalog", "write_drizzled"]
 
 #: Cards of an exposure's primary header that make no sense for a product.
 _DROPPED: Final = frozenset(
-    """EXTEND NEXTEND ORIGIN DATE ROOTNAME FILENAME LINENUM SUNANGLE MOONANGL SUN_ALT GYROMODE EXPFLAG
-    QUALCOM1 QUALCOM2 QUALCOM3 POSTARG1 POSTARG2 SAA_EXIT SAA_TIME SAA_DARK SKYSUM REJ_RATE FILTER
-    ASN_ID ASN_TAB MDRIZSKY DARKTIME SIMPLE BITPIX NAXIS HISTORY COMMENT PHOTMODE PHOTFLAM PHOTFNU
-    PHOTZPT PHOTPLAM PHOTBW SKYSUB CHECKSUM DATASUM""".split()
+    ["EXTEND", "NEXTEND", "ORIGIN", "DATE", "ROOTNAME", "FILENAME", "LINENUM", "SUNANGLE", "MOONANGL", "SUN_ALT", "GYROMODE", "EXPFLAG", "QUALCOM1", "QUALCOM2", "QUALCOM3", "POSTARG1", "POSTARG2", "SAA_EXIT", "SAA_TIME", "SAA_DARK", "SKYSUM", "REJ_RATE", "FILTER", "ASN_ID", "ASN_TAB", "MDRIZSKY", "DARKTIME", "SIMPLE", "BITPIX", "NAXIS", "HISTORY", "COMMENT", "PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW", "SKYSUB", "CHECKSUM", "DATASUM"]
 ) | {""}
 
 #: What an exposure's SCI header says about its WCS solution and products repeat.
-_SOLUTION: Final = ("WCSNAME", "WCSTYPE", "RMS_RA", "RMS_DEC", "CRDER1", "CRDER2", "NMATCHES", "FITGEOM", "HDRNAME")
-
-#: Keywords of the input chips that HDRTAB lists.
-_TABLED: Final = (
-    """DATE-OBS TIME-OBS EXPSTART EXPEND EXPTIME EXPFLAG FILTER FILTER1 FILTER2 INSTRUME DETECTOR APERTURE
-    TARGNAME RA_TARG DEC_TARG PROPOSID PA_V3 FGSLOCK MTFLAG QUALITY CCDGAIN CRVAL1 CRVAL2 CRPIX1 CRPIX2
-    CD1_1 CD1_2 CD2_1 CD2_2 ORIENTAT VAFACTOR BUNIT IDCSCALE WCSNAME WCSTYPE RMS_RA RMS_DEC NMATCHES
-    PHOTMODE PHOTFLAM PHOTPLAM""".split()
+_SOLUTION: Final = (
+    "WCSNAME",
+    "WCSTYPE",
+    "RMS_RA",
+    "RMS_DEC",
+    "CRDER1",
+    "CRDER2",
+    "NMATCHES",
+    "FITGEOM",
+    "HDRNAME",
 )
 
+#: Keywords of the input chips that HDRTAB lists.
+_TABLED: Final = ["DATE-OBS", "TIME-OBS", "EXPSTART", "EXPEND", "EXPTIME", "EXPFLAG", "FILTER", "FILTER1", "FILTER2", "INSTRUME", "DETECTOR", "APERTURE", "TARGNAME", "RA_TARG", "DEC_TARG", "PROPOSID", "PA_V3", "FGSLOCK", "MTFLAG", "QUALITY", "CCDGAIN", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2", "ORIENTAT", "VAFACTOR", "BUNIT", "IDCSCALE", "WCSNAME", "WCSTYPE", "RMS_RA", "RMS_DEC", "NMATCHES", "PHOTMODE", "PHOTFLAM", "PHOTPLAM"]
 
-def primary_header(exposures: Sequence[Exposure], name: str, filter_name: str, wcs: WCS) -> fits.Header:
+
+def primary_header(
+    exposures: Sequence[Exposure], name: str, filter_name: str, wcs: WCS
+) -> fits.Header:
     """Blend the exposures' primary headers into a product's.
 
     Parameters
@@ -79,7 +83,9 @@ def primary_header(exposures: Sequence[Exposure], name: str, filter_name: str, w
         header["DATE-END"] = Time(header["EXPEND"], format="mjd").isot
     header["PROD_VER"] = (f"spacekit {__version__}", "software that made this product")
     header["DRIZCORR"] = "COMPLETE"
-    _drizzle_cards(header, exposures, name, filter_name == "detection", float(wcs.wcs.cd[1, 1]) * 3600)
+    _drizzle_cards(
+        header, exposures, name, filter_name == "detection", float(wcs.wcs.cd[1, 1]) * 3600
+    )
     header["NUMEXP"] = (len(exposures), "number of exposures")
     return header
 
@@ -90,7 +96,9 @@ def _drizzle_cards(
     chips = [(e, n) for e in exposures for n in range(1, len(e.chips) + 1)]
     header["NDRIZIM"] = len(chips)
     for k, (exposure, version) in enumerate(chips, start=1):
-        native = float(exposure.chips[version - 1].header.get("IDCSCALE", plate_scale_arcsec(exposure)))
+        native = float(
+            exposure.chips[version - 1].header.get("IDCSCALE", plate_scale_arcsec(exposure))
+        )
         cards: dict[str, Any] = {
             "DATA": f"{exposure.filename}[sci,{version}]",
             "DEXP": exposure.exptime_s,
@@ -172,7 +180,9 @@ def _header_table(exposures: Sequence[Exposure]) -> fits.BinTableHDU:
     for exposure in exposures:
         for version, chip in enumerate(exposure.chips, start=1):
             merged = {k: h[k] for h in (exposure.header, chip.header) for k in _TABLED if k in h}
-            rows.append({"ROOTNAME": exposure.rootname, "EXTNAME": "SCI", "EXTVER": version} | merged)
+            rows.append(
+                {"ROOTNAME": exposure.rootname, "EXTNAME": "SCI", "EXTVER": version} | merged
+            )
     shared = [k for k in rows[0] if all(k in r for r in rows)]
     columns = []
     for key in shared:
@@ -180,12 +190,16 @@ def _header_table(exposures: Sequence[Exposure]) -> fits.BinTableHDU:
         if len({type(v) for v in values}) > 1:
             values = [str(v) for v in values]
         array = np.array(values)
-        form = {"U": f"{array.dtype.itemsize // 4 or 1}A", "b": "L", "i": "K"}.get(array.dtype.kind, "D")
+        form = {"U": f"{array.dtype.itemsize // 4 or 1}A", "b": "L", "i": "K"}.get(
+            array.dtype.kind, "D"
+        )
         columns.append(fits.Column(name=key, format=form, array=array))
     return fits.BinTableHDU.from_columns(columns, name="HDRTAB")
 
 
-def write_drizzled(path: Path, primary: fits.Header, sci: fits.Header, stack: Stack, exposures: Sequence[Exposure]) -> Path:
+def write_drizzled(
+    path: Path, primary: fits.Header, sci: fits.Header, stack: Stack, exposures: Sequence[Exposure]
+) -> Path:
     """Write a drz or drc file: PRIMARY, SCI, WHT, CTX, HDRTAB; whole or not at all.
 
     Raises
@@ -193,7 +207,9 @@ def write_drizzled(path: Path, primary: fits.Header, sci: fits.Header, stack: St
     OutputError
         If it can't be written.
     """
-    plain = fits.Header([c for c in sci.cards if c.keyword not in _SOLUTION or c.keyword.startswith("WCS")])
+    plain = fits.Header(
+        [c for c in sci.cards if c.keyword not in _SOLUTION or c.keyword.startswith("WCS")]
+    )
     plain["BUNIT"] = "UNITLESS"
     for key in ("S_REGION", "PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW"):
         plain.remove(key, ignore_missing=True)

@@ -50,7 +50,9 @@ def _document(primary: fits.Header, source: str, description: str) -> dict[str, 
     }
 
 
-def _values(data: Mapping[str, Any], descriptions: Mapping[str, str], units: Mapping[str, str]) -> dict[str, Any]:
+def _values(
+    data: Mapping[str, Any], descriptions: Mapping[str, str], units: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         "original format": _DICT,
         "description": "",
@@ -64,7 +66,12 @@ def _columns(
     columns: Mapping[str, NDArray[Any]], descriptions: Mapping[str, str], units: Mapping[str, str]
 ) -> dict[str, Any]:
     data = {
-        name: {"dtype": "float64", "unit": "None", "format": None, "data": [float(v) for v in values]}
+        name: {
+            "dtype": "float64",
+            "unit": "None",
+            "format": None,
+            "data": [float(v) for v in values],
+        }
         for name, values in columns.items()
     }
     section = _values(data, descriptions, units)
@@ -131,7 +138,6 @@ def interfilter_crossmatch(
     reference_xy: NDArray[np.float64],
     comparison_xy: NDArray[np.float64],
     pairs: tuple[NDArray[np.int_], NDArray[np.int_]],
-    scale_arcsec: float,
 ) -> dict[str, Any]:
     """Make the document that compares a filter's sources with the reference filter's.
 
@@ -145,8 +151,6 @@ def interfilter_crossmatch(
         Sources found in each.
     pairs : tuple of ndarray of int
         Indices of matched sources.
-    scale_arcsec : float
-        Plate scale.
     """
     ref, comp = reference_xy[pairs[0]], comparison_xy[pairs[1]]
     document = _document(
@@ -160,34 +164,42 @@ def interfilter_crossmatch(
         "reference catalog length": len(reference_xy),
         "comparison catalog length": len(comparison_xy),
         "number of cross-matches": len(ref),
-        "percent of all identified reference sources crossmatched": 100 * len(ref) / max(len(reference_xy), 1),
-        "percent of all identified comparison sources crossmatched": 100 * len(ref) / max(len(comparison_xy), 1),
-        "reference image platescale": scale_arcsec,
+        "percent of all identified reference sources crossmatched": 100
+        * len(ref)
+        / max(len(reference_xy), 1),
+        "percent of all identified comparison sources crossmatched": 100
+        * len(ref)
+        / max(len(comparison_xy), 1),
+        "reference image platescale": primary["D001SCAL"],
     }
     units = dict.fromkeys(details, "unitless") | {"reference image platescale": "arcseconds/pixel"}
     section = _values(details, {k: k for k in details}, units)
     section["original format"] = "<class 'collections.OrderedDict'>"
     data = document["data"]
     data["Interfilter cross-match details"] = section
-    for label, xy, tail in (("reference", ref, "ref"), ("comparison", comp, "comp")):
-        names = (f"xcentroid_{tail}", f"ycentroid_{tail}")
+    names = ("xcentroid_ref", "ycentroid_ref")
+    for label, xy in (("reference", ref), ("comparison", comp)):
         data[f"Interfilter cross-matched {label} catalog"] = _columns(
-            dict(zip(names, xy.T, strict=True)), {n: n for n in names}, dict.fromkeys(names, "pixels")
+            dict(zip(names, xy.T, strict=True)),
+            {n: n for n in names},
+            dict.fromkeys(names, "pixels"),
         )
     delta = comp - ref
-    for axis, name in enumerate(("xcentroid_ref", "ycentroid_ref")):
+    for axis, name in enumerate(names):
         label = f"Interfilter cross-matched {name} comparison - reference separation statistics"
         values = _statistics(delta[:, axis])
         data[label] = _values(values, {k: k for k in values}, dict.fromkeys(values, "pixels"))
-    names = ("delta_x", "delta_y")
+    names = ("delta_xcentroid_ref", "delta_ycentroid_ref")
     data["Interfilter cross-matched comparison - reference separations"] = _columns(
-        dict(zip(names, delta.T, strict=True)), {n: n for n in names}, dict.fromkeys(names, "pixels")
+        dict(zip(names, delta.T, strict=True)),
+        {n: n for n in names},
+        dict.fromkeys(names, "pixels"),
     )
     return document
 
 
 def _statistics(values: NDArray[np.float64]) -> dict[str, float]:
-    from astropy.stats import sigma_clipped_stats  # noqa: PLC0415 - heavy
+    from astropy.stats import sigma_clipped_stats
 
     mean, median, deviation = sigma_clipped_stats(values, sigma=3, maxiters=3)
     return {

@@ -35,7 +35,13 @@ _GOOD_BITS: Final[dict[str, int]] = {"ir": 528, "uvis": 336, "wfc": 336, "hrc": 
 CR_BIT: Final = 4096
 
 #: Read noise where the header has none, electrons (instrument handbooks).
-_READ_NOISE_E: Final[dict[str, float]] = {"ir": 20.0, "uvis": 3.1, "wfc": 4.2, "hrc": 4.7, "sbc": 0.0}
+_READ_NOISE_E: Final[dict[str, float]] = {
+    "ir": 20.0,
+    "uvis": 3.1,
+    "wfc": 4.2,
+    "hrc": 4.7,
+    "sbc": 0.0,
+}
 
 #: A pixel of a single drizzle with less than this fraction of the mean weight is left out.
 _MASK_FRACTION: Final = 0.3
@@ -100,12 +106,16 @@ def good_pixels(dq: NDArray[np.int16], good_bits: int) -> NDArray[np.bool_]:
 def read_noise_e(exposure: Exposure) -> float:
     """Give the mean read noise of the amplifiers, electrons."""
     keys = (f"READNSE{amp}" for amp in "ABCD")
-    values = [float(exposure.header[k]) for k in keys if isinstance(exposure.header.get(k), float | int)]
+    values = [
+        float(exposure.header[k]) for k in keys if isinstance(exposure.header.get(k), float | int)
+    ]
     values = [v for v in values if v > 0]
     return float(np.mean(values)) if values else _READ_NOISE_E.get(exposure.detector, 4.0)
 
 
-def sky_offsets(images: Sequence[NDArray[np.float32]], weights: Sequence[NDArray[np.float32]]) -> list[float]:
+def sky_offsets(
+    images: Sequence[NDArray[np.float32]], weights: Sequence[NDArray[np.float32]]
+) -> list[float]:
     """Match skies: give what to subtract from each image.
 
     Differences are measured in the overlaps, the common level is the lowest of the images'
@@ -281,10 +291,14 @@ def reject_cosmic_rays(
         For each exposure a layer a chip: sky matched, weight 0 where a pixel is bad or hit.
     """
     recipe = recipe_for(exposures[0].detector, len(exposures))
-    layers = [_layers(e, maps, recipe.good_bits) for e, maps in zip(exposures, pixmaps, strict=True)]
+    layers = [
+        _layers(e, maps, recipe.good_bits) for e, maps in zip(exposures, pixmaps, strict=True)
+    ]
     if not recipe.reject:
         return [_sky_subtracted(each) for each in layers]
-    single = [_layers(e, maps, recipe.single_bits) for e, maps in zip(exposures, pixmaps, strict=True)]
+    single = [
+        _layers(e, maps, recipe.single_bits) for e, maps in zip(exposures, pixmaps, strict=True)
+    ]
     kernel = "turbo" if exposures[0].detector == "ir" else "square"
     stacks = [drizzle_layers(each, shape, kernel=kernel) for each in single]
     skies = sky_offsets([s.sci for s in stacks], [s.wht for s in stacks])
@@ -312,12 +326,16 @@ def _layers(exposure: Exposure, maps: Sequence[NDArray[np.float64]], bits: int) 
 
 
 def _sky_subtracted(layers: list[Layer]) -> list[Layer]:
-    sky = np.float32(min(_clipped_median(la.rate[::2, ::2][la.weight[::2, ::2] > 0]) for la in layers))
+    sky = np.float32(
+        min(_clipped_median(la.rate[::2, ::2][la.weight[::2, ::2] > 0]) for la in layers)
+    )
     return [Layer(la.rate - sky, la.weight, la.pixmap, la.exptime_s) for la in layers]
 
 
-def _cleaned(layer: Layer, model: NDArray[np.float32], exposure: Exposure, sky: float, recipe: Recipe) -> Layer:
-    from drizzle.resample import blot_image  # noqa: PLC0415 - heavy
+def _cleaned(
+    layer: Layer, model: NDArray[np.float32], exposure: Exposure, sky: float, recipe: Recipe
+) -> Layer:
+    from drizzle.resample import blot_image
 
     seconds = np.float32(layer.exptime_s)
     rate = layer.rate - np.float32(sky)

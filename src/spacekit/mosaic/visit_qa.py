@@ -1,0 +1,96 @@
+"""A visit's QA JSON and reference catalogs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+
+from spacekit.files import write_text
+from spacekit.mosaic.crossmatch import crossmatch, faint_sources
+from spacekit.mosaic.detect import Detection, settings_for
+from spacekit.mosaic.drizzle import plate_scale_arcsec
+from spacekit.mosaic.products import write_catalog
+from spacekit.mosaic.qa import gaia_sources, interfilter_crossmatch, num_sources, stars_inside
+from spacekit.mosaic.visit_catalogs import Catalogs, filter_rms
+from spacekit.mosaic.visit_products import TOTAL, Image, Visit
+
+__all__ = ["write_qa", "write_reference"]
+
+
+def write_qa(
+    visit: Visit, images: Mapping[str, Image], detection: Detection, catalogs: Catalogs
+) -> list[Path]:
+    """Write source counts, reference stars in the footprints, and filters against each other."""
+    counts = [len(catalogs[TOTAL][kind]) for kind in ("point", "segment")]
+    documents = {
+        f"{visit.stem(TOTAL)}_svm_num_sources.json": num_sources(images[TOTAL].primary, *counts)
+    }
+    documents |= _gaia(visit, images)
+    if len(visit.filters) > 1 and visit.settings.filter_products:
+        documents |= _interfilter(visit, images, detection)
+    for name, document in documents.items():
+        write_text(visit.out / name, json.dumps(document, indent=4, allow_nan=False))
+    return [visit.out / name for name in documents]
+
+
+def _gaia(visit: Visit, images: Mapping[str, Image]) -> dict[str, dict[str, Any]]:
+    """Count reference stars; where there is none the pipeline writes no file."""
+    documents: dict[str, dict[str, Any]] = {}
+    if visit.reference is None or not len(visit.reference):
+        return documents
+    for name, image in images.items():
+        if name == TOTAL or visit.settings.filter_products:
+            stars = visit.reference[stars_inside(visit.reference, visit.wcs, image.stack.wht)]
+            if len(stars):
+                file_name = f"{visit.stem(name)}_svm_gaia_sources.json"
+                documents[file_name] = gaia_sources(image.primary, stars)
+    return documents
+
+
+def _interfilter(
+    visit: Visit, images: Mapping[str, Image], detection: Detection
+) -> dict[str, dict[str, Any]]:
+    """Compare each filter with the one of most sources; no file where nothing matches."""
+    scale = plate_scale_arcsec(visit.exposures[0])
+    fwhm_px = settings_for(visit.exposures[0].detector).fwhm_arcsec / scale
+    found = {
+        name: faint_sources(images[name].stack, filter_rms(visit, detection, name), fwhm_px)
+        for name in visit.filters
+    }
+    best = max(found, key=lambda name: len(found[name]))
+    documents = {}
+    for name in visit.filters:
+        pairs = crossmatch(found[best], found[name], scale) if name != best else None
+        if pairs is not None and len(pairs[0]):
+            documents[f"{visit.stem(name)}_svm_interfilter_crossmatch.json"] = (
+                interfilter_crossmatch(
+                    images[name].primary,
+                    visit.drizzled_name(best),
+                    found[best],
+                    found[name],
+                    pairs,
+                )
+            )
+    return documents
+
+
+def write_reference(visit: Visit) -> list[Path]:
+    """Write the reference catalog as a diagnostic run leaves it, faintest star first."""
+    reference = visit.reference
+    if reference is None or not len(reference):
+        return []
+    ordered = reference[np.argsort(-np.asarray(reference["mag"], dtype=float))]
+    meta = {"catalog": "GAIAeDR3", "gaia_only": False, "converted": True}
+    written = []
+    if visit.settings.align:
+        token = visit.exposures[0].rootname[:3]
+        path = visit.out / f"{visit.prefix()}_{token}_metawcs_all_GAIAeDR3_ref_cat.ecsv"
+        written.append(write_catalog(path, ordered.copy(), meta))
+    short: Table = ordered["RA", "DEC", "mag", "objID"]
+    written.append(write_catalog(visit.out / "ref_cat.ecsv", short, meta | {"gaia_only": True}))
+    return written
