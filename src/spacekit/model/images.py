@@ -40,6 +40,16 @@ MOST_PIXELS = 64_000_000
 #: Uncompressed size up to which an array file is unpacked, bytes.
 LARGEST_ARRAYS = 64_000_000_000
 
+#: What zipfile and numpy raise on a file that is cut off, encrypted or something else.
+_BROKEN_ARCHIVE = (
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}")
 
 
@@ -165,10 +175,10 @@ class ArrayFrames:
             images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         except KeyError as error:
             raise FrameError(f"{path}: needs the arrays index and images") from error
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except _BROKEN_ARCHIVE as error:
             raise FrameError(f"{path}: can't be read as arrays ({error})") from error
         _check_arrays(path, index, images)
-        return cls([str(name) for name in index], images, reduce_to)
+        return cls(index.astype(str).tolist(), images, reduce_to)
 
     def load(self, index: str, size: int, label: int | None = None) -> Frames:
         """Take the frames of a mosaic by name."""
@@ -220,8 +230,13 @@ def _rgb(image: Image.Image) -> Picture:
         deep = np.asarray(image, dtype=np.float32)
         gray = (deep / 257).clip(0, 255).astype(np.uint8)
         return np.repeat(gray[:, :, None], 3, axis=2)
-    rgba = np.asarray(image.convert("RGBA"))
-    rgb: Picture = np.where(rgba[:, :, 3:] < 128, np.uint8(255), rgba[:, :, :3])
+    if image.mode in ("RGB", "L", "1"):
+        return np.asarray(image.convert("RGB"))
+    rgba = image.convert("RGBA")
+    rgb = np.array(rgba.convert("RGB"))
+    clear = np.asarray(rgba.getchannel("A")) < 128
+    if clear.any():
+        rgb[clear] = 255
     return rgb
 
 

@@ -67,7 +67,7 @@ def footprint_box(picture: Picture) -> tuple[int, int, int, int]:
 
     A picture that is all margin or all black is left whole.
     """
-    low, high = picture.min(axis=2), picture.max(axis=2)
+    low, high = _extremes(picture)
     box = (0, len(picture), 0, picture.shape[1])
     for shown in (low < WHITE, high > BLACK, low < WHITE, high > BLACK):
         y0, y1, x0, x1 = box
@@ -77,6 +77,13 @@ def footprint_box(picture: Picture) -> tuple[int, int, int, int]:
             return box
         box = (y0 + rows[0], y0 + rows[-1] + 1, x0 + columns[0], x0 + columns[-1] + 1)
     return box
+
+
+def _extremes(picture: Picture) -> tuple[Picture, Picture]:
+    """Lowest and highest of the three channels (an axis of three is slow to reduce over)."""
+    red, green, blue = picture[..., 0], picture[..., 1], picture[..., 2]
+    low, high = np.minimum(red, green), np.maximum(red, green)
+    return np.minimum(low, blue), np.maximum(high, blue)
 
 
 def _fit(picture: Picture, side: int) -> Picture:
@@ -110,7 +117,7 @@ def relevel(stack: Picture) -> Picture:
     stack : ndarray, shape (3, H, W, 3), uint8
         Plain, source, gaia. Levels up to `BLACK` are outside the footprint.
     """
-    low, high = stack.min(axis=3), stack.max(axis=3)
+    low, high = _extremes(stack)
     coloured = high.astype(np.int16) - low > COLOURED
     gray = low[0][~coloured[0]]
     table = rarity(np.bincount(gray, minlength=256))

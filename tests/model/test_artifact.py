@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from spacekit.errors import ModelFileError  # noqa: E402
+from spacekit.measure.schema import CATEGORIES  # noqa: E402
+from spacekit.model.artifact import Manifest, load_artifact, save_artifact  # noqa: E402
+from spacekit.model.features import CATEGORICAL, NUMERIC, Features  # noqa: E402
+from spacekit.model.infer import Model  # noqa: E402
+from spacekit.model.network import (  # noqa: E402
+    Calibrated,
+    Ensemble,
+    NetworkSettings,
+    TableScaling,
+)
+
+MANIFEST = Manifest(
+    numeric=NUMERIC,
+    categorical=CATEGORICAL,
+    classes={name: CATEGORIES[name] for name in CATEGORICAL},
+    frame_size=64,
+    threshold=0.4,
+    provenance={"seed": 3},
+)
+
+
+@pytest.fixture(scope="module")
+def network() -> Calibrated:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        k = len(NUMERIC)
+        power = np.linspace(-2, 2, k).astype(np.float32)
+        scaling = TableScaling(np.full(k, 2, "f"), power, np.full(k, 1, "f"), np.full(k, 3, "f"))
+        ensemble = Ensemble(scaling, NetworkSettings())
+        with torch.no_grad():  # answers that differ from one another
+            ensemble.head[-1].weight *= 30
+        ensemble.train()
+        ensemble(*tensors(rows(16, 64)))  # batch statistics that aren't 0 and 1
+        return Calibrated(ensemble.eval(), 1.7)
+
+
+@pytest.fixture(scope="module")
+def file(network: Calibrated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "m.onnx"
+    save_artifact(path, network, MANIFEST)
+    return path
+
+
+def rows(count: int, side: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(count * side)
+    numeric = rng.lognormal(1, 3, (count, len(NUMERIC))).astype(np.float32)
+    numeric[rng.random(numeric.shape) < 0.2] = np.nan
+    numeric[0, 0], numeric[0, 1] = -3e8, 9e8
+    categories = rng.integers(-1, 4, (count, 3))
+    frames = rng.integers(0, 256, (count, 3, side, side, 3), dtype=np.uint8)
+    frames[0] = 0
+    return [numeric, categories, frames, (rng.random((count, 1)) < 0.7).astype(np.float32)]
+
+
+def tensors(arrays: list[np.ndarray]) -> list[Any]:
+    return [torch.from_numpy(a) for a in arrays]
+
+
+@pytest.mark.parametrize(("count", "side"), [(1, 64), (9, 64), (4, 160), (3, 32)])
+def test_onnx_answers_as_torch_does(network: Calibrated, file: Path, count: int, side: int) -> None:
+    arrays = rows(count, side)
+    with torch.inference_mode():
+        expected = network(*tensors(arrays)).numpy()
+    session, _ = load_artifact(file)
+    names = ("numeric", "categories", "frames", "has_frames")
+    got = session.run(None, dict(zip(names, arrays, strict=True)))[0]
+    assert np.isfinite(expected).all()
+    assert np.abs(got - expected).max() < 1e-5
+    assert count == 1 or np.ptp(expected) > 0.01
+
+
+def test_what_stands_in_the_place_of_missing_frames_changes_nothing(file: Path) -> None:
+    model = Model(*load_artifact(file))
+    numeric, categories, frames, absent = rows(4, 64)
+    features = Features(numeric, categories, {})
+    blank = model.probabilities(features, None)
+    absent[:] = 0
+    session, _ = load_artifact(file)
+    names = ("numeric", "categories", "frames", "has_frames")
+    noise = session.run(None, dict(zip(names, (numeric, categories, frames, absent), strict=True)))
+    assert np.allclose(blank, noise[0], atol=1e-6)
+    assert not np.allclose(blank, model.probabilities(features, frames))
+
+
+def test_one_file_that_describes_itself(file: Path) -> None:
+    assert [p.name for p in file.parent.iterdir()] == ["m.onnx"]
+    _, manifest = load_artifact(file)
+    assert manifest == MANIFEST
+    assert file.stat().st_size < 1_000_000
+
+
+def test_file_does_not_depend_on_the_working_directory(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    load_artifact(file)
+
+
+Change = Callable[[Any], None]
+
+
+def external(model: Any) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", "secret.bin"), ("offset", "0")):
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    tensor.ClearField("raw_data")
+
+
+def external_in_a_constant(model: Any) -> None:
+    node = next(n for n in model.graph.node if n.op_type == "Constant")
+    node.attribute[0].t.data_location = onnx.TensorProto.EXTERNAL
+
+
+def custom_domain(model: Any) -> None:
+    model.opset_import.add().domain = "com.evil"
+
+
+def custom_node(model: Any) -> None:
+    model.graph.node[0].domain = "com.evil"
+
+
+def odd_operator(model: Any) -> None:
+    model.graph.node.add().op_type = "Loop"
+
+
+def control_flow(model: Any) -> None:
+    attribute = model.graph.node[0].attribute.add()
+    attribute.name, attribute.type = "body", onnx.AttributeProto.GRAPH
+    attribute.g.name = "inner"
+
+
+def functions(model: Any) -> None:
+    model.functions.add().name = "f"
+
+
+def sparse(model: Any) -> None:
+    model.graph.sparse_initializer.add().dims.append(1)
+
+
+def no_description(model: Any) -> None:
+    del model.metadata_props[:]
+
+
+def missing_input(model: Any) -> None:
+    del model.graph.input[3]
+
+
+def described(**changed: Any) -> Change:
+    def change(model: Any) -> None:
+        content = json.loads(model.metadata_props[0].value)
+        model.metadata_props[0].value = json.dumps(content | changed)
+
+    return change
+
+
+def text(value: str) -> Change:
+    def change(model: Any) -> None:
+        model.metadata_props[0].value = value
+
+    return change
+
+
+HOSTILE = {
+    "external": (external, "another file"),
+    "external constant": (external_in_a_constant, "another file"),
+    "domain": (custom_domain, "domain"),
+    "node domain": (custom_node, "domain"),
+    "operator": (odd_operator, "Loop"),
+    "control flow": (control_flow, "control flow"),
+    "functions": (functions, "functions"),
+    "sparse": (sparse, "sparse"),
+    "no description": (no_description, "describe"),
+    "missing input": (missing_input, ""),
+    "schema": (described(schema=99), "schema"),
+    "truth as feature": (described(numeric=["true_offset_px"]), "true_offset_px"),
+    "label as feature": (described(numeric=["label"]), "label"),
+    "unknown key": (described(more=1), "sense"),
+    "threshold": (described(threshold=7), "threshold"),
+    "threshold text": (described(threshold="high"), "sense"),
+    "frame size": (described(frame_size=100_000), "frame_size"),
+    "classes": (described(classes={}), "categories"),
+    "fewer features": (described(numeric=list(NUMERIC[:-1])), "fit together"),
+    "not JSON": (text("{"), "sense"),
+    "deep JSON": (text("[" * 100_000), "sense"),
+    "other JSON": (text("[1]"), "sense"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_models_are_refused(file: Path, tmp_path: Path, case: str) -> None:
+    change, said = HOSTILE[case]
+    model = onnx.load(file)
+    change(model)
+    path = tmp_path / "hostile.onnx"
+    path.write_bytes(model.SerializeToString())
+    (tmp_path / "secret.bin").write_bytes(bytes(1_000_000))
+    with pytest.raises(ModelFileError, match=f"hostile.*{said}"):
+        load_artifact(path)
+
+
+def test_a_model_that_answers_nonsense_is_refused(file: Path, tmp_path: Path) -> None:
+    model = onnx.load(file)
+    next(n for n in model.graph.node if n.op_type == "Sigmoid").op_type = "Neg"
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelFileError):
+        load_artifact(path)
+
+
+def test_truncated_and_foreign_files(file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    whole = file.read_bytes()
+    cuts = [whole[: int(len(whole) * f)] for f in (0.01, 0.3, 0.7, 0.99, 0.9999)]
+    for content in (b"", b"\x80\x04pickle", b"PK\x03\x04", b"ORTM" * 50, bytes(300), *cuts):
+        path.write_bytes(content)
+        with pytest.raises(ModelFileError, match=r"m\.onnx"):
+            load_artifact(path)
+    with pytest.raises(ModelFileError, match="can't be read"):
+        load_artifact(tmp_path / "absent.onnx")
+    with pytest.raises(ModelFileError, match="can't be read"):
+        load_artifact(tmp_path)
+
+
+def test_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    with path.open("wb") as sparse_file:
+        sparse_file.truncate(50_000_001)
+    with pytest.raises(ModelFileError, match="larger"):
+        load_artifact(path)
+
+
+def test_nothing_is_written_where_the_manifest_is_wrong(
+    network: Calibrated, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="threshold"):
+        save_artifact(tmp_path / "m.onnx", network, replace(MANIFEST, threshold=1.5))
+    assert not list(tmp_path.iterdir())

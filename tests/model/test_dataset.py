@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spacekit.errors import TrainingError
+from spacekit.model.dataset import augment_frames, batches, build_dataset, drop_features
+from spacekit.model.features import CATEGORICAL, FIT, NUMERIC, read_table
+from spacekit.model.images import FolderFrames
+
+
+def test_ambiguous_rows_are_left_out_and_frames_stay_with_their_rows(
+    toy: Path, tmp_path: Path
+) -> None:
+    table = read_table(toy / "svm_data.csv")
+    table.loc[3, "index"] = "hst_20001_01_wfc3_ir_total_absent"
+    source = FolderFrames(toy / "img")
+    data = build_dataset(table, source, 64, tmp_path)
+    assert data.ambiguous == 1
+    assert len(data) == len(table) - 1
+    assert data.has_frames.tolist() == [float(i != 3) for i in range(len(data))]
+    assert [p.index for p in data.problems] == ["hst_20001_01_wfc3_ir_total_absent"]
+    for row in (0, 2, 4, 58):
+        assert np.array_equal(data.frames[row], source.load(data.index[row], 64).pixels)
+        assert data.labels[row] == table["label"][row]
+
+
+def test_no_label_at_all(toy: Path, tmp_path: Path) -> None:
+    table = read_table(toy / "svm_data.csv").assign(label=np.nan)
+    with pytest.raises(TrainingError, match="no row"):
+        build_dataset(table, FolderFrames(toy / "img"), 64, tmp_path)
+
+
+def test_batches_cover_all_rows_once_without_a_lonely_one(toy: Path, tmp_path: Path) -> None:
+    table: pd.DataFrame = read_table(toy / "svm_data.csv")[:17]
+    data = build_dataset(table, FolderFrames(toy / "img"), 64, tmp_path)
+    rows = np.arange(17)
+    for rng in (None, np.random.default_rng(0)):
+        got = list(batches(data, rows, 8, rng))
+        assert sorted(np.concatenate([b.rows for b in got])) == rows.tolist()
+        for b in got:
+            assert np.array_equal(b.labels, data.labels[b.rows])
+            assert b.frames.shape[1:] == (3, 64, 64, 3)
+            assert b.has_frames.shape == (len(b.rows), 1)
+    assert min(len(b.rows) for b in batches(data, rows, 8, np.random.default_rng(0))) > 1
+
+
+def test_target_class_is_hidden_in_half_of_the_rows_and_the_fit_as_one() -> None:
+    numeric = np.ones((4000, len(NUMERIC)), np.float32)
+    categories = np.ones((4000, len(CATEGORICAL)), np.int64)
+    hidden, classes = drop_features(numeric, categories, np.random.default_rng(0))
+    assert np.mean(classes[:, CATEGORICAL.index("cat")] == -1) == pytest.approx(0.5, abs=0.03)
+    gone = np.isnan(hidden)[:, np.isin(NUMERIC, FIT)]
+    assert np.array_equal(gone.any(axis=1), gone.all(axis=1))
+    assert 0.2 < gone[:, 0].mean() < 0.45
+    assert np.isfinite(numeric).all()
+
+
+def test_augmentation_treats_the_three_frames_alike() -> None:
+    rng = np.random.default_rng(5)
+    frame = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    frame[:20] = 0
+    for _ in range(40):
+        stack = augment_frames(np.stack([frame] * 3), rng)
+        assert stack.shape == (3, 64, 64, 3)
+        assert stack.dtype == np.uint8
+        assert np.array_equal(stack[0], stack[1])
+        assert np.array_equal(stack[0], stack[2])
+        assert (stack[0] == 0).mean() >= 0.25  # what is outside stays outside

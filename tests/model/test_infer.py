@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spacekit.errors import TableError
+from spacekit.model.features import read_table
+from spacekit.model.images import FolderFrames
+from spacekit.model.infer import Model, load_model
+
+
+@pytest.fixture(scope="module")
+def model(trained: Path) -> Model:
+    return load_model(trained / "models" / "svm_align.onnx")
+
+
+def test_answers(model: Model, toy: Path) -> None:
+    table = read_table(toy / "svm_data.csv")
+    done = []
+    answers = model.predict_table(
+        table, FolderFrames(toy / "img"), batch_size=7, progress=lambda n, of: done.append((n, of))
+    )
+    proba = answers.table["y_proba"].to_numpy()
+    assert ((proba >= 0) & (proba <= 1)).all()
+    assert np.array_equal(answers.table["y_pred"], proba >= model.manifest.threshold)
+    assert set(answers.table["rests_on"]) == {"table and frames"}
+    assert answers.problems == ()
+    assert done[-1] == (60, 60)
+    assert proba[1::2].mean() > proba[::2].mean() + 0.2  # the odd rows are the bad ones
+
+
+def test_order_and_batches_change_nothing(model: Model, toy: Path) -> None:
+    table = read_table(toy / "svm_data.csv")
+    source = FolderFrames(toy / "img")
+    straight = model.predict_table(table, source).table["y_proba"]
+    shuffled = table.sample(frac=1, random_state=4)
+    again = model.predict_table(shuffled, source, batch_size=1).table["y_proba"]
+    assert np.allclose(straight, again.loc[straight.index], atol=1e-6)
+    assert again.index.tolist() == shuffled.index.tolist()
+
+
+def test_both_spellings_of_no_fit_answer_alike(model: Model, toy: Path) -> None:
+    table = read_table(toy / "svm_data.csv")
+    source = FolderFrames(toy / "img")
+    minus = model.predict_table(table.assign(rms_ra=-1.0, rms_dec=-1.0, nmatches=0), source).table
+    zero = model.predict_table(table.assign(rms_ra=0.0, rms_dec=0.0, nmatches=0), source).table
+    assert np.array_equal(minus["y_proba"], zero["y_proba"])
+
+
+def test_a_margin_moves_no_probability(model: Model, toy: Path, tmp_path: Path) -> None:
+    table = read_table(toy / "svm_data.csv")[:6]
+    for name in table["index"]:
+        (tmp_path / name).mkdir()
+        for path in (toy / "img" / name).iterdir():
+            picture = np.pad(np.asarray(Image.open(path)), ((20, 9), (40, 4), (0, 0)))
+            framed = np.pad(picture, ((6, 6), (6, 6), (0, 0)), constant_values=255)
+            Image.fromarray(framed).save(tmp_path / name / path.name)
+    plain, margin = (
+        model.predict_table(table, FolderFrames(root)).table["y_proba"]
+        for root in (toy / "img", tmp_path)
+    )
+    assert np.abs(plain - margin).max() < 1e-6
+
+
+def test_rows_without_frames_answer_from_the_table(model: Model, toy: Path) -> None:
+    table = read_table(toy / "svm_data.csv")
+    table.loc[1, "index"] = "../../etc"
+    table.loc[2, "index"] = None
+    answers = model.predict_table(table, FolderFrames(toy / "img"))
+    assert answers.table["rests_on"].tolist()[:4] == [
+        "table and frames",
+        "table alone",
+        "table alone",
+        "table and frames",
+    ]
+    assert answers.table["y_proba"].notna().all()
+    assert [p.index for p in answers.problems] == ["../../etc", ""]
+    whole = model.predict_table(table, None)
+    assert set(whole.table["rests_on"]) == {"table alone"}
+    assert np.isclose(whole.table["y_proba"][1], answers.table["y_proba"][1], atol=1e-6)
+
+
+def test_rows_with_nothing_get_no_answer(model: Model, toy: Path) -> None:
+    table = read_table(toy / "svm_data.csv")[:3].astype(object)
+    values = [c for c in table.columns if c not in ("index", "label")]
+    table.loc[[0, 1], values] = np.nan
+    table.loc[1, "index"] = "absent"
+    answers = model.predict_table(table, FolderFrames(toy / "img"))
+    assert answers.table["rests_on"].tolist() == ["frames alone", "nothing", "table and frames"]
+    assert answers.table["y_proba"].isna().tolist() == [False, True, False]
+    assert answers.table["y_pred"].isna().tolist() == [False, True, False]
+    assert [p.fatal for p in answers.problems] == [False, True]
+
+
+def test_evidence_may_be_missing_but_published_columns_may_not(model: Model, toy: Path) -> None:
+    table = read_table(toy / "svm_data.csv")
+    published = table.drop(columns=["offset_px", "filters", "fit_fresh", "offset_sources"])
+    assert model.predict_table(published, None).table["y_proba"].notna().all()
+    with pytest.raises(TableError, match="point"):
+        model.predict_table(table.drop(columns="point"), None)
+
+
+def test_truth_in_the_table_changes_nothing(model: Model, toy: Path) -> None:
+    table = read_table(toy / "svm_data.csv")
+    told = table.assign(true_offset_px=9.0, label=1.0)
+    a, b = (model.predict_table(t, None).table["y_proba"] for t in (table, told))
+    assert np.array_equal(a, b)
+
+
+def test_real_mosaics(model: Model, real: Path) -> None:
+    table = read_table(real / "labelled.csv")
+    answers = model.predict_table(table, FolderFrames(real / "img"))
+    assert answers.problems == ()
+    assert answers.table["y_proba"].between(0, 1).all()
+    assert set(answers.table["rests_on"]) == {"table and frames"}

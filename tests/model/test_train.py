@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spacekit.errors import TrainingError
+from spacekit.model.dataset import Dataset
+from spacekit.model.features import NUMERIC, Features
+from spacekit.model.settings import TrainingSettings
+from spacekit.model.train import Trained, train_model
+
+torch = pytest.importorskip("torch")
+
+SETTINGS = TrainingSettings(epochs=2, batch_size=8, image_size=64, threads=1)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    rng = np.random.default_rng(2)
+    count = 48
+    labels = (np.arange(count) % 2).astype("f")
+    numeric = rng.lognormal(2, 1, (count, len(NUMERIC))).astype("f")
+    numeric[:, NUMERIC.index("offset_px")] *= 1 + 9 * labels
+    numeric[:, NUMERIC.index("ellipticity")] = np.nan
+    return Dataset(
+        tuple(f"hst_{i // 2}_01_wfc3_ir_total_i{i}" for i in range(count)),
+        Features(numeric, rng.integers(-1, 4, (count, 3)), {}),
+        labels,
+        rng.integers(0, 256, (count, 3, 64, 64, 3), dtype=np.uint8),
+        np.ones(count, "f"),
+        0,
+        (),
+    )
+
+
+def state(trained: Trained) -> np.ndarray:
+    return np.concatenate([v.numpy().ravel() for v in trained.network.state_dict().values()])
+
+
+def test_the_seed_makes_a_run_repeatable(data: Dataset) -> None:
+    torch.manual_seed(99)
+    before = torch.random.get_rng_state()
+    one = train_model(data, SETTINGS)
+    assert torch.equal(torch.random.get_rng_state(), before)  # nobody else's chance is touched
+    torch.manual_seed(5)
+    two = train_model(data, SETTINGS)
+    other = train_model(data, replace(SETTINGS, seed=1))
+    assert np.array_equal(state(one), state(two))
+    assert not np.array_equal(state(one), state(other))
+
+
+def test_scaling_knows_the_training_rows_only(data: Dataset) -> None:
+    trained = train_model(data, replace(SETTINGS, epochs=1))
+    numeric = data.features.numeric.copy()
+    held_out = np.setdiff1d(np.arange(len(data)), trained.split.train)
+    numeric[held_out] *= 1000
+    changed = replace(data, features=replace(data.features, numeric=numeric))
+    again = train_model(changed, replace(SETTINGS, epochs=1))
+    for name in ("mean", "width", "power"):
+        a, b = (getattr(t.network.ensemble.table, name) for t in (trained, again))
+        assert torch.equal(a, b)
+
+
+def test_power_transform_makes_a_skewed_column_even(data: Dataset) -> None:
+    from scipy.stats import skew
+
+    from spacekit.model.network import yeo_johnson
+    from spacekit.model.scaling import fit_scaling
+
+    numeric = data.features.numeric
+    scaling = fit_scaling(numeric, power=True)
+    column = NUMERIC.index("point")
+    raw = torch.from_numpy(numeric / scaling.scale)
+    even = yeo_johnson(torch.nan_to_num(raw), torch.from_numpy(scaling.power)).numpy()
+    assert abs(skew(even[:, column])) < 0.2 < abs(skew(numeric[:, column]))
+    empty = NUMERIC.index("ellipticity")
+    assert (scaling.mean[empty], scaling.width[empty]) == (0, 1)
+    assert train_model(data, replace(SETTINGS, epochs=1, power_transform=True)).history["loss"]
+
+
+@pytest.mark.parametrize("power", [-2.0, 0.0, 5e-4, 0.5, 1.0, 2.0, 3.0])
+def test_yeo_johnson_agrees_with_scipy(power: float) -> None:
+    from scipy.stats import yeojohnson
+
+    from spacekit.model.network import yeo_johnson
+
+    x = np.array([-20.0, -1.0, -0.01, 0.0, 0.01, 1.0, 30.0])
+    got = yeo_johnson(torch.from_numpy(x)[:, None], torch.tensor([power]))[:, 0].numpy()
+    assert np.allclose(got, yeojohnson(x, power), rtol=2e-3)
+
+
+@pytest.mark.parametrize("stopping", ["val_loss", "val_accuracy", None])
+def test_history_and_stopping(data: Dataset, stopping: str | None) -> None:
+    seen = []
+    settings = replace(SETTINGS, epochs=5, patience=1, early_stopping=stopping, lr=0.9)
+    trained = train_model(data, settings, progress=lambda epoch, values: seen.append(epoch))
+    assert {*trained.history} == {"loss", "accuracy", "val_loss", "val_accuracy", "lr", "seconds"}
+    assert seen == list(range(1, len(trained.history["loss"]) + 1))
+    if stopping is None:
+        assert len(seen) == 5
+    for part, proba in trained.probabilities.items():
+        assert proba.shape == getattr(trained.split, part).shape
+
+
+def test_published_params() -> None:
+    published = {
+        **{"batch_size": 32, "epochs": 60, "lr": 1e-4, "decay": [100000, 0.96]},
+        **{"early_stopping": None, "verbose": 2},
+    }
+    settings = SETTINGS.with_params(published)
+    assert (settings.batch_size, settings.decay) == (32, (100000.0, 0.96))
+    assert settings.image_size == 64
+    assert SETTINGS.with_params(None) == SETTINGS
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"ensemble": True},
+        {"seed": 1},
+        {"lr": 0},
+        {"lr": "fast"},
+        {"epochs": 0},
+        {"batch_size": 1},
+        {"decay": [1]},
+        {"decay": 0.9},
+        {"early_stopping": "loss"},
+    ],
+)
+def test_wrong_params(params: dict[str, object]) -> None:
+    with pytest.raises(TrainingError):
+        SETTINGS.with_params(params)
+
+
+def test_decay_is_followed(data: Dataset) -> None:
+    trained = train_model(data, replace(SETTINGS, epochs=3, decay=(1, 0.5), early_stopping=None))
+    steps = len(trained.split.train) // 8
+    lr = trained.history["lr"]
+    assert lr[1] / lr[0] == pytest.approx(0.5**steps)

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spacekit.errors import FrameError, ModelFileError, TableError
+from spacekit.evaluate.predictions import joined, report_text
+from spacekit.measure.schema import PUBLISHED
+from spacekit.skopes.hst.svm.predict import predict_alignment
+
+
+@pytest.fixture(scope="module")
+def model_file(trained: Path) -> Path:
+    return trained / "models" / "svm_align.onnx"
+
+
+def test_files_and_columns(toy: Path, model_file: Path, tmp_path: Path) -> None:
+    verdicts = predict_alignment(toy / "svm_data.csv", toy / "img", model_file, tmp_path)
+    folder = tmp_path / "predictions"
+    assert {p.name for p in folder.iterdir()} == {
+        *("predictions.csv", "compromised.txt", "clf_report.txt"),
+    }
+    table = pd.read_csv(toy / "svm_data.csv")
+    written = pd.read_csv(folder / "predictions.csv")
+    inputs = [c for c in table.columns if c != "index"]
+    assert written.columns.tolist() == [*inputs, "y_pred", "y_proba", "index", "rests_on"]
+    assert written.columns.tolist()[:10] == [c.name for c in PUBLISHED]
+    pd.testing.assert_frame_equal(written[table.columns.tolist()], table)
+    assert set(written["y_pred"]) == {0.0, 1.0}
+    flagged = written.loc[written["y_pred"] == 1, "index"].tolist()
+    assert (folder / "compromised.txt").read_text().splitlines() == flagged
+    assert np.allclose(verdicts.predictions["y_proba"], written["y_proba"])
+    report = (folder / "clf_report.txt").read_text()
+    wanted = ("date", "time", "group", "mean", "standard deviation", "0.0=aligned")
+    assert all(word in report for word in (*wanted, "1.0=suspicious", "ir"))
+
+
+def test_predictions_can_be_predicted_again(toy: Path, model_file: Path, tmp_path: Path) -> None:
+    first = predict_alignment(toy / "svm_data.csv", toy / "img", model_file, tmp_path)
+    again = predict_alignment(
+        first.folder / "predictions.csv", toy / "img", model_file, tmp_path / "again"
+    )
+    pd.testing.assert_frame_equal(first.predictions, again.predictions)
+
+
+def test_default_output_is_the_working_directory(
+    toy: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    predict_alignment(str(toy / "svm_data.csv"), str(toy / "img"), str(model_file), size=48)
+    assert (tmp_path / "predictions" / "predictions.csv").is_file()
+
+
+def test_problems_are_reported_and_go_when_mended(
+    toy: Path, model_file: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(toy / "svm_data.csv")
+    whole = tmp_path / "t.csv"
+    table.assign(index=["../../x", "nowhere", *table["index"][2:]]).to_csv(whole, index=False)
+    verdicts = predict_alignment(whole, toy / "img", model_file, tmp_path)
+    problems = pd.read_csv(tmp_path / "predictions" / "problems.csv")
+    assert problems["index"].tolist() == ["../../x", "nowhere"]
+    assert len(verdicts.predictions) == len(table)
+    predict_alignment(toy / "svm_data.csv", toy / "img", model_file, tmp_path)
+    assert not (tmp_path / "predictions" / "problems.csv").exists()
+
+
+def test_what_cannot_be_used_leaves_nothing(toy: Path, model_file: Path, tmp_path: Path) -> None:
+    csv, img = toy / "svm_data.csv", toy / "img"
+    with pytest.raises(TableError):
+        predict_alignment(tmp_path / "absent.csv", img, model_file, tmp_path / "o")
+    with pytest.raises(FrameError):
+        predict_alignment(csv, tmp_path / "absent", model_file, tmp_path / "o")
+    with pytest.raises(FrameError, match="size"):
+        predict_alignment(csv, img, model_file, tmp_path / "o", size=1)
+    with pytest.raises(ModelFileError):
+        predict_alignment(csv, img, csv, tmp_path / "o")
+    assert not (tmp_path / "o").exists()
+
+
+def test_report_of_nothing_answered() -> None:
+    table = pd.DataFrame({"det": [1, 9], "index": ["a", "b"]})
+    answers = pd.DataFrame({"y_pred": [np.nan] * 2, "y_proba": np.nan, "rests_on": "nothing"})
+    text = report_text(joined(table, answers), "night", datetime(2026, 1, 2, 3, 4, 5))
+    assert "no answer: 2" in text
+    assert "date: 2026-01-02" in text
+    assert "group: night" in text
+    assert "unknown" in text
+
+
+def test_report_counts_by_detector() -> None:
+    table = pd.DataFrame({"det": [1, 1, 4, 4], "index": list("abcd")})
+    answers = pd.DataFrame({"y_pred": [0, 1, 1, 1.0], "y_proba": [0.1, 0.9, 0.9, 0.7]})
+    text = report_text(joined(table, answers.assign(rests_on="")), "g", datetime(2026, 1, 2))
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "ir 1 of 2" in lines
+    assert "wfc 2 of 2" in lines
+    assert "1.0=suspicious 3 75.0" in lines
+    assert "mean probability: 0.6500" in lines
+
+
+def test_as_a_module(toy: Path, model_file: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "spacekit.skopes.hst.svm.predict"]
+    inputs = [str(toy / "svm_data.csv"), str(toy / "img")]
+    options = ["-m", str(model_file), f"-o={tmp_path}", "-s", "64", "-n", "0", "-g", "mine"]
+    done = subprocess.run([*command, *inputs, *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "predictions" / "predictions.csv")
+    assert "group: mine" in (tmp_path / "predictions" / "clf_report.txt").read_text()
+    broken = subprocess.run([*command, "absent.csv", inputs[1]], capture_output=True, text=True)
+    assert broken.returncode == 2
+    assert "absent.csv" in broken.stderr or "bundled" in broken.stderr
+    assert "Traceback" not in broken.stderr
+
+
+def test_npz(toy: Path, model_file: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    table = pd.read_csv(toy / "svm_data.csv")
+    images = np.stack(
+        [
+            [
+                np.asarray(Image.open(toy / "img" / n / f"{n}{s}.png").resize((128, 128)))
+                for s in ("", "_source", "_gaia")
+            ]
+            for n in table["index"][:9]
+        ]
+    )
+    path = tmp_path / "frames.npz"
+    np.savez(path, index=table["index"][:9].to_numpy(str), images=images)
+    verdicts = predict_alignment(toy / "svm_data.csv", path, model_file, tmp_path)
+    rests_on = verdicts.predictions["rests_on"].tolist()
+    assert rests_on == ["table and frames"] * 9 + ["table alone"] * 51
+    assert len(verdicts.problems) == 51

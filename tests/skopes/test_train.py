@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from spacekit.errors import SpacekitError, TableError, TrainingError
+from spacekit.evaluate.results import read_result
+from spacekit.model.artifact import load_artifact
+from spacekit.model.settings import TrainingSettings
+from spacekit.skopes.hst.svm.train import run_training
+
+pytest.importorskip("torch")
+
+QUICK = TrainingSettings(epochs=1, batch_size=8, image_size=64, threads=1)
+
+
+def test_what_is_written(trained: Path, toy: Path) -> None:
+    files = {str(p.relative_to(trained)) for p in trained.rglob("*") if p.is_file()}
+    parts = ("metrics.json", "predictions.csv", "history.csv", "classification_report.txt")
+    assert files == {
+        "models/svm_align.onnx",
+        *(f"results/{part}/{name}" for part in ("test", "val") for name in parts),
+    }
+    table = pd.read_csv(toy / "svm_data.csv")
+    com, val = (read_result(trained / "results" / part) for part in ("test", "val"))
+    proposals = [{name.split("_")[1] for name in result.index} for result in (com, val)]
+    assert not proposals[0] & proposals[1]
+    assert table["index"].iloc[-1] not in (*com.index, *val.index)
+    assert any("1 rows with an empty label" in note for note in com.notes)
+    assert com.roc_auc > 0.8  # the toy is easy
+    _, manifest = load_artifact(trained / "models" / "svm_align.onnx")
+    assert manifest.threshold == com.threshold
+    assert manifest.provenance["rows"]["test"] == len(com.index)
+    assert manifest.provenance["ambiguous"] == 1
+    assert len(manifest.provenance["table_sha256"]) == 64
+
+
+def test_published_call(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames by label, a second table of corrupted copies, the power transform, a name."""
+    monkeypatch.chdir(tmp_path)
+    table = pd.read_csv(toy / "svm_data.csv")
+    copies = table["index"].str.endswith("_stat")
+    table[~copies].to_csv("svm_data.csv", index=False)
+    table[copies].to_csv("synth.csv", index=False)
+    for below, names in (("0", table["index"][~copies]), ("1", table["index"][copies])):
+        (tmp_path / "img" / below).mkdir(parents=True)
+        for name in names:
+            (tmp_path / "img" / below / name).symlink_to(toy / "img" / name)
+    params = {"batch_size": 8, "epochs": 1, "lr": 1e-3, "decay": None, "early_stopping": None}
+    com, val = run_training(
+        "svm_data.csv",
+        toy / "img",
+        synth_data="synth.csv",
+        norm=1,
+        model_name="mine",
+        params=params | {"verbose": 0},
+        output_path=None,
+        settings=QUICK,
+    )
+    _, manifest = load_artifact(Path("models/mine.onnx"))
+    assert manifest.provenance["settings"]["power_transform"] is True
+    rows = manifest.provenance["rows"]
+    assert sum(rows.values()) == len(table) - 1
+    for result, name in ((com, "test"), (val, "val")):
+        assert result.folder == Path("results") / name
+        assert all(path.is_file() for path in result.draw_plots())
+        assert set(result.index) <= set(table["index"])
+
+
+def test_frames_below_the_label(toy: Path, tmp_path: Path) -> None:
+    import shutil
+
+    table = pd.read_csv(toy / "svm_data.csv")
+    for name, label in zip(table["index"], table["label"], strict=True):
+        if label == label:
+            shutil.copytree(toy / "img" / name, tmp_path / "img" / str(int(label)) / name)
+    run_training(toy / "svm_data.csv", tmp_path / "img", output_path=tmp_path, settings=QUICK)
+    assert not (tmp_path / "results" / "problems.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"params": {"ensemble": True}},
+        {"norm": 2},
+        {"model_name": "../escape"},
+        {"synth_data": "absent.csv"},
+    ],
+)
+def test_wrong_calls_write_nothing(toy: Path, tmp_path: Path, wrong: dict[str, object]) -> None:
+    with pytest.raises(SpacekitError):
+        run_training(
+            toy / "svm_data.csv",
+            toy / "img",
+            output_path=tmp_path / "o",
+            settings=QUICK,
+            **wrong,  # type: ignore[arg-type]
+        )
+    assert not (tmp_path / "o").exists()
+
+
+def test_tables_without_labels_or_with_one_class(toy: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(toy / "svm_data.csv")
+    path = tmp_path / "t.csv"
+    table.drop(columns="label").to_csv(path, index=False)
+    with pytest.raises(TableError, match="label"):
+        run_training(path, toy / "img", output_path=tmp_path, settings=QUICK)
+    table[:12].assign(label=1).to_csv(path, index=False)
+    with pytest.raises(TrainingError, match="one class"):
+        run_training(path, toy / "img", output_path=tmp_path, settings=QUICK)
+
+
+def test_tiny_table_trains_and_says_what_it_is_worth(toy: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    pd.read_csv(toy / "svm_data.csv")[:4].to_csv(path, index=False)
+    com, _ = run_training(path, toy / "img", output_path=tmp_path, settings=QUICK)
+    assert any("say nothing" in note for note in com.notes)
+
+
+def test_as_a_module(toy: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "spacekit.skopes.hst.svm.train"]
+    options = "-s 64 -m tiny -n 1 -b 8 -e 1 -y val_accuracy -v 0 -p 1".split()
+    inputs = [str(toy / "svm_data.csv"), str(toy / "img"), "-o", str(tmp_path)]
+    done = subprocess.run([*command, *inputs, *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "models" / "tiny.onnx")
+    assert "epoch   1" in done.stderr
+    assert (tmp_path / "results" / "test" / "roc.png").is_file()
+    assert not (tmp_path / "results" / "val" / "metrics.json").exists()
