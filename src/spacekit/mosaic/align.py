@@ -88,7 +88,7 @@ def alignment_sources(chip: Chip, detector: str, fwhm_px: float) -> NDArray[np.f
         roundness_range=(-1.0, 1.0),
         xycoords=np.column_stack([x, y])[strongest],
     )
-    # from the brightest pixel, on all pixels: a flagged pixel set to 0 in a core would pull the centre by a pixel
+    # From the brightest pixel, on all pixels: a flagged one set to 0 would pull the centre away.
     found = finder(raw)
     if found is None:
         return np.empty((0, 2))
@@ -111,16 +111,19 @@ def at_epoch(reference: Table, year: float) -> Table:
     moved = reference.copy()
     if year > 0 and {"pmra", "pmdec", "epoch"} <= set(reference.colnames):
         years = year - np.asarray(reference["epoch"], dtype=float)
-        pm_ra, pm_dec = (
-            np.nan_to_num(np.ma.filled(np.ma.asarray(reference[n], dtype=float), 0.0))
-            for n in ("pmra", "pmdec")
-        )
+        pm_ra, pm_dec = _filled(reference, "pmra"), _filled(reference, "pmdec")
         dec = np.asarray(reference["DEC"], dtype=float)
         moved["RA"] = np.asarray(reference["RA"], dtype=float) + pm_ra * years / 3.6e6 / np.cos(
             np.radians(dec)
         )
         moved["DEC"] = dec + pm_dec * years / 3.6e6
     return moved
+
+
+def _filled(table: Table, name: str) -> NDArray[np.float64]:
+    """Give a column with 0 where it is masked or NaN."""
+    values: NDArray[np.float64] = np.ma.filled(np.ma.asarray(table[name], dtype=float), 0.0)
+    return np.asarray(np.nan_to_num(values), dtype=float)
 
 
 def _corrector(chip: Chip) -> Any:

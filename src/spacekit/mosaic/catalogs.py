@@ -251,8 +251,17 @@ def centre_names(kind: str) -> tuple[str, str]:
     return ("X-Center", "Y-Center") if kind == "point" else ("X-Centroid", "Y-Centroid")
 
 
-_POINT_ORDER: Final = ["MagAp1", "MagErrAp1", "FluxAp1", "FluxErrAp1", "MagAp2", "MagErrAp2", "MSkyAp2", "StdevAp2", "FluxAp2", "FluxErrAp2", "CI", "Flags"]
-_SEGMENT_ORDER: Final = ["CI", "Flags", "MagAp1", "MagErrAp1", "FluxAp1", "FluxErrAp1", "MagAp2", "MagErrAp2", "FluxAp2", "FluxErrAp2", "MSkyAp2", "Bck", "Area", "FWHM", "MagSegment", "FluxSegment", "FluxSegmentErr", "KronRadius", "Xmin", "Ymin", "Xmax", "Ymax", "X2", "Y2", "XY", "CXX", "CYY", "CXY", "Elongation", "Ellipticity", "Theta"]
+_POINT_ORDER_TEXT: Final = """
+MagAp1 MagErrAp1 FluxAp1 FluxErrAp1 MagAp2 MagErrAp2 MSkyAp2 StdevAp2 FluxAp2 FluxErrAp2 CI
+Flags
+"""
+_POINT_ORDER: Final = tuple(_POINT_ORDER_TEXT.split())
+_SEGMENT_ORDER_TEXT: Final = """
+CI Flags MagAp1 MagErrAp1 FluxAp1 FluxErrAp1 MagAp2 MagErrAp2 FluxAp2 FluxErrAp2 MSkyAp2 Bck
+Area FWHM MagSegment FluxSegment FluxSegmentErr KronRadius Xmin Ymin Xmax Ymax X2 Y2 XY CXX
+CYY CXY Elongation Ellipticity Theta
+"""
+_SEGMENT_ORDER: Final = tuple(_SEGMENT_ORDER_TEXT.split())
 _FORMATS: Final = {"RA": "13.7f", "DEC": "13.7f", "ID": "7d", "Flags": "5d"}
 _UNITS: Final = {
     "Mag": "mag(AB)",

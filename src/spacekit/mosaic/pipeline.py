@@ -103,7 +103,16 @@ def _write(visit: Visit) -> tuple[Path, ...]:
             written += write_catalogs(visit, catalogs, images)
         if visit.settings.qa:
             written += write_qa(visit, images, detection, catalogs)
-    return (*written, *write_reference(visit))
+    written += write_reference(visit)
+    _remove_stale(visit, written)
+    return tuple(written)
+
+
+def _remove_stale(visit: Visit, written: list[Path]) -> None:
+    """Remove QA JSON of an earlier run that this one did not write: its absence is evidence."""
+    for path in visit.out.glob(f"{visit.prefix()}_*_svm_*.json"):
+        if path not in written:
+            path.unlink()
 
 
 def _check(exposures: Sequence[Exposure]) -> None:

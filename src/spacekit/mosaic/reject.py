@@ -100,7 +100,8 @@ def recipe_for(detector: str, exposures: int) -> Recipe:
 def good_pixels(dq: NDArray[np.int16], good_bits: int) -> NDArray[np.bool_]:
     """Tell which pixels carry no bit but `good_bits` (and none from an earlier rejection)."""
     bad = ~np.int32(good_bits) & ~np.int32(CR_BIT) & 0xFFFF
-    return (dq.astype(np.int32) & bad) == 0
+    clean: NDArray[np.bool_] = (dq.astype(np.int32) & bad) == 0
+    return clean
 
 
 def read_noise_e(exposure: Exposure) -> float:
@@ -182,25 +183,42 @@ def median_image(
     """
     limits = [_MASK_FRACTION * w[w > 0].mean() if (w > 0).any() else np.inf for w in weights]
     valid = weights >= np.array(limits, dtype=np.float32)[:, None, None]
-    count = valid.sum(axis=0)
-    ordered = np.sort(np.where(valid, images, np.inf), axis=0)
-    lowest = np.where(count > 0, ordered[0], 0)
-    drop_highest = 0 if len(images) == 2 else 1
-    kept = np.maximum(count - drop_highest, np.minimum(count, 1))
-    low, high = np.maximum(kept - 1, 0) // 2, kept // 2
-    high = np.where(kept > 0, np.minimum(high, np.maximum(kept - 1, 0)), 0)
-    pick = [np.take_along_axis(ordered, i[None], axis=0)[0] for i in (low, high)]
-    middle = np.where(count > 0, 0.5 * (pick[0] + pick[1]), 0)
+    count = valid.sum(axis=0, dtype=np.int8)
+    pair = len(images) == 2  # the common case needs no sorting
+    middle, lowest = (_mean_of_two if pair else _median_without_highest)(images, valid, count)
     if minimum:
         middle = _minimum_where_far(middle, lowest, weights, count, read_noise**2 + sky_e)
     return middle.astype(np.float32)
+
+
+def _mean_of_two(
+    images: NDArray[np.float32], valid: NDArray[np.bool_], count: NDArray[np.int8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Give the mean and the lowest of two images, the one that is valid, or 0."""
+    first, second = (np.where(v, i, 0) for i, v in zip(images, valid, strict=True))
+    mean = (first + second) / np.maximum(count, 1).astype(np.float32)
+    return mean, np.where(count == 2, np.minimum(first, second), first + second)
+
+
+def _median_without_highest(
+    images: NDArray[np.float32], valid: NDArray[np.bool_], count: NDArray[np.int8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Give the median of all valid values but the highest, and the lowest; 0 where none is."""
+    ordered = np.sort(np.where(valid, images, np.inf), axis=0)
+    kept = np.maximum(count - 1, np.minimum(count, 1))
+    low, high = np.maximum(kept - 1, 0) // 2, np.minimum(kept // 2, np.maximum(kept - 1, 0))
+    pick = [np.take_along_axis(ordered, i[None].astype(np.intp), axis=0)[0] for i in (low, high)]
+    there = count > 0
+    middle: NDArray[np.float32] = np.where(there, 0.5 * (pick[0] + pick[1]), 0)
+    lowest: NDArray[np.float32] = np.where(there, ordered[0], 0)
+    return middle.astype(np.float32), lowest.astype(np.float32)
 
 
 def _minimum_where_far(
     middle: NDArray[np.float32],
     lowest: NDArray[np.float32],
     weights: NDArray[np.float32],
-    count: NDArray[np.int_],
+    count: NDArray[np.int8],
     variance_e2: float,
 ) -> NDArray[np.float32]:
     seconds = weights.sum(axis=0)
