@@ -96,3 +96,30 @@ def trained(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         settings=TrainingSettings(image_size=64, threads=1),
     )
     return out
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three matched pairs of small simulated visits, with truth.json and exposures/."""
+    from spacekit.simulate.dataset import SimulationSettings, write_visit
+    from spacekit.simulate.visit import VisitSpec, simulate_pair
+
+    folder = tmp_path_factory.mktemp("simulated")
+    ways = (("ir", "one-filter", 4.0), ("ir", "scatter", 2.5), ("wfc", "one-filter", 8.0))
+    for number, (detector, mode, offset_px) in enumerate(ways):
+        filters = ("F110W", "F160W") if detector == "ir" else ("F606W", "F814W")
+        spec = VisitSpec(
+            number,
+            seed=3,
+            detector=detector,
+            filters=filters,
+            size=200,
+            gaia="few",
+            ra_deg=80.0 * number,
+            orient_deg=30.0 * number,
+            mode=mode,
+            offset_px=offset_px,
+        )
+        for visit in simulate_pair(spec, np.random.default_rng(number)):
+            write_visit(visit, folder, SimulationSettings(exposures=True))
+    return folder
