@@ -151,28 +151,35 @@ def _background_free(stamps: Image, weights: Image, ring: NDArray[np.bool_]) -> 
     """
     good = (weights > 0) & np.isfinite(stamps)
     values = np.where(good, stamps, np.float32(0))
-    around = values[:, ring]
     seen = good[:, ring]
-    around -= _median_of(around, seen)[:, None]
-    spread = 1.4826 * _median_of(np.abs(around), seen)[:, None]
-    around = np.where(seen, np.clip(around, -2 * spread, 2 * spread), np.float32(0))
-    dy, dx = (np.broadcast_to(d[0], ring.shape) for d in stamp_offsets(STAMP_HALF_PX))
+    low, level, high = _quantiles(values[:, ring], seen)
+    spread = (high - low) / 2
+    around = np.clip(values[:, ring] - level, -2 * spread, 2 * spread) * seen
+    dy, dx = (
+        np.broadcast_to(d[0], ring.shape).astype(np.float32) for d in stamp_offsets(STAMP_HALF_PX)
+    )
     slope_x = around @ dx[ring] / (dx[ring] ** 2).sum()
     slope_y = around @ dy[ring] / (dy[ring] ** 2).sum()
-    plane = _median_of(values[:, ring], seen)[:, None, None] + (
-        slope_x[:, None, None] * dx + slope_y[:, None, None] * dy
-    )
-    free: Image = np.where(good, values - plane, np.float32(0)).astype(np.float32)
+    plane = level[:, :, None] + slope_x[:, None, None] * dx + slope_y[:, None, None] * dy
+    free: Image = np.where(good, values - plane, np.float32(0))
     return free
 
 
-def _median_of(values: Image, seen: NDArray[np.bool_]) -> Image:
-    """Median of each row's seen values, shape (n,); 0 where none is seen."""
-    # infinities sort to the end: the median of the rest is at half of their number
+def _quantiles(values: Image, seen: NDArray[np.bool_]) -> tuple[Image, Image, Image]:
+    """16th, 50th and 84th percentile of each row's seen values, shape (n, 1); 0: none is seen."""
+    # infinities sort to the end: the quantiles of the rest are at shares of their number
     ordered = np.sort(np.where(seen, values, np.float32(np.inf)), axis=1)
-    middle = np.minimum(seen.sum(axis=1) // 2, values.shape[1] - 1)
-    median = ordered[np.arange(len(ordered)), middle]
-    return np.where(np.isfinite(median), median, np.float32(0))
+    number = seen.sum(axis=1)[:, None]
+    places = ((number * share).astype(np.intp) for share in (0.16, 0.5, 0.84))
+    low, middle, high = (
+        np.where(
+            number > 0,
+            np.take_along_axis(ordered, np.minimum(p, ordered.shape[1] - 1), axis=1),
+            np.float32(0),
+        )
+        for p in places
+    )
+    return low, middle, high
 
 
 def _centroid(
