@@ -162,4 +162,4 @@ def test_wcs_error_turns_chips_as_one():
 
     # 51 px and 30 px from the chips' edges, and 31 px of gap.
     assert np.hypot(*apart(chips)) == pytest.approx(112 * row.scale_arcsec, rel=0.12)
-    assert np.hypot(*apart(turned)) == pytest.approx(np.hypot(*apart(chips)), rel=1e-6)
+    assert np.hypot(*apart(turned)) == pytest.approx(np.hypot(*apart(chips)), rel=1e-4)

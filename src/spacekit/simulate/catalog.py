@@ -33,6 +33,7 @@ def reference_catalog(  # noqa: PLR0913, PLR0917
     stars: Stars,
     centre: tuple[float, float],
     half_field_arcsec: float,
+    orient_deg: float,
     count: int,
     pm_residual_mas: float,
     rng: Generator,
@@ -46,7 +47,9 @@ def reference_catalog(  # noqa: PLR0913, PLR0917
     centre : tuple of float
         RA, Dec (deg) of the field's centre.
     half_field_arcsec : float
-        Half the side of the exposures' field; stars beyond it are thinned alike.
+        Half the side of the exposures' field, dithers included; stars beyond are thinned alike.
+    orient_deg : float
+        Rotation of that field.
     count : int
         Reference stars wanted within it; fewer where the scene has fewer stars.
     pm_residual_mas : float
@@ -60,8 +63,10 @@ def reference_catalog(  # noqa: PLR0913, PLR0917
         objID, RA, RA_error, DEC, DEC_error, pmra, pmra_error, pmdec, pmdec_error, mag, epoch;
         degrees, mas, mas/yr, mag. May be empty.
     """
-    near = np.hypot(stars.east, stars.north) < 1.6 * half_field_arcsec
-    inside = np.maximum(np.abs(stars.east), np.abs(stars.north)) < half_field_arcsec * 0.9
+    near = np.hypot(stars.east, stars.north) < 1.7 * half_field_arcsec
+    c, s = np.cos(np.radians(orient_deg)), np.sin(np.radians(orient_deg))
+    x, y = s * stars.north - c * stars.east, s * stars.east + c * stars.north
+    inside = np.maximum(np.abs(x), np.abs(y)) < half_field_arcsec
     chosen = np.concatenate(
         [
             _thin(np.flatnonzero(near & inside), stars.mag, count, rng),

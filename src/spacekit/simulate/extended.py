@@ -119,26 +119,19 @@ def glow_image(
     sky = wcs.all_pix2world(x.ravel(), y.ravel(), 0)
     east, north = plane.wcs_world2pix(*sky, 0)
     # A quadratic carries distortion to well below a pixel of so smooth a thing.
-    terms = np.stack([t(x.ravel(), y.ravel()) for t in _QUADRATIC], axis=1)
+    terms = np.stack(_quadratic(x.ravel(), y.ravel()), axis=1)
     scale = (glow.surface.shape[0] - 1) / (2 * half_arcsec)
     places = [np.asarray(v + half_arcsec) * scale for v in (north, east)]
     fits = [np.linalg.lstsq(terms, place, rcond=None)[0] for place in places]
-    yy, xx = np.ogrid[: shape[0], : shape[1]]
-    rows, columns = (
-        sum(c * t(xx.astype(float), yy.astype(float)) for c, t in zip(f, _QUADRATIC, strict=True))
-        for f in fits
-    )
+    pixels = _quadratic(*reversed(np.ogrid[: shape[0] * 1.0, : shape[1] * 1.0]))
+    rows, columns = (sum(c * t for c, t in zip(f, pixels, strict=True)) for f in fits)
     grid = [np.broadcast_to(rows, shape), np.broadcast_to(columns, shape)]
     return np.asarray(
         ndimage.map_coordinates(glow.surface, grid, order=1, mode="nearest"), np.float32
     )
 
 
-_QUADRATIC: Final = (
-    lambda x, y: np.ones_like(x + y),
-    lambda x, y: x + 0 * y,
-    lambda x, y: y + 0 * x,
-    lambda x, y: x * y,
-    lambda x, y: x**2 + 0 * y,
-    lambda x, y: y**2 + 0 * x,
-)
+def _quadratic(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Terms of a polynomial of degree two, of the shape that x and y broadcast to."""
+    flat = np.ones(np.broadcast_shapes(x.shape, y.shape))
+    return [flat, flat * x, flat * y, x * y, flat * x**2, flat * y**2]

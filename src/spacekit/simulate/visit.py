@@ -385,7 +385,13 @@ def simulate_pair(spec: VisitSpec, rng: Generator) -> tuple[SimulatedVisit, ...]
     view, half = _draw_view(spec, detector, sky_rng)
     count = draw_reference_count(spec.gaia, sky_rng)
     reference = reference_catalog(
-        view.scene.stars, view.centre, half, count, spec.pm_residual_mas, sky_rng
+        view.scene.stars,
+        view.centre,
+        half,
+        spec.orient_deg,
+        count,
+        spec.pm_residual_mas,
+        sky_rng,
     )
     errors = [WcsError()] * spec.plan.n
     if spec.mode != "aligned":
@@ -402,14 +408,15 @@ def simulate_pair(spec: VisitSpec, rng: Generator) -> tuple[SimulatedVisit, ...]
 def _draw_view(spec: VisitSpec, detector: Detector, rng: Generator) -> tuple[Projection, float]:
     half = spec.plan.corner_px / np.sqrt(2) * max(map(abs, detector.linear_arcsec))
     # Wide enough for every roll and dither, and for reference stars beyond the footprint.
-    radius = 1.5 * float(half) + 40 * detector.scale_arcsec
+    radius = 1.5 * float(half) + 60 * detector.scale_arcsec
     bands = [(detector.filter(f), t) for f, t in zip(spec.filters, spec.exptimes_s, strict=True)]
     # Most stars are red: what the reddest filter sees is what there is.
     first, exptime = max(bands, key=lambda pair: pair[0].pivot_angstrom)
     faint = faintest_mag(detector, first, exptime, spec.conditions.sky)
     field_ = Field(radius, detector.scale_arcsec, faint, far_uv=detector.name == "sbc")
     scene = draw_scene(spec.scene, field_, rng)
-    return Projection(scene, (spec.ra_deg, spec.dec_deg), radius, first), float(half)
+    margin = 30 * detector.scale_arcsec
+    return Projection(scene, (spec.ra_deg, spec.dec_deg), radius, first), float(half) + margin
 
 
 def _take(
