@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from spacekit.cli._equals import EqualsCommand
 from spacekit.cli._terminal import progress, say, show_problems
 
 __all__ = ["predict"]
 
 
-@click.command()
+@click.command(cls=EqualsCommand)
 @click.argument("data_file", metavar="CSV", type=click.Path(path_type=Path))
 @click.argument("img_path", metavar="IMG", type=click.Path(path_type=Path))
 @click.option("-m", "--model_path", type=click.Path(path_type=Path), help="Model file (.onnx).")
@@ -39,16 +40,16 @@ def predict(
     Writes predictions/predictions.csv, compromised.txt and clf_report.txt. Exit status 1 says
     that some mosaics had problems; predictions/problems.csv names them.
     """
-    from spacekit.skopes.hst.svm.predict import predict_alignment
+    from spacekit.skopes.hst.svm.predict import classify
 
     if normalization is not None:
         say("--normalization has no effect: the model file holds its normalisation")
     with progress("classifying") as advance:
-        verdicts = predict_alignment(
-            _unglued(data_file),
+        verdicts = classify(
+            data_file,
             img_path,
-            _unglued(model_path) if model_path else None,
-            _unglued(output_path) if output_path else None,
+            model_path,
+            output_path,
             size,
             group=group,
             progress=advance,
@@ -58,8 +59,3 @@ def predict(
     say(f"{suspicious} of {len(verdicts.predictions)} mosaics are suspicious")
     click.echo(verdicts.folder / "predictions.csv")
     return 1 if verdicts.problems else 0
-
-
-def _unglued(path: Path) -> Path:
-    """Drop the equals sign that stays after a short option (``-o=out``)."""
-    return Path(str(path).removeprefix("="))

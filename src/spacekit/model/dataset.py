@@ -20,7 +20,7 @@ from PIL import Image
 from spacekit.errors import TrainingError
 from spacekit.measure.schema import EVIDENCE, INDEX
 from spacekit.model.features import CATEGORICAL, FIT, NUMERIC, Features, feature_arrays, read_labels
-from spacekit.model.images import FrameSource
+from spacekit.model.images import FrameSource, load_many
 from spacekit.visit.nouns import Problem
 
 __all__ = ["Batch", "Dataset", "augment_frames", "batches", "build_dataset", "drop_features"]
@@ -125,8 +125,9 @@ def build_dataset(
     )
     has_frames = np.zeros(len(kept), np.float32)
     problems = [Problem(str(kept[INDEX][r]), "table", n, False) for r, n in features.notes.items()]
-    for row, name in enumerate(kept[INDEX].fillna("").astype(str)):
-        loaded = source.load(name, size, int(labels[row]))
+    names = kept[INDEX].fillna("").astype(str).tolist()
+    for row, loaded in enumerate(load_many(source, names, size, labels.astype(int).tolist())):
+        name = names[row]
         problems += [Problem(name, "frames", note, fatal=False) for note in loaded.notes]
         if loaded.pixels is not None:
             frames[row] = loaded.pixels
@@ -134,7 +135,7 @@ def build_dataset(
         if progress is not None:
             progress(row + 1, len(kept))
     return Dataset(
-        tuple(kept[INDEX].fillna("").astype(str)),
+        tuple(names),
         features,
         labels,
         frames,

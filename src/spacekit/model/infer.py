@@ -16,7 +16,7 @@ from spacekit.errors import ModelFileError
 from spacekit.measure.schema import INDEX
 from spacekit.model.artifact import INPUTS, Manifest, load_artifact
 from spacekit.model.features import Features, feature_arrays
-from spacekit.model.images import Frames, FrameSource
+from spacekit.model.images import Frames, FrameSource, load_many
 from spacekit.visit.nouns import Problem
 
 __all__ = ["Model", "Predictions", "load_model"]
@@ -126,7 +126,7 @@ class Model:
         seen = np.zeros(len(table), dtype=bool)
         problems: list[Problem] = []
         for rows in _batches(len(table), batch_size):
-            loaded = [self._frames(frames, names[row]) for row in rows]
+            loaded = self._frames(frames, [names[row] for row in rows])
             present = np.array([f.pixels is not None for f in loaded])
             for chosen in (present, ~present):
                 if chosen.any():
@@ -144,11 +144,11 @@ class Model:
             problems.append(Problem(names[row], "table", reason, fatal=True))
         return Predictions(answers, tuple(problems))
 
-    def _frames(self, source: FrameSource | None, name: str) -> Frames:
-        """Frames of a mosaic at the model's size."""
+    def _frames(self, source: FrameSource | None, names: list[str]) -> list[Frames]:
+        """Frames of mosaics at the model's size."""
         if source is None:
-            return Frames(None)
-        return source.load(name, self.manifest.frame_size)
+            return [Frames(None)] * len(names)
+        return list(load_many(source, names, self.manifest.frame_size))
 
 
 def load_model(path: Path | str | None = None, *, threads: int = 1) -> Model:

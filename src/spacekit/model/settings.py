@@ -30,7 +30,7 @@ class TrainingSettings:
     patience : int
         In epochs.
     verbose : int
-        0 says nothing.
+        0 logs nothing, else every epoch is logged (level INFO).
     image_size : int
         Side of the frames, px, a multiple of 32 from 64 to 1024.
     power_transform : bool

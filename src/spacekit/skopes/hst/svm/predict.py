@@ -15,12 +15,12 @@ from spacekit.model.images import open_frames
 from spacekit.model.infer import load_model
 from spacekit.visit.nouns import Problem
 
-__all__ = ["Verdicts", "predict_alignment"]
+__all__ = ["Verdicts", "classify", "predict_alignment"]
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What `predict_alignment` found.
+    """What `classify` found.
 
     Parameters
     ----------
@@ -41,6 +41,27 @@ class Verdicts:
 
 
 def predict_alignment(
+    data_file: Path | str,
+    img_path: Path | str,
+    model_path: Path | str | None = None,
+    output_path: Path | str | None = None,
+    size: int | None = None,
+    *,
+    group: str | None = None,
+) -> pd.DataFrame:
+    """Tell which mosaics of a table are misaligned: the published call.
+
+    Takes and writes the same as `classify`, which also tells of problems.
+
+    Returns
+    -------
+    DataFrame
+        As in predictions.csv: the input rows, y_pred, y_proba, index, and ours after them.
+    """
+    return classify(data_file, img_path, model_path, output_path, size, group=group).predictions
+
+
+def classify(  # noqa: PLR0917 (the published call's)
     data_file: Path | str,
     img_path: Path | str,
     model_path: Path | str | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import tempfile
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ from spacekit.model.settings import TrainingSettings
 from spacekit.model.train import Trained, require_torch, train_model
 
 __all__ = ["DEFAULT_NAME", "Watch", "run_training"]
+
+_log = logging.getLogger(__name__)
 
 #: The model file's name where none is given.
 DEFAULT_NAME = "svm_align"
@@ -104,9 +107,9 @@ def run_training(  # noqa: PLR0917 (the published call)
         If it can't be trained on, or nothing can be written.
     """
     require_torch()
-    watch = watch or Watch()
     settings = (settings or TrainingSettings()).with_params(params)
     settings = replace(settings, power_transform=_switch(norm) or settings.power_transform)
+    watch = watch or Watch(epoch=_log_epoch if settings.verbose else None)
     out = Path(output_path or ".")
     model_file = out / "models" / f"{_plain(model_name or DEFAULT_NAME)}.onnx"
     table = _tables(training_data, synth_data)
@@ -128,6 +131,12 @@ def run_training(  # noqa: PLR0917 (the published call)
         val = write_result(val, out / "results" / "val")
     write_problems(out / "results" / "problems.csv", data.problems)
     return com, val
+
+
+def _log_epoch(epoch: int, values: dict[str, float]) -> None:
+    """Log an epoch, for callers who don't watch."""
+    told = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+    _log.info("epoch %d: %s", epoch, told)
 
 
 def _switch(value: int) -> bool:
