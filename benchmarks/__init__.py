@@ -1,0 +1,1 @@
+"""What is measured, against what. Benchmarks measure; tests do not time."""
