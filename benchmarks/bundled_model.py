@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
