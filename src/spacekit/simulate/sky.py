@@ -5,7 +5,7 @@ Distributions
 Stars: number within a field log-uniform by kind of scene; magnitudes from exponential counts
 ``N(<m) ~ 10**(s m)``, s 0.18 to 0.33 (the slope of counts at 18 to 26 mag in the Galaxy, Bahcall
 & Soneira 1980, to that of a cluster's main sequence); colours normal with a red tail; a share of
-binaries with separations log-uniform 1 to 12 px. Galaxies: counts with slope 0.3 to 0.4 (HUDF),
+binaries with separations log-uniform 1 to 12 px. Galaxies: counts with slope 0.25 to 0.4 (HUDF),
 half-light radii log-normal about 0.25" (Shen et al. 2003), Sersic indices 0.8 to 4.5, axis ratios
 0.25 to 1.
 Magnitudes are AB in the visit's reddest filter. All positions are on the tangent plane of the
@@ -174,7 +174,7 @@ def draw_scene(kind: str, field: Field, rng: Generator) -> Scene:
     galaxies = _draw_galaxies(kind, field, rng)
     if kind == "big-galaxy":
         galaxies = _add_giant(galaxies, field, rng)
-        stars = _join(stars, _knots(field, rng))
+        stars = _join(stars, _knots(galaxies, field, rng))
     glow = _draw_glow(rng) if kind == "nebula" else None
     return Scene(kind, stars, galaxies, glow)
 
@@ -241,7 +241,7 @@ def _draw_galaxies(kind: str, field: Field, rng: Generator) -> Galaxies:
     low, high = _GALAXIES[kind]
     n = int(rng.poisson(float(log_uniform(rng, low, high)) * min(field.fields, 12.0)))
     east, north = _places(field, n, rng)
-    mag = _counts(field, n, rng, rng.uniform(0.3, 0.4), 6.0) - 0.7
+    mag = _counts(field, n, rng, rng.uniform(0.25, 0.4), 6.0) - 2.2
     disc = rng.random(n) < 0.7
     brightness = field.faint_mag - mag
     radius = 0.25 * np.exp(rng.normal(0, 0.5, n)) * 10 ** (0.08 * brightness)
@@ -266,7 +266,7 @@ def _add_giant(galaxies: Galaxies, field: Field, rng: Generator) -> Galaxies:
         galaxies,
         east=place[:1],
         north=place[1:],
-        mag=np.array([field.faint_mag - rng.uniform(6.0, 9.0)]),
+        mag=np.array([field.faint_mag - rng.uniform(8.0, 12.0)]),
         colour=np.array([rng.normal(0.8, 0.2)]),
         radius=np.array([rng.uniform(0.2, 0.7) * field.radius_arcsec]),
         index=np.array([rng.choice([1.0, 2.0, 4.0])]),
@@ -277,10 +277,11 @@ def _add_giant(galaxies: Galaxies, field: Field, rng: Generator) -> Galaxies:
     return Galaxies(*(np.concatenate([getattr(galaxies, f), getattr(giant, f)]) for f in names))
 
 
-def _knots(field: Field, rng: Generator) -> Stars:
+def _knots(galaxies: Galaxies, field: Field, rng: Generator) -> Stars:
     """Clusters and star-forming knots of a big galaxy: faint, blue, in lumps."""
     n = int(rng.poisson(rng.choice([0, 60, 250]) * min(field.fields, 4.0)))
-    lumps = rng.normal(0, 0.45 * field.radius_arcsec, (25, 2))
+    giant = (galaxies.east[-1], galaxies.north[-1])
+    lumps = rng.normal(giant, 0.9 * galaxies.radius[-1], (25, 2))
     chosen = lumps[rng.integers(0, 25, n)] + rng.normal(0, 0.04 * field.radius_arcsec, (n, 2))
     mag = _counts(field, n, rng, 0.35, 4.0)
     return Stars(chosen[:, 0], chosen[:, 1], mag, rng.normal(0.1, 0.3, n))

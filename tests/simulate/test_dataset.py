@@ -1,0 +1,86 @@
+"""Scenes as folders: whole or not at all, once, and the same however they are made."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from astropy.io import fits
+
+from spacekit.errors import OutputError
+from spacekit.simulate import dataset
+from spacekit.simulate.dataset import SimulationSettings, member_names, simulate_many
+from spacekit.simulate.visit import DrawSettings, draw_spec
+
+SETTINGS = SimulationSettings(
+    draw=DrawSettings(detectors={"ir": 1.0}, sizes={160: 1.0}, modes=("one-filter",)),
+    exposures=True,
+)
+SEED = 4
+
+
+def _scene():
+    """Give a small scene with a matched pair."""
+    specs = ((k, draw_spec(SEED, k, SETTINGS.draw)) for k in range(200))
+    return next(k for k, s in specs if s.mode == "one-filter" and sum(s.counts) == 3)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    out = tmp_path_factory.mktemp("made")
+    return out, simulate_many(out, [_scene()], SEED, SETTINGS)
+
+
+def test_both_members_get_a_folder_with_products_and_truth(made):
+    out, (result,) = made
+    assert result.reason == ""
+    names = member_names(draw_spec(SEED, _scene(), SETTINGS.draw))
+    assert [f.name for f in result.folders] == list(names)
+    assert {p.name for p in out.iterdir()} == set(names)
+    for folder, mode in zip(result.folders, ("one-filter", "aligned"), strict=True):
+        truth = json.loads((folder / "truth.json").read_text())
+        ((index, entry),) = truth["mosaics"].items()
+        assert list(folder.glob(f"{index}_dr?.fits"))
+        assert entry["mode"] == mode
+        assert len(list((folder / "exposures").glob("*_flt.fits"))) == 3
+        assert len(list((folder / "exposures").glob("*_input.out"))) == 1
+
+
+def test_finished_visits_are_left_alone(made, monkeypatch):
+    out, (result,) = made
+    monkeypatch.setattr(dataset, "simulate_pair", None)
+    again = simulate_many(out, [_scene()], SEED, SETTINGS)
+    assert again == [result]
+
+
+def test_number_of_workers_does_not_matter(made, tmp_path):
+    _, (result,) = made
+    seen = []
+    (other,) = simulate_many(tmp_path, [_scene()], SEED, SETTINGS, workers=2, progress=seen.append)
+    assert seen == [other]
+    for one, two in zip(result.folders, other.folders, strict=True):
+        assert (one / "truth.json").read_text() == (two / "truth.json").read_text()
+        name = next(one.glob("*_total_*_dr?.fits")).name
+        a, b = fits.getdata(one / name, "SCI"), fits.getdata(two / name, "SCI")
+        assert a.tobytes() == b.tobytes()
+
+
+def test_failure_is_told_and_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_):
+        raise ValueError("no stars tonight")
+
+    monkeypatch.setattr(dataset, "process_visit", fail)
+    (result,) = simulate_many(tmp_path, [_scene()], SEED, SETTINGS)
+    assert result.folders == ()
+    assert "no stars tonight" in result.reason
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_ends_the_run(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(dataset, "process_visit", fail)
+    with pytest.raises(OutputError, match="No space left"):
+        simulate_many(tmp_path, [_scene()], SEED, SETTINGS)
+    assert list(tmp_path.iterdir()) == []
