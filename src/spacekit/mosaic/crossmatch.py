@@ -24,6 +24,11 @@ _TOLERANCE_PX: Final = 2.0
 #: Fewer matches are none.
 _LEAST_MATCHES: Final = 10
 
+#: Least smoothed peak in units of the rms for a kernel one pixel wide, and how it falls with
+#: the width: set so that genuine products give as many sources as the pipeline found in them.
+_LEVEL: Final = 2.5
+_LEVEL_SLOPE: Final = -0.6
+
 #: Detection threshold in units of the background's rms, and border left out, px.
 _NSIGMA: Final = 3.0
 _EDGE_PX: Final = 10
@@ -54,8 +59,8 @@ def faint_sources(stack: Stack, rms: float, fwhm_px: float) -> NDArray[np.float6
         return np.empty((0, 2))
     image = np.where(outside, 0, stack.sci)
     smooth = ndimage.gaussian_filter(image, fwhm_px / 2.3548)
-    level = 1.4826 * float(np.median(np.abs(smooth[~outside])))
-    y, x = np.nonzero((smooth == ndimage.maximum_filter(smooth, size=3)) & (smooth > 2 * level))
+    level = _LEVEL * rms * fwhm_px**_LEVEL_SLOPE
+    y, x = np.nonzero((smooth == ndimage.maximum_filter(smooth, size=3)) & (smooth > level))
     if not x.size:
         return np.empty((0, 2))
     # peaks are given: looking for them itself takes DAOStarFinder ten times as long

@@ -55,8 +55,8 @@ class DetectionSettings:
     stellar_ci: tuple[float, float]
 
 
-_IR: Final = DetectionSettings(0.14, 13, 5.0, 5.0, (0.15, 0.45), (0.25, 0.7))
-_CCD: Final = DetectionSettings(0.076, 27, 5.0, 3.0, (0.05, 0.15), (0.75, 1.0))
+_IR: Final = DetectionSettings(0.14, 13, 6.0, 4.6, (0.15, 0.45), (0.25, 0.7))
+_CCD: Final = DetectionSettings(0.076, 27, 6.0, 2.8, (0.05, 0.15), (0.75, 1.0))
 
 
 def settings_for(detector: str, wavelength_nm: float = 0.0) -> DetectionSettings:
@@ -166,19 +166,22 @@ def _background_map(
 ) -> tuple[NDArray[np.float32], float] | None:
     from photutils.background import Background2D, SExtractorBackground, StdBackgroundRMS
 
-    try:
-        found = Background2D(
-            image,
-            box_px,
-            filter_size=3,
-            bkg_estimator=SExtractorBackground(),
-            bkg_rms_estimator=StdBackgroundRMS(),
-            exclude_percentile=75,
-            coverage_mask=~inside,
-        )
-    except ValueError:  # no box has enough pixels
-        return None
-    return np.asarray(found.background, dtype=np.float32), float(found.background_rms_median)
+    for percentile in (10, 25, 50, 75):  # of a box that may lie outside
+        try:
+            found = Background2D(
+                image,
+                box_px,
+                filter_size=3,
+                bkg_estimator=SExtractorBackground(),
+                bkg_rms_estimator=StdBackgroundRMS(),
+                exclude_percentile=percentile,
+                coverage_mask=~inside,
+            )
+        except ValueError:  # no box has enough pixels
+            continue
+        level = np.asarray(found.background, dtype=np.float32)
+        return level, float(found.background_rms_median)
+    return None
 
 
 def _depth(weight: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -75,7 +75,8 @@ def primary_header(
         "FILENAME": name,
         "ROOTNAME": name.rsplit("_", 1)[0],
     }
-    kept = [c for c in first.cards if c.keyword not in _DROPPED]
+    # not the cards themselves: a header shares the ones it is given
+    kept = [(c.keyword, c.value, c.comment) for c in first.cards if c.keyword not in _DROPPED]
     header = fits.Header([*own.items(), *kept])
     header["FILTER"] = filter_name
     if "FILTER1" in first and filter_name == "detection":
@@ -217,7 +218,11 @@ def write_drizzled(
         If it can't be written.
     """
     plain = fits.Header(
-        [c for c in sci.cards if c.keyword not in _SOLUTION or c.keyword.startswith("WCS")]
+        [
+            (c.keyword, c.value, c.comment)
+            for c in sci.cards
+            if c.keyword not in _SOLUTION or c.keyword.startswith("WCS")
+        ]
     )
     plain["BUNIT"] = "UNITLESS"
     for key in ("S_REGION", "PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW"):

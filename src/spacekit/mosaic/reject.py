@@ -197,7 +197,8 @@ def _mean_of_two(
     """Give the mean and the lowest of two images, the one that is valid, or 0."""
     first, second = (np.where(v, i, 0) for i, v in zip(images, valid, strict=True))
     mean = (first + second) / np.maximum(count, 1).astype(np.float32)
-    return mean, np.where(count == 2, np.minimum(first, second), first + second)
+    lowest: NDArray[np.float32] = np.where(count == 2, np.minimum(first, second), first + second)
+    return mean.astype(np.float32), lowest
 
 
 def _median_without_highest(

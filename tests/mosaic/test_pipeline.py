@@ -1,0 +1,173 @@
+"""A visit end to end, and what can be odd about one."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from spacekit.errors import SimulationError
+from spacekit.mosaic.pipeline import PipelineSettings, process_visit
+
+STEM = "hst_99001_01_wfc3_ir"
+PRIOR = PipelineSettings(align=False)
+
+
+def counts(folder):
+    path = folder / f"{STEM}_total_izt101_svm_num_sources.json"
+    return json.loads(path.read_text())["data"]["number_of_sources"]["data"]
+
+
+def test_aligned_visit_writes_what_the_pipeline_writes(tiny, tmp_path):
+    visit = tiny()
+    done = process_visit(visit.exposures, visit.reference, tmp_path)
+    assert done.fit.accepted
+    assert done.fit.nmatches >= 12
+    assert done.fit.rms_ra_mas < 20
+    names = {p.name for p in done.products}
+    assert names == {p.name for p in tmp_path.iterdir()}
+    for product in ("total", "f110w", "f160w"):
+        stem = f"{STEM}_{product}_izt101"
+        for kind in ("drz.fits", "point-cat.ecsv", "segment-cat.ecsv", "svm_gaia_sources.json"):
+            assert f"{stem}_{kind}" in names
+    assert sum("interfilter" in n for n in names) == 1
+    assert f"{STEM}_izt_metawcs_all_GAIAeDR3_ref_cat.ecsv" in names
+    assert "ref_cat.ecsv" in names
+
+
+def test_total_headers(tiny, tmp_path):
+    visit = tiny()
+    done = process_visit(visit.exposures, visit.reference, tmp_path)
+    with fits.open(tmp_path / f"{STEM}_total_izt101_drz.fits") as hdus:
+        assert [h.name for h in hdus] == ["PRIMARY", "SCI", "WHT", "CTX", "HDRTAB"]
+        primary, sci = hdus[0].header, hdus["SCI"].header
+        assert (primary["NUMEXP"], primary["NDRIZIM"]) == (4, 4)
+        assert primary["FILTER"] == "detection"
+        assert primary["EXPTIME"] == pytest.approx(2400)
+        assert primary["D001SCAL"] == pytest.approx(0.12825, abs=1e-7)
+        assert primary["PROD_VER"].startswith("spacekit")
+        assert sci["WCSNAME"] == "IDC_abc-FIT_SVM_GAIAeDR3"
+        assert sci["RMS_RA"] == pytest.approx(done.fit.rms_ra_mas)
+        assert sci["NMATCHES"] == done.fit.nmatches
+        assert len(hdus["HDRTAB"].data) == 4
+        weight, image = hdus["WHT"].data, hdus["SCI"].data
+        assert np.median(weight[weight > 0]) == pytest.approx(2400, rel=0.02)
+        assert np.all(image[weight == 0] == 0)
+        assert abs(np.median(image[weight > 0])) < 0.01
+        assert hdus["CTX"].data.max() == 0b1111
+
+
+def test_catalog_positions_are_zero_based_and_on_the_stars(tiny, tmp_path):
+    visit = tiny()
+    done = process_visit(visit.exposures, visit.reference, tmp_path)
+    wcs, shape = done.mosaic_wcs["ir"]
+    table = Table.read(tmp_path / f"{STEM}_total_izt101_point-cat.ecsv")
+    x, y = wcs.wcs_world2pix(visit.reference["RA"], visit.reference["DEC"], 0)
+    found = np.column_stack([table["X-Center"], table["Y-Center"]])
+    nearest = [np.hypot(*(found - [a, b]).T).min() for a, b in zip(x, y, strict=True)]
+    assert np.median(nearest) < 0.25
+    assert np.all(found < shape[::-1])
+    assert {"MagAP2_f160w", "CI_f160w", "Flags_f160w"} <= set(table.colnames)
+
+
+def test_fit_repairs_a_wrong_pointing(tiny, tmp_path):
+    visit = tiny(shift_px={"izt101adq_flt.fits": (6.0, -4.0)})
+    done = process_visit(visit.exposures, visit.reference, tmp_path)
+    assert done.fit.accepted
+    corner = np.array([[0.0, 0.0], [255.0, 255.0]])
+    for name, (wcs,) in done.final_wcs.items():
+        offset = wcs.all_pix2world(corner, 0) - visit.true_wcs[name][0].all_pix2world(corner, 0)
+        assert np.abs(offset * 3600 / 0.12825).max() < 0.25
+
+
+def test_without_fit_the_wrong_pointing_and_its_marks_stay(tiny, tmp_path):
+    good, bad = tiny(), tiny(shift_px={"izt101adq_flt.fits": (2.5, 0.0)})
+    core = {}
+    for name, visit in (("good", good), ("bad", bad)):
+        done = process_visit(visit.exposures, visit.reference, tmp_path / name, PRIOR)
+        assert not done.fit.accepted
+        with fits.open(tmp_path / name / f"{STEM}_f160w_izt101_drz.fits") as hdus:
+            assert "RMS_RA" not in hdus[1].header
+            assert "a priori" in hdus[1].header["WCSTYPE"]
+            wcs, _ = done.mosaic_wcs["ir"]
+            stars = visit.reference[:20]
+            x, y = (np.rint(v).astype(int) for v in wcs.wcs_world2pix(stars["RA"], stars["DEC"], 0))
+            core[name] = np.median([hdus["WHT"].data[b, a] for a, b in zip(x, y, strict=True)])
+    assert core["good"] == pytest.approx(1200, rel=0.03)
+    assert core["bad"] < 0.8 * core["good"]
+
+
+def test_stale_solution_survives(tiny, tmp_path):
+    visit = tiny()
+    for exposure in visit.exposures:
+        exposure.chips[0].header.update({"RMS_RA": 9.62, "RMS_DEC": 10.2, "NMATCHES": 41})
+        exposure.chips[0].header["WCSNAME"] = "IDC_abc-FIT_REL_GAIAeDR3"
+    done = process_visit(visit.exposures, visit.reference[:8], tmp_path)
+    assert not done.fit.accepted
+    assert "8 stars" in done.fit.reason
+    header = fits.getheader(tmp_path / f"{STEM}_total_izt101_drz.fits", 1)
+    assert (header["RMS_RA"], header["NMATCHES"]) == (9.62, 41)
+    assert header["WCSNAME"] == "IDC_abc-FIT_REL_GAIAeDR3"
+
+
+def test_no_reference_star_inside_means_no_gaia_json(tiny, tmp_path):
+    visit = tiny()
+    far = visit.reference.copy()
+    far["DEC"] += 1
+    process_visit(visit.exposures, far, tmp_path)
+    assert not list(tmp_path.glob("*gaia_sources.json"))
+
+
+def test_rerun_removes_json_that_no_longer_holds(tiny, tmp_path):
+    visit = tiny()
+    process_visit(visit.exposures, visit.reference, tmp_path)
+    process_visit(visit.exposures, None, tmp_path)
+    assert not list(tmp_path.glob("*gaia_sources.json"))
+    assert list(tmp_path.glob("*num_sources.json"))
+
+
+@pytest.mark.parametrize(
+    "odd", [{"filters": ("f160w",), "each": 1}, {"sources": 0}, {"each": 4, "filters": ("f110w",)}]
+)
+def test_odd_visits(tiny, tmp_path, odd):
+    visit = tiny(**odd)
+    done = process_visit(visit.exposures, visit.reference if odd.get("sources") else None, tmp_path)
+    assert not done.fit.accepted
+    found = counts(tmp_path)
+    assert (found["point"] == 0) == (odd.get("sources") == 0)
+    table = Table.read(tmp_path / f"{STEM}_total_izt101_segment-cat.ecsv")
+    assert len(table) == found["segment"]
+
+
+def test_two_chips_of_a_ccd(tiny, tmp_path):
+    visit = tiny(chips=2, detector="uvis", filters=("f606w",), each=2)
+    done = process_visit(visit.exposures, None, tmp_path)
+    path = next(tmp_path.glob("*total*drc.fits"))
+    with fits.open(path) as hdus:
+        assert (hdus[0].header["NUMEXP"], hdus[0].header["NDRIZIM"]) == (2, 4)
+        assert len(hdus["HDRTAB"].data) == 4
+        assert hdus["SCI"].header["BUNIT"] == "ELECTRONS/S"
+    assert [len(w) for w in done.final_wcs.values()] == [2, 2]
+
+
+def test_exposure_products(tiny, tmp_path):
+    visit = tiny()
+    settings = PipelineSettings(align=False, exposure_products=True)
+    process_visit(visit.exposures, visit.reference, tmp_path, settings)
+    with fits.open(tmp_path / f"{STEM}_f110w_izt101aa_drz.fits") as hdus:
+        assert hdus[0].header["NUMEXP"] == 1
+        weight = hdus["WHT"].data
+        assert np.median(weight[weight > 0]) == pytest.approx(600, rel=0.02)
+
+
+def test_what_is_no_visit_is_refused(tiny, tmp_path):
+    visit, ccd = tiny(), tiny(detector="uvis")
+    with pytest.raises(SimulationError, match="no exposure"):
+        process_visit([], None, tmp_path)
+    with pytest.raises(SimulationError, match="several detectors"):
+        process_visit([visit.exposures[0], ccd.exposures[0]], None, tmp_path)
+    with pytest.raises(SimulationError, match="same file name"):
+        process_visit([visit.exposures[0]] * 2, None, tmp_path)
