@@ -7,6 +7,7 @@ north up, as the pipeline drizzles. Nothing outside the footprint enters anythin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,7 @@ def render_frames(
     """
     settings = settings or FrameSettings()
     crop = _crop(image, settings.size_px)
-    gray = _stretch(*_average(image, crop), settings)
+    gray = _stretch(*_average(image, crop), crop.scale, settings)
     plain = np.repeat(np.flipud(gray)[:, :, None], 3, axis=2)
     radius = max(2.0, settings.radius_fraction * settings.size_px)
     # segment circles are a little wider, so that both are seen where a source is in both
@@ -225,12 +226,15 @@ def _overlaps(pixels: int, cells: int) -> sparse.csr_array:
 
 
 def _stretch(
-    mean: NDArray[np.float32], exposed: NDArray[np.bool_], settings: FrameSettings
+    mean: NDArray[np.float32],
+    exposed: NDArray[np.bool_],
+    scale: float,
+    settings: FrameSettings,
 ) -> NDArray[np.uint8]:
     """Turn the averaged mosaic into gray values; what isn't exposed is black."""
     values = mean[exposed].astype(np.float64)
     black, white = np.percentile(values, [settings.black_percentile, settings.white_percentile])
-    noise = _noise(mean, exposed, values)
+    noise = _noise(mean, exposed, max(1, math.ceil(scale))) or float(np.std(values))
     if noise <= 0:  # the same value everywhere
         return np.zeros(mean.shape, dtype=np.uint8)
     white = black + noise * float(
@@ -242,19 +246,16 @@ def _stretch(
     return np.where(exposed, np.rint(255 * gray), 0).astype(np.uint8)
 
 
-def _noise(
-    mean: NDArray[np.float32], exposed: NDArray[np.bool_], values: NDArray[np.float64]
-) -> float:
+def _noise(mean: NDArray[np.float32], exposed: NDArray[np.bool_], lag: int) -> float:
     """Estimate the noise from neighbours' differences, which a bright galaxy doesn't raise.
 
-    1.4826 makes the median absolute deviation a Gaussian's standard deviation, and a difference
-    of two has the square root of two of it. Without neighbours, or where most are equal, it is
-    the spread of the values.
+    Neighbours are `lag` frame px apart: where the frame is larger than the mosaic, those nearer
+    are of one mosaic pixel. 1.4826 makes the median absolute deviation a Gaussian's standard
+    deviation, and a difference of two values has the square root of two of it.
     """
-    both = exposed[:, 1:] & exposed[:, :-1]
-    steps = np.abs(np.diff(mean.astype(np.float64), axis=1)[both])
-    noise = 1.4826 * float(np.median(steps)) / np.sqrt(2) if len(steps) else 0.0
-    return noise or float(np.std(values))
+    both = exposed[:, lag:] & exposed[:, :-lag]
+    steps = np.abs(mean[:, lag:].astype(np.float64) - mean[:, :-lag])[both]
+    return 1.4826 * float(np.median(steps)) / math.sqrt(2) if len(steps) else 0.0
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def write_store(path: Path, table: pd.DataFrame) -> None:
     for name in plain.columns:
         plain[name] = _plain(plain[name])
     with replacing(path) as part, pd.HDFStore(str(part), mode="w") as store:
-        store.put(KEY, plain, format="table", data_columns=True, track_times=False)
+        # an index of each column would be ten times the size of the table
+        store.put(KEY, plain, format="table", data_columns=True, index=False, track_times=False)
 
 
 def read_store(path: Path) -> pd.DataFrame:

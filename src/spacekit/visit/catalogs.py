@@ -144,6 +144,8 @@ def _read_table(path: Path) -> Table:
 
 def _column(path: Path, table: Table, name: str) -> str:
     """Find a column by its exact name, else by the one that differs in case only."""
+    if f"{name}_1" in table.colnames:  # astropy's name for the second of two
+        raise ProductError(f"{path}: several columns {name}; is it a reference catalog?")
     if name in table.colnames:
         return name
     found = [str(n) for n in table.colnames if n.upper() == name]

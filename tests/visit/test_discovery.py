@@ -1,0 +1,167 @@
+"""Finding mosaics below a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from spacekit.errors import VisitError
+from spacekit.visit.discovery import find_mosaics
+
+KINDS = ("drz.fits", "point-cat.ecsv", "segment-cat.ecsv", "svm_num_sources.json")
+
+
+def lay_out(
+    folder: Path, ipppss: str = "iza101", detector: str = "ir", kinds: tuple[str, ...] = KINDS
+) -> str:
+    """Make a visit of empty files; give the name of its total."""
+    folder.mkdir(parents=True, exist_ok=True)
+    start = f"hst_16901_01_wfc3_{detector}"
+    for kind in kinds:
+        (folder / f"{start}_total_{ipppss}_{kind}").touch()
+    for token in ("f110w", "f160w"):
+        (folder / f"{start}_{token}_{ipppss}_drz.fits").touch()
+    (folder / f"{start}_f110w_{ipppss}ab_svm_wcs.json").touch()
+    return f"{start}_total_{ipppss}"
+
+
+def test_a_mosaic_has_its_files(tmp_path: Path) -> None:
+    index = lay_out(tmp_path)
+    (tmp_path / "ref_cat.ecsv").touch()
+    own = tmp_path / "hst_16901_01_wfc3_ir_iza_metawcs_all_GAIAeDR3_ref_cat.ecsv"
+    own.touch()
+    (tmp_path / "hst_16901_01_wfc3_uvis_iza_metawcs_all_GAIAeDR3_ref_cat.ecsv").touch()
+    [mosaic], problems = find_mosaics(tmp_path)
+    assert problems == []
+    assert mosaic.index == index
+    assert mosaic.total.drizzled == tmp_path / f"{index}_drz.fits"
+    assert mosaic.total.point_catalog == tmp_path / f"{index}_point-cat.ecsv"
+    assert mosaic.total.segment_catalog == tmp_path / f"{index}_segment-cat.ecsv"
+    assert list(mosaic.total.qa) == ["num_sources"]
+    assert [p.name.filter for p in mosaic.filters] == ["f110w", "f160w"]
+    assert [p.name.exposure for p in mosaic.exposures] == ["ab"]
+    assert mosaic.reference_catalogs == (own, tmp_path / "ref_cat.ecsv")
+
+
+def test_drc_goes_before_drz(tmp_path: Path) -> None:
+    index = lay_out(tmp_path, kinds=("drz.fits", "drc.fits"))
+    [mosaic], _ = find_mosaics(tmp_path)
+    assert mosaic.total.drizzled == tmp_path / f"{index}_drc.fits"
+
+
+def test_flat_nested_and_several_detectors(tmp_path: Path) -> None:
+    lay_out(tmp_path, "iza101")
+    lay_out(tmp_path, "iza102")
+    lay_out(tmp_path / "a" / "b", "iza103", "uvis")
+    lay_out(tmp_path / "a" / "b", "iza103", "ir")
+    lay_out(tmp_path / ".hidden", "iza104")
+    mosaics, problems = find_mosaics(tmp_path)
+    assert problems == []
+    assert [m.index.split("total_")[1] for m in mosaics] == ["iza101", "iza102"] + ["iza103"] * 2
+    assert {m.total.name.detector for m in mosaics if m.folder != tmp_path} == {"ir", "uvis"}
+
+
+def test_ref_cat_in_a_shared_folder_is_nobodys(tmp_path: Path) -> None:
+    lay_out(tmp_path, "iza101")
+    lay_out(tmp_path, "iza102")
+    (tmp_path / "ref_cat.ecsv").touch()
+    mosaics, _ = find_mosaics(tmp_path)
+    assert [m.reference_catalogs for m in mosaics] == [(), ()]
+
+
+def test_a_total_without_image_is_a_problem_that_names_it(tmp_path: Path) -> None:
+    index = lay_out(tmp_path, kinds=KINDS[1:])
+    mosaics, [problem] = find_mosaics(tmp_path)
+    assert mosaics == []
+    assert problem.index == index
+    assert problem.fatal
+    assert f"{index}_drz.fits" in problem.reason
+
+
+def test_a_name_that_is_no_hap_name_is_a_problem(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    for name in ("my_total_drz.fits", "hst_x_drc.fits", "a_total_svm_x.json", "iza101010_drz.fits"):
+        (tmp_path / name).touch()
+    mosaics, problems = find_mosaics(tmp_path)
+    assert len(mosaics) == 1
+    assert sorted(Path(p.file).name for p in problems) == [
+        "a_total_svm_x.json",
+        "hst_x_drc.fits",
+        "my_total_drz.fits",
+    ]
+    assert all("not a HAP file name" in p.reason for p in problems)
+
+
+def test_json_patterns_choose_the_totals_qa(tmp_path: Path) -> None:
+    index = lay_out(tmp_path, kinds=(*KINDS, "svm_gaia_sources.json"))
+    for pattern, tests in (
+        ("*_total*_svm_*.json", ["gaia_sources", "num_sources"]),
+        ("*_svm_gaia*.json , nothing", ["gaia_sources"]),
+        ("*svm_gaia*.json,*svm_num*.json", ["gaia_sources", "num_sources"]),
+        ("", []),
+    ):
+        [mosaic], _ = find_mosaics(tmp_path, json_pattern=pattern)
+        assert mosaic.index == index
+        assert list(mosaic.total.qa) == tests
+
+
+def test_copies_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    total = lay_out(tmp_path / "iza101_f160w_all_stat")
+    lay_out(tmp_path / "iza101_clear1s_f250w_sub_stoc")
+    lay_out(tmp_path / "iza101")
+    lay_out(tmp_path / "iza102_rex_sub_stat")
+    mosaics, problems = find_mosaics(tmp_path, corrupted=True)
+    assert [m.index for m in mosaics] == [
+        f"{total}_clear1s_f250w_sub_stoc",
+        f"{total}_f160w_all_stat",
+    ]
+    assert [Path(p.file).name for p in problems] == ["iza101", "iza102_rex_sub_stat"]
+    assert "without --crpt 1" in problems[0].reason
+    assert "holds products of iza101" in problems[1].reason
+
+
+def test_of_two_of_one_name_the_first_stays(tmp_path: Path) -> None:
+    lay_out(tmp_path / "iza101")
+    lay_out(tmp_path / "iza101_f160w_all_stat")
+    lay_out(tmp_path / "other")
+    [mosaic], problems = find_mosaics(tmp_path)
+    assert mosaic.folder == tmp_path / "iza101"
+    assert ["--crpt 1" in p.reason for p in problems] == [True, False]
+    assert "another output folder" in problems[1].reason
+
+
+def test_links_are_followed_to_files_but_not_out_of_the_tree(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    lay_out(outside, "iza109")
+    root = tmp_path / "root"
+    index = lay_out(root / "a")
+    (root / "a" / f"{index}_drc.fits").symlink_to(outside / "x.fits")  # dangling
+    (root / "a" / "loop").symlink_to(root, target_is_directory=True)
+    (root / "a" / "self").symlink_to(root / "a" / "self")
+    (root / "again").symlink_to(root / "a", target_is_directory=True)
+    (root / "out").symlink_to(outside, target_is_directory=True)
+    linked = root / "b"
+    linked.mkdir()
+    name = next(outside.glob("*total*_drz.fits")).name
+    (linked / name).symlink_to(outside / name)
+    mosaics, [problem] = find_mosaics(root)
+    assert [m.folder.name for m in mosaics] == ["a", "b"]
+    assert mosaics[0].total.drizzled == root / "a" / f"{index}_drz.fits"
+    assert problem.file == str(root / "out")
+    assert not problem.fatal
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    index = lay_out(tmp_path, kinds=KINDS[1:])
+    os.mkfifo(tmp_path / f"{index}_drz.fits")
+    mosaics, problems = find_mosaics(tmp_path)
+    assert mosaics == []
+    assert len(problems) == 1
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(VisitError, match="no such folder"):
+        find_mosaics(tmp_path / "none")
+    assert find_mosaics(tmp_path) == ([], [])
