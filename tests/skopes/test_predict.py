@@ -37,15 +37,13 @@ def test_files_and_columns(toy: Path, model_file: Path, tmp_path: Path) -> None:
     assert (folder / "compromised.txt").read_text().splitlines() == flagged
     assert np.allclose(verdicts.predictions["y_proba"], written["y_proba"])
     report = (folder / "clf_report.txt").read_text()
-    wanted = ("date", "time", "group", "mean", "standard deviation", "0.0=aligned")
+    wanted = ("date", "time", "group", "Mean", "Standard Deviation", "0.0=aligned")
     assert all(word in report for word in (*wanted, "1.0=suspicious", "ir"))
 
 
 def test_predictions_can_be_predicted_again(toy: Path, model_file: Path, tmp_path: Path) -> None:
     first = classify(toy / "svm_data.csv", toy / "img", model_file, tmp_path)
-    again = classify(
-        first.folder / "predictions.csv", toy / "img", model_file, tmp_path / "again"
-    )
+    again = classify(first.folder / "predictions.csv", toy / "img", model_file, tmp_path / "again")
     pd.testing.assert_frame_equal(first.predictions, again.predictions)
 
 
@@ -102,7 +100,7 @@ def test_report_counts_by_detector() -> None:
     assert "ir 1 of 2" in lines
     assert "wfc 2 of 2" in lines
     assert "1.0=suspicious 3 75.0" in lines
-    assert "mean probability: 0.6500" in lines
+    assert "Mean Probability Score: 0.6500" in lines
 
 
 def test_as_a_module(toy: Path, model_file: Path, tmp_path: Path) -> None:

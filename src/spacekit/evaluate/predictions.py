@@ -51,8 +51,8 @@ def report_text(predictions: pd.DataFrame, group: str, now: datetime) -> str:
         f"time: {now:%H:%M:%S}",
         f"group: {group}",
         "",
-        f"mean probability: {_number(proba.mean())}",
-        f"standard deviation: {_number(proba.std(ddof=0))}",
+        f"Mean Probability Score: {_number(proba.mean())}",
+        f"Standard Deviation: {_number(proba.std(ddof=0))}",
         "",
         "verdict          count   percent",
     ]
