@@ -390,18 +390,21 @@ def command(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(run, cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def test_the_command_and_its_exit_status(visits: Path, tmp_path: Path) -> None:
-    done = command(visits, "-f=mine.csv", "-d=0", "--workers", 1, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "mine.csv").is_file()
-    assert not (tmp_path / "img").exists()
-    assert "mine.csv" in done.stderr
+def test_the_command_and_its_exit_status(
+    visits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    from spacekit.cli import launch
+    from spacekit.cli.prep import prep
+
     break_visit(visits / "iza102", NAMES[1], "truncated")
-    done = command(visits, "-f", "mine", "-d", 0, "--workers", 1, cwd=tmp_path)
+    done = command(visits, "-f=mine.csv", "-d=0", "--workers", 1, cwd=tmp_path)
     assert done.returncode == 1
-    assert NAMES[1] in done.stderr
+    assert not (tmp_path / "img").exists()
     assert len(pd.read_csv(tmp_path / "mine.csv")) == 2
-    done = command(tmp_path / "none", "-o", tmp_path / "out", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "no such folder" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "mine.csv" in done.stderr
+    assert NAMES[1] in done.stderr
+    monkeypatch.setattr("sys.argv", ["prep", str(tmp_path / "none"), "-o", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as exit_:
+        launch(prep)
+    assert exit_.value.code == 2
+    assert "no such folder" in capsys.readouterr().err
