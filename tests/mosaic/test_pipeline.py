@@ -58,6 +58,8 @@ def test_total_headers(tiny, tmp_path):
         assert np.all(image[weight == 0] == 0)
         assert abs(np.median(image[weight > 0])) < 0.01
         assert hdus["CTX"].data.max() == 0b1111
+    with fits.open(tmp_path / f"{STEM}_f160w_izt101_drz.fits") as hdus:
+        assert np.array_equal(np.isnan(hdus["SCI"].data), hdus["WHT"].data == 0)
 
 
 def test_catalog_positions_are_zero_based_and_on_the_stars(tiny, tmp_path):

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError, VerifyWarning
+from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS, FITSFixedWarning
 from numpy.typing import NDArray
 
@@ -18,6 +19,9 @@ from spacekit.mosaic.exposure import Chip, Exposure
 from spacekit.mosaic.headers import wcs_cards
 
 __all__ = ["filter_token", "read_exposure", "write_exposure"]
+
+#: What astropy raises on files that are cut off or hold something else.
+_UNREADABLE: Final = (OSError, VerifyError, TypeError, KeyError, IndexError, ValueError)
 
 _REQUIRED: Final = ("INSTRUME", "DETECTOR", "EXPTIME", "ROOTNAME")
 
@@ -63,13 +67,15 @@ def read_exposure(path: Path) -> Exposure:
         If the file can't be read, has no science extension, or lacks what processing needs.
     """
     try:
-        with warnings.catch_warnings():
+        # from our own handle: astropy leaves its own open when a file turns out to be no FITS
+        with path.open("rb") as handle, warnings.catch_warnings():
+            warnings.filterwarnings("error", "File may have been truncated", AstropyUserWarning)
             warnings.simplefilter("ignore", VerifyWarning)
-            with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+            with fits.open(handle, memmap=False, lazy_load_hdus=False) as hdus:
                 return _exposure(path, hdus)
-    except (OSError, VerifyError, TypeError, KeyError, IndexError, ValueError) as error:
-        if isinstance(error, ProductError):
-            raise ProductError(f"{path}: {error}; use another copy of the exposure") from error
+    except ProductError as error:
+        raise ProductError(f"{path}: {error}; use another copy of the exposure") from error
+    except (*_UNREADABLE, AstropyUserWarning) as error:
         raise ProductError(
             f"{path}: can't be read as an exposure ({error}); fetch it again"
         ) from error

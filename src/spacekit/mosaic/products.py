@@ -212,6 +212,9 @@ def write_drizzled(
 ) -> Path:
     """Write a drz or drc file: PRIMARY, SCI, WHT, CTX, HDRTAB; whole or not at all.
 
+    Where nothing was exposed a total holds 0, a filter or exposure product NaN, as the
+    pipeline's do.
+
     Raises
     ------
     OutputError
@@ -227,10 +230,13 @@ def write_drizzled(
     plain["BUNIT"] = "UNITLESS"
     for key in ("S_REGION", "PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW"):
         plain.remove(key, ignore_missing=True)
+    pixels = stack.sci
+    if primary["FILTER"] != "detection":
+        pixels = np.where(stack.wht > 0, pixels, np.float32(np.nan))
     hdus = fits.HDUList(
         [
             fits.PrimaryHDU(header=primary),
-            fits.ImageHDU(stack.sci, header=sci, name="SCI", ver=1),
+            fits.ImageHDU(pixels, header=sci, name="SCI", ver=1),
             fits.ImageHDU(stack.wht, header=plain, name="WHT", ver=1),
             fits.ImageHDU(stack.ctx, header=plain, name="CTX", ver=1),
             _header_table(exposures),
