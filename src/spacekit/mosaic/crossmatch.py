@@ -16,7 +16,7 @@ __all__ = ["crossmatch", "faint_sources"]
 
 #: How far a common offset is looked for. In genuine visits filters 0.2 arcsec apart were
 #: matched (iza901, jza701), filters 0.38 arcsec apart were not (iza201).
-_SEARCH_ARCSEC: Final = 0.3
+_SEARCH_ARCSEC: Final = 0.25
 
 #: Sources match within this distance of the common offset, px.
 _TOLERANCE_PX: Final = 2.0
