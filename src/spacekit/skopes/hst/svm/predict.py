@@ -61,7 +61,7 @@ def predict_alignment(
     return classify(data_file, img_path, model_path, output_path, size, group=group).predictions
 
 
-def classify(  # noqa: PLR0917 (the published call's)
+def classify(
     data_file: Path | str,
     img_path: Path | str,
     model_path: Path | str | None = None,
