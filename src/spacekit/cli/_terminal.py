@@ -31,14 +31,18 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """
     from tqdm import tqdm
 
-    with tqdm(desc=label, unit="", leave=False, disable=None) as bar:
+    bars: list[tqdm[None]] = []
 
-        def advance(done: int, total: int) -> None:
-            bar.total = total
-            bar.n = done
-            bar.refresh()
+    def advance(done: int, total: int) -> None:
+        if not bars:
+            bars.append(tqdm(desc=label, total=total, unit="", leave=False, disable=None))
+        bars[0].update(done - bars[0].n)
 
+    try:
         yield advance
+    finally:
+        for bar in bars:
+            bar.close()
 
 
 def show_problems(problems: Sequence[Problem]) -> None:

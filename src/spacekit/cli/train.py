@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from spacekit.cli._equals import EqualsCommand
 from spacekit.cli._terminal import progress, say
 
 __all__ = ["train"]
@@ -15,7 +16,7 @@ __all__ = ["train"]
 _SWITCH = click.Choice(["0", "1"])
 
 
-@click.command()
+@click.command(cls=EqualsCommand)
 @click.argument("training_data", metavar="CSV", type=click.Path(path_type=Path))
 @click.argument("img_path", metavar="IMG", type=click.Path(path_type=Path))
 @click.option("-s", "--image_size", type=int, default=512, help="Side of the frames, px.")
@@ -62,7 +63,7 @@ def train(
     from spacekit.skopes.hst.svm.train import DEFAULT_NAME, Watch, run_training
 
     given = {"batch_size": batchsize, "epochs": epochs, "early_stopping": early_stopping}
-    out = Path(str(output_path).removeprefix("=")) if output_path else Path()
+    out = output_path or Path()
     with progress("reading frames") as advance:
         com, val = run_training(
             training_data,

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from spacekit.errors import ProductError, SpacekitError
+from spacekit.measure.evidence import measure_evidence
 from spacekit.measure.features import Features, measure_features, read_catalogs
 from spacekit.measure.frames import Frames, FrameSettings, render_frames
 from spacekit.measure.schema import EVIDENCE, INDEX, LABEL
@@ -131,8 +132,6 @@ def _row(mosaic: Mosaic, features: Features) -> Row:
 def _evidence(mosaic: Mosaic, problems: list[Problem]) -> Row:
     """Measure our own columns; they are extra, so no failure of theirs loses the row."""
     try:
-        from spacekit.measure.evidence import measure_evidence  # photutils takes a second
-
         found = measure_evidence(mosaic)
     except Exception as error:  # noqa: BLE001  # one mosaic must not end the batch; logged
         if not isinstance(error, SpacekitError):

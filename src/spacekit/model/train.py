@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spacekit.errors import MissingExtraError
+from spacekit.extras import require
 from spacekit.model.calibrate import choose_threshold, fit_temperature
 from spacekit.model.dataset import Dataset
 from spacekit.model.settings import TrainingSettings
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spacekit.model.loop import Progress
     from spacekit.model.network import Calibrated
 
-__all__ = ["Trained", "require_torch", "train_model"]
+__all__ = ["Trained", "train_model"]
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,6 @@ class Trained:
     notes: tuple[str, ...] = ()
 
 
-def require_torch() -> None:
-    """Raise `MissingExtraError` where training can't work, before anything is read."""
-    try:
-        import onnx  # noqa: F401
-        import sklearn  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("Training", "train") from error
-
-
 def train_model(
     data: Dataset, settings: TrainingSettings, *, progress: Progress | None = None
 ) -> Trained:
@@ -82,7 +72,7 @@ def train_model(
     MissingExtraError
         If torch isn't installed.
     """
-    require_torch()
+    require("train", "Training")
     import torch
 
     from spacekit.model.loop import TrainingLoop

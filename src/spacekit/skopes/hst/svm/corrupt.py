@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spacekit.errors import SpacekitError
+from spacekit.extras import require
 from spacekit.files import ensure_folder
 from spacekit.simulate.corrupt import (
     CorruptionSettings,
@@ -87,9 +88,13 @@ def run_corruption(
     ------
     VisitError
         If there is nothing to corrupt.
+    MissingExtraError
+        If processing was asked for without the simulate extra.
     OutputError
         If `outputs` can't be written.
     """
+    if runsvm:
+        require("simulate", "Single-visit processing")
     settings = settings or CorruptionSettings()
     folder = ensure_folder(Path(outputs))
     visits = find_exposure_folders(Path(source), search_pattern)

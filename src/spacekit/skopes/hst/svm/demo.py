@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from spacekit.extras import require
 from spacekit.files import ensure_folder
 from spacekit.simulate.dataset import SimulationSettings, member_names, write_visit
 from spacekit.simulate.visit import VisitSpec, simulate_pair
@@ -43,9 +44,12 @@ def simulate_demo(
 
     Raises
     ------
+    MissingExtraError
+        If the simulate extra isn't installed.
     OutputError
         If it can't be written.
     """
+    require("simulate", "The demo")
     folder = ensure_folder(out / f"seed-{seed}")
     specs = [_spec(seed, number) for number in range(len(_SCENES))]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:

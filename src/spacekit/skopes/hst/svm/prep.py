@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 
-from spacekit.errors import MissingExtraError, TableError, VisitError
+from spacekit.errors import TableError, VisitError
+from spacekit.extras import require
 from spacekit.files import ensure_folder, write_csv
 from spacekit.measure.batch import IMAGES, Progress, measure_all
 from spacekit.measure.frames import FrameSettings
@@ -117,8 +117,8 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
     MissingExtraError
         If `archive` is asked for without astroquery.
     """
-    if archive and find_spec("astroquery") is None:
-        raise MissingExtraError("Asking the archive for target classes", "archive")
+    if archive:
+        require("archive", "Asking the archive for target classes")
     classes = {} if targets is None else read_targets(Path(targets))
     scraped = None if h5 is None else read_store(Path(h5))
     settings = PrepSettings(

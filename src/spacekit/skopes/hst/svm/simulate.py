@@ -7,13 +7,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from spacekit.errors import SimulationError, SpacekitError
+from spacekit.extras import require
 from spacekit.files import ensure_folder, write_csv
 from spacekit.measure.schema import LABEL, column_order
 from spacekit.simulate.dataset import SimulationSettings, member_names, simulate_many, simulate_to
@@ -26,6 +28,8 @@ __all__ = ["Simulated", "run_simulation", "simulate_training_set"]
 _log = logging.getLogger(__name__)
 
 _SHARDS = "scenes"
+#: Visits often keep no exposure products; a model must learn to do with and without.
+_WITH_EXPOSURE_PRODUCTS = 0.3
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,14 @@ def run_simulation(
 
     Raises
     ------
+    MissingExtraError
+        If the simulate extra isn't installed.
     SimulationError
         If what was asked for can't exist.
     OutputError
         If `out` can't be written.
     """
+    require("simulate", "Simulating")
     settings = settings or SimulationSettings()
     numbers = list(_scenes(visits, seed, settings.draw))
     done = 0
@@ -119,6 +126,7 @@ def simulate_training_set(
     OutputError
         If `out` can't be written.
     """
+    require("simulate", "Simulating")
     settings = settings or SimulationSettings()
     numbers = list(_scenes(visits, seed, settings.draw))
     shards = ensure_folder(out / _SHARDS)
@@ -148,7 +156,9 @@ def _measure_scene(out: Path, number: int, seed: int, settings: SimulationSettin
     try:
         with tempfile.TemporaryDirectory(prefix="spacekit-") as name:
             scratch = Path(name)
-            simulate_to(scratch / "visits", number, seed, settings)
+            simulate_to(
+                scratch / "visits", number, seed, _some_exposure_products(number, seed, settings)
+            )
             made = run_preprocessing(scratch / "visits", output_path=scratch / "out", workers=1)
             table = label_table(made.table, read_truths(scratch / "visits"))
             for frames in made.img_path.iterdir():
@@ -162,3 +172,12 @@ def _measure_scene(out: Path, number: int, seed: int, settings: SimulationSettin
         _log.exception("scene %d of seed %d failed", number, seed)
         return f"scene {number}: {type(error).__name__}: {error}"
     return ""
+
+
+def _some_exposure_products(
+    number: int, seed: int, settings: SimulationSettings
+) -> SimulationSettings:
+    """Drizzle the exposures of some scenes by themselves too, whatever is wrong with them."""
+    chosen = np.random.default_rng([seed, number, 2]).random() < _WITH_EXPOSURE_PRODUCTS
+    keep = settings.pipeline.exposure_products or bool(chosen)
+    return replace(settings, pipeline=replace(settings.pipeline, exposure_products=keep))

@@ -18,13 +18,14 @@ from spacekit import __version__
 from spacekit.errors import TrainingError
 from spacekit.evaluate.predictions import write_problems
 from spacekit.evaluate.results import Result, write_result
+from spacekit.extras import require
 from spacekit.measure.schema import CATEGORIES, INDEX
 from spacekit.model.artifact import Manifest, save_artifact
 from spacekit.model.dataset import Dataset, build_dataset
 from spacekit.model.features import CATEGORICAL, NUMERIC, fingerprint, read_table
 from spacekit.model.images import open_frames
 from spacekit.model.settings import TrainingSettings
-from spacekit.model.train import Trained, require_torch, train_model
+from spacekit.model.train import Trained, train_model
 
 __all__ = ["DEFAULT_NAME", "Watch", "run_training"]
 
@@ -106,7 +107,7 @@ def run_training(  # noqa: PLR0917 (the published call)
     TableError, FrameError, TrainingError, OutputError, MissingExtraError
         If it can't be trained on, or nothing can be written.
     """
-    require_torch()
+    require("train", "Training")
     settings = (settings or TrainingSettings()).with_params(params)
     settings = replace(settings, power_transform=_switch(norm) or settings.power_transform)
     watch = watch or Watch(epoch=_log_epoch if settings.verbose else None)
