@@ -24,6 +24,8 @@ from spacekit.evaluate.metrics import measure
 from spacekit.measure.schema import EVIDENCE, LABEL
 from spacekit.model.infer import load_model
 from spacekit.model.settings import TrainingSettings
+from spacekit.simulate.dataset import SimulationSettings
+from spacekit.simulate.visit import DrawSettings
 from spacekit.skopes.hst.svm.predict import classify
 from spacekit.skopes.hst.svm.simulate import simulate_training_set
 from spacekit.skopes.hst.svm.train import run_training
@@ -31,6 +33,8 @@ from spacekit.skopes.hst.svm.train import run_training
 BUNDLED = Path(__file__).resolve().parents[1] / "src/spacekit/model/bundled"
 DETECTORS = {0: "ACS/HRC", 1: "WFC3/IR", 2: "ACS/SBC", 3: "WFC3/UVIS", 4: "ACS/WFC"}
 OFFSETS_PX = ((0.5, 1), (1, 2), (2, 5), (5, 20), (20, np.inf))
+#: Share of each side of a subarray; None is the full format, which costs twenty times as much.
+SIZES: dict[int | None, float] = {512: 0.90, 1024: 0.09, None: 0.01}
 #: What a plain match of stars between filter products is called misaligned from.
 PLAIN_MATCH_PX = 0.4
 LIMITS = """
@@ -86,6 +90,7 @@ def simulated(run: Run, part: str) -> pd.DataFrame:
         run.work / part,
         visits,
         seed,
+        SimulationSettings(DrawSettings(sizes=SIZES)),
         workers=run.workers,
         progress=lambda done, of: print(f"\r{part}: {done}/{of} scenes", end="", flush=True),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -31,7 +32,7 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """
     from tqdm import tqdm
 
-    bars: list[tqdm[None]] = []
+    bars: list[Any] = []
 
     def advance(done: int, total: int) -> None:
         if not bars:
