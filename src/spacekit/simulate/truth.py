@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 
 from spacekit.errors import SimulationError
 from spacekit.files import write_json
+from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
 
 __all__ = [
-    "ALIGNED_PX",
-    "MISALIGNED_PX",
     "ExposureTruth",
     "FilterTruth",
     "Truth",
@@ -34,9 +33,6 @@ __all__ = [
     "write_truth",
 ]
 
-#: At most this is aligned, at least that is misaligned; between them the label is open.
-ALIGNED_PX: Final = 0.25
-MISALIGNED_PX: Final = 0.5
 #: Sums of residuals that differ by less are ties.
 _TIE_PX: Final = 1e-6
 _GRID: Final = 5
