@@ -1,6 +1,6 @@
 """Make the bundled model and its card: simulate, train, test on visits never seen, write.
 
-    python -m benchmarks.bundled_model WORK --visits 1000 --test-visits 300
+    python -m benchmarks.bundled_model WORK --visits 800 --test-visits 200
 
 WORK keeps the simulated measurements, so that an interrupted run goes on where it was. Model and
 card land in `src/spacekit/model/bundled/`. With `--card-only` the bundled model is tested again
@@ -64,8 +64,8 @@ def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
-    parser.add_argument("--visits", type=int, default=1000)
-    parser.add_argument("--test-visits", type=int, default=300)
+    parser.add_argument("--visits", type=int, default=800)
+    parser.add_argument("--test-visits", type=int, default=200)
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--card-only", action="store_true")
@@ -106,7 +106,7 @@ def train(run: Run) -> None:
         folder / "svm_data.csv",
         folder / "img",
         output_path=run.work,
-        settings=TrainingSettings(seed=run.seed, threads=run.workers),
+        settings=TrainingSettings(epochs=12, seed=run.seed, threads=run.workers),
         command=command(run),
     )
     BUNDLED.mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spacekit.errors import TrainingError
-from spacekit.model.dataset import Batch, Dataset, batches
+from spacekit.model.dataset import Batch, Dataset, batches, drop_features
 from spacekit.model.network import Ensemble, NetworkSettings
 from spacekit.model.scaling import fit_scaling
 from spacekit.model.settings import TrainingSettings
@@ -67,6 +68,7 @@ class TrainingLoop:
 
     def run(self, progress: Progress | None = None) -> Ensemble:
         """Train to the end or until nothing improves; give the network with the best weights."""
+        self._warm_up()
         best, kept, waited = np.inf, None, 0
         for epoch in range(self._settings.epochs):
             values = self._turn()
@@ -85,6 +87,26 @@ class TrainingLoop:
             self._network.load_state_dict(kept)
         network: Ensemble = self._network
         return network
+
+    def _warm_up(self) -> None:
+        """Train the table's branch alone first.
+
+        It wants thousands of steps, which are cheap without frames; what the frames add is then
+        learned on top of it in few epochs.
+        """
+        network, settings, rows = self._network, self._settings, self._split.train
+        network.train()
+        wanted = [*network.table.parameters(), *network.head.parameters(), network.absent]
+        optimiser = torch.optim.AdamW(wanted, lr=settings.lr, weight_decay=_WEIGHT_DECAY)
+        features, labels = self._data.features, self._data.labels
+        for _ in range(settings.table_epochs):
+            order = self._rng.permutation(rows)
+            for chosen in np.array_split(order, max(1, len(rows) // settings.batch_size)):
+                hidden = drop_features(
+                    features.numeric[chosen], features.categories[chosen], self._rng
+                )
+                logits = network.without_frames(*(self._tensor(array) for array in hidden))
+                self._step(logits, self._tensor(labels[chosen]), optimiser)
 
     def logits(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Logits of rows, shape (len(rows),), nothing hidden or changed."""
@@ -118,22 +140,29 @@ class TrainingLoop:
         loss_sum = right = 0.0
         rows = self._split.train
         for batch in batches(self._data, rows, self._settings.batch_size, self._rng):
-            labels = torch.from_numpy(batch.labels).to(self._settings.device)
-            good, bad = self._weights
+            labels = self._tensor(batch.labels)
             logits = self._forward(batch)
-            loss = nn.functional.binary_cross_entropy_with_logits(
-                logits, labels, labels * bad + (1 - labels) * good
-            )
-            if not torch.isfinite(loss):
-                raise TrainingError("the loss is no longer finite; lower lr")
-            self._optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self._network.parameters(), _LONGEST_GRADIENT)
-            self._optimiser.step()
+            loss_sum += self._step(logits, labels, self._optimiser) * len(batch.rows)
             self._schedule.step()
-            loss_sum += float(loss.detach()) * len(batch.rows)
             right += float(((logits > 0) == (labels > 0.5)).sum())
         return loss_sum / len(rows), right / len(rows)
+
+    def _step(self, logits: Tensor, labels: Tensor, optimiser: torch.optim.Optimizer) -> float:
+        """Move the weights down the loss of a batch; give that loss."""
+        good, bad = self._weights
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            logits, labels, labels * bad + (1 - labels) * good
+        )
+        if not torch.isfinite(loss):
+            raise TrainingError("the loss is no longer finite; lower lr")
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._network.parameters(), _LONGEST_GRADIENT)
+        optimiser.step()
+        return float(loss.detach())
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._settings.device)
 
     def _validate(self) -> tuple[float, float]:
         """Loss and accuracy on the tune part."""
@@ -144,9 +173,7 @@ class TrainingLoop:
     def _forward(self, batch: Batch) -> Tensor:
         """Logits of a batch."""
         arrays = (batch.numeric, batch.categories, batch.frames, batch.has_frames)
-        device = self._settings.device
-        tensors = [torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in arrays]
-        return self._network(*tensors)
+        return self._network(*(self._tensor(array) for array in arrays))
 
 
 def _schedule(settings: TrainingSettings, steps: int) -> Callable[[int], float]:

@@ -225,8 +225,17 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         has_frames : Tensor, shape (N, 1), float32
             1 where `frames` holds frames, 0 where they are missing.
         """
-        seen = self.frames(frames)
-        seen = has_frames * seen + (1 - has_frames) * self.absent
+        seen = has_frames * self.frames(frames) + (1 - has_frames) * self.absent
+        return self._join(numeric, categories, seen, has_frames)
+
+    def without_frames(self, numeric: Tensor, categories: Tensor) -> Tensor:
+        """Logits where no row has frames, as `forward` would give them, without the CNN."""
+        seen = self.absent.expand(len(numeric), -1)
+        return self._join(numeric, categories, seen, torch.zeros_like(seen[:, :1]))
+
+    def _join(
+        self, numeric: Tensor, categories: Tensor, seen: Tensor, has_frames: Tensor
+    ) -> Tensor:
         x = torch.cat([self.table(numeric, categories), seen, has_frames], dim=1)
         logits: Tensor = self.head(x).squeeze(1)
         return logits

@@ -19,6 +19,8 @@ class TrainingSettings:
     ----------
     batch_size, epochs : int
         Rows a step; passes over the training rows, at most.
+    table_epochs : int
+        Passes of the table's branch alone before that; they take no frames and no time.
     lr : float
         Highest learning rate.
     decay : tuple of (float, float) or None
@@ -45,6 +47,7 @@ class TrainingSettings:
 
     batch_size: int = 16
     epochs: int = 20
+    table_epochs: int = 30
     lr: float = 2e-3
     decay: tuple[float, float] | None = None
     early_stopping: str | None = "val_loss"
@@ -70,6 +73,7 @@ class TrainingSettings:
         problems = {
             "batch_size must be 2 or more": self.batch_size < 2,
             "epochs must be 1 or more": self.epochs < 1,
+            "table_epochs must be 0 or more": self.table_epochs < 0,
             "lr must lie between 0 and 1": not 0 < self.lr < 1,
             "decay is a pair (steps, rate) with a rate between 0 and 1": self.decay is not None
             and not (len(self.decay) == 2 and self.decay[0] > 0 and 0 < self.decay[1] <= 1),
