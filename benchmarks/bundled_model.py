@@ -106,7 +106,7 @@ def train(run: Run) -> None:
         folder / "svm_data.csv",
         folder / "img",
         output_path=run.work,
-        settings=TrainingSettings(epochs=12, seed=run.seed, threads=run.workers),
+        settings=TrainingSettings(epochs=12, seed=run.seed, threads=1),
         command=command(run),
     )
     BUNDLED.mkdir(exist_ok=True)
