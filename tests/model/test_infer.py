@@ -26,7 +26,7 @@ def test_answers(model: Model, toy: Path) -> None:
     proba = answers.table["y_proba"].to_numpy()
     assert ((proba >= 0) & (proba <= 1)).all()
     assert np.array_equal(answers.table["y_pred"], proba >= model.manifest.threshold)
-    assert set(answers.table["rests_on"]) == {"table and frames"}
+    assert set(answers.table["rests_on"]) == {"table + pixels + frames"}
     assert answers.problems == ()
     assert done[-1] == (60, 60)
     assert proba[1::2].mean() > proba[::2].mean() + 0.2  # the odd rows are the bad ones
@@ -71,15 +71,15 @@ def test_rows_without_frames_answer_from_the_table(model: Model, toy: Path) -> N
     table.loc[2, "index"] = None
     answers = model.predict_table(table, FolderFrames(toy / "img"))
     assert answers.table["rests_on"].tolist()[:4] == [
-        "table and frames",
-        "table alone",
-        "table alone",
-        "table and frames",
+        "table + pixels + frames",
+        "table + pixels",
+        "table + pixels",
+        "table + pixels + frames",
     ]
     assert answers.table["y_proba"].notna().all()
     assert [p.index for p in answers.problems] == ["../../etc", ""]
     whole = model.predict_table(table, None)
-    assert set(whole.table["rests_on"]) == {"table alone"}
+    assert set(whole.table["rests_on"]) == {"table + pixels"}
     assert np.isclose(whole.table["y_proba"][1], answers.table["y_proba"][1], atol=1e-6)
 
 
@@ -89,7 +89,7 @@ def test_rows_with_nothing_get_no_answer(model: Model, toy: Path) -> None:
     table.loc[[0, 1], values] = np.nan
     table.loc[1, "index"] = "absent"
     answers = model.predict_table(table, FolderFrames(toy / "img"))
-    assert answers.table["rests_on"].tolist() == ["frames alone", "nothing", "table and frames"]
+    assert answers.table["rests_on"].tolist() == ["frames", "nothing", "table + pixels + frames"]
     assert answers.table["y_proba"].isna().tolist() == [False, True, False]
     assert answers.table["y_pred"].isna().tolist() == [False, True, False]
     assert [p.fatal for p in answers.problems] == [False, True]
@@ -115,4 +115,4 @@ def test_real_mosaics(model: Model, real: Path) -> None:
     answers = model.predict_table(table, FolderFrames(real / "img"))
     assert answers.problems == ()
     assert answers.table["y_proba"].between(0, 1).all()
-    assert set(answers.table["rests_on"]) == {"table and frames"}
+    assert set(answers.table["rests_on"]) == {"table + frames"}

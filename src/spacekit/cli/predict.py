@@ -56,6 +56,9 @@ def predict(
         )
     show_problems(verdicts.problems)
     suspicious = int((verdicts.predictions["y_pred"] == 1).sum())
+    blind = int((~verdicts.predictions["rests_on"].str.contains("pixels")).sum())
+    if blind:
+        say(f"{blind} answers rest on no measurement of the pixels (see rests_on): run prep")
     say(f"{suspicious} of {len(verdicts.predictions)} mosaics are suspicious")
     click.echo(verdicts.folder / "predictions.csv")
     return 1 if verdicts.problems else 0

@@ -27,12 +27,8 @@ BATCH = 16
 #: Frames of rows that have none: the graph masks them, so they may be small.
 BLANK_PX = 32
 
-_RESTS_ON = {
-    (True, True): "table and frames",
-    (True, False): "table alone",
-    (False, True): "frames alone",
-    (False, False): "nothing",
-}
+#: Columns that were measured on the mosaic's pixels; tables of other tools have none of them.
+_PIXELS = ("offset_px", "ellipticity", "weight_deficit", "exposure_offset_px")
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,8 @@ class Predictions:
     table : DataFrame
         Rows as those of the table (same row index): ``y_proba`` (float, probability of
         misalignment, NaN where the answer would rest on nothing), ``y_pred`` (1.0 suspicious,
-        0.0 aligned, NaN) and ``rests_on``.
+        0.0 aligned, NaN) and ``rests_on``: which of table, pixels (columns measured on them)
+        and frames there were, with a plus between.
     problems : tuple of Problem
         Rows answered with something missing, or not at all.
     """
@@ -131,13 +128,15 @@ class Model:
             for chosen in (present, ~present):
                 if chosen.any():
                     stacks = [f.pixels for f in loaded if f.pixels is not None]
-                    pixels = np.stack(stacks) if chosen is present else None
-                    proba[rows[chosen]] = self.probabilities(_take(features, rows[chosen]), pixels)
+                    stack = np.stack(stacks) if chosen is present else None
+                    proba[rows[chosen]] = self.probabilities(_take(features, rows[chosen]), stack)
             seen[rows] = present
             problems += _problems(rows, names, loaded, features.notes)
             if progress is not None:
                 progress(int(rows[-1]) + 1, len(table))
-        answers = _answers(features, proba, seen, self.manifest.threshold)
+        pixels = np.isin(self.manifest.numeric, _PIXELS)
+        measured: NDArray[np.bool_] = np.any(np.isfinite(features.numeric[:, pixels]), axis=1)
+        answers = _answers(features, proba, measured, seen, self.manifest.threshold)
         answers.index = table.index
         for row in np.flatnonzero(np.isnan(answers["y_proba"])):
             reason = f"row {row + 1} has neither values nor frames: no answer"
@@ -184,15 +183,22 @@ def _batches(rows: int, size: int) -> Iterator[NDArray[np.int64]]:
 
 
 def _answers(
-    features: Features, proba: NDArray[np.float64], seen: NDArray[np.bool_], threshold: float
+    features: Features,
+    proba: NDArray[np.float64],
+    measured: NDArray[np.bool_],
+    seen: NDArray[np.bool_],
+    threshold: float,
 ) -> pd.DataFrame:
     """Verdicts and what they rest on; a row with nothing to rest on gets NaN."""
     values = np.isfinite(features.numeric).any(axis=1)
     known = np.logical_or(values, (features.categories >= 0).any(axis=1))
     nothing = ~known & ~seen
     pred = np.where(nothing, np.nan, proba >= threshold)
-    pairs = np.column_stack([known, seen])
-    rests_on = [_RESTS_ON[bool(k), bool(s)] for k, s in pairs]
+    legs = ("table", "pixels", "frames")
+    rests_on = [
+        " + ".join(leg for leg, there in zip(legs, row, strict=True) if there) or "nothing"
+        for row in np.column_stack([known, measured, seen])
+    ]
     return pd.DataFrame(
         {"y_pred": pred, "y_proba": np.where(nothing, np.nan, proba), "rests_on": rests_on}
     )
