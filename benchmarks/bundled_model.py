@@ -198,7 +198,8 @@ def groupings(hard: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
     offset, bad = hard["true_offset_px"], hard[LABEL] == 1
     return {
         "By true offset": {
-            f"{low:g} to {high:g} px": bad & offset.between(low, high, inclusive="left")
+            (f"{low:g} to {high:g} px" if high < np.inf else f"{low:g} px and more"): bad
+            & offset.between(low, high, inclusive="left")
             for low, high in OFFSETS_PX
         },
         "By mode": {m: hard["true_mode"] == m for m in sorted(hard["true_mode"].unique())},
