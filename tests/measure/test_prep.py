@@ -216,12 +216,12 @@ def test_an_unforeseen_failure_costs_one_mosaic(visits, tmp_path, monkeypatch, c
 
 def test_evidence_that_fails_is_left_empty(visits, tmp_path, monkeypatch) -> None:
     from spacekit.errors import ProductError
-    from spacekit.measure import evidence
+    from spacekit.measure import prep
 
     def fail(_):
         raise ProductError("bad filter product")
 
-    monkeypatch.setattr(evidence, "measure_evidence", fail)
+    monkeypatch.setattr(prep, "measure_evidence", fail)
     settings = QUICK | {"evidence": True}
     result = run_preprocessing(visits, output_path=tmp_path / "out", **settings)
     assert len(result.table) == 3
