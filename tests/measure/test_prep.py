@@ -408,3 +408,17 @@ def test_the_command_and_its_exit_status(
         launch(prep)
     assert exit_.value.code == 2
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_filter_product_that_cannot_be_read_is_named(visits, tmp_path) -> None:
+    index = run_preprocessing(visits, output_path=tmp_path / "first", **QUICK).table["index"][0]
+    total = next(visits.rglob(f"{index}_dr?.fits"))
+    broken = total.with_name(total.name.replace("_total_", "_f999w_"))
+    broken.write_bytes(b"")
+    settings = QUICK | {"evidence": True}
+    result = run_preprocessing(visits, output_path=tmp_path / "out", **settings)
+    (problem,) = (p for p in result.problems if p.file == str(broken))
+    assert problem.index == index
+    assert not problem.fatal
+    assert "empty" in problem.reason
+    assert "measured without this product" in problem.reason

@@ -104,6 +104,8 @@ class Evidence:
         The common separation (dx, dy) of the pairs, its sign unknown.
     reasons : tuple of str
         Why something could not be measured, a sentence each.
+    faults : tuple of (str, str)
+        Product files that are there but can't be used, each with its reason.
     """
 
     filters: int
@@ -120,6 +122,7 @@ class Evidence:
     exposure_offsets: tuple[Offset, ...] = ()
     pair_px: tuple[float, float] | None = None
     reasons: tuple[str, ...] = ()
+    faults: tuple[tuple[str, str], ...] = ()
 
 
 #: Sources that may be partners have this signal-to-noise.
@@ -150,13 +153,14 @@ def measure_evidence(mosaic: Mosaic) -> Evidence:
         With NaN for what could not be measured.
     """
     reasons: list[str] = []
-    total = _look(mosaic.total, None, reasons)
+    faults: dict[str, str] = {}
+    total = _look(mosaic.total, None, reasons, faults)
     frame = total.wcs if total else None
-    filters = [look for p in mosaic.filters if (look := _look(p, frame, reasons))]
+    filters = [look for p in mosaic.filters if (look := _look(p, frame, reasons, faults))]
     frame = frame or (filters[0].wcs if filters else None)
     # most visits keep none of the exposures' images, so a missing one is no news
     drizzled = [p for p in mosaic.exposures if p.drizzled is not None][:_EXPOSURE_LIMIT]
-    exposures = [look for p in drizzled if (look := _look(p, frame, reasons))]
+    exposures = [look for p in drizzled if (look := _look(p, frame, reasons, faults))]
 
     evidence = Evidence(filters=len(mosaic.filters))
     evidence = _with_filters(evidence, filters, reasons)
@@ -165,7 +169,10 @@ def measure_evidence(mosaic: Mosaic) -> Evidence:
         evidence = _with_shapes(evidence, total.sources, reasons)
     deficits = [weight_deficit(look.sources) for look in (*filters, *([total] if total else []))]
     return replace(
-        evidence, weight_deficit=_largest(deficits), reasons=tuple(dict.fromkeys(reasons))
+        evidence,
+        weight_deficit=_largest(deficits),
+        reasons=tuple(dict.fromkeys([*reasons, *faults.values()])),
+        faults=tuple(faults.items()),
     )
 
 
@@ -212,7 +219,9 @@ def _round(sources: Sources) -> Sources:
     return sources.select(np.hypot(sources.e1, sources.e2) <= ROUNDEST_TRACK)
 
 
-def _look(product: Product, frame: WCS | None, reasons: list[str]) -> _Look | None:
+def _look(
+    product: Product, frame: WCS | None, reasons: list[str], faults: dict[str, str]
+) -> _Look | None:
     """Find one product's sources; None, with the reason noted, where it can't be read."""
     title = f"{product.name}"
     if product.drizzled is None:
@@ -222,14 +231,14 @@ def _look(product: Product, frame: WCS | None, reasons: list[str]) -> _Look | No
         drizzled = read_drizzled(product.drizzled)
         sources = find_sources(drizzled.sci, drizzled.wht)
     except ProductError as error:
-        reasons.append(str(error))
+        faults[str(product.drizzled)] = str(error)
         return None
     if not len(sources):
         reasons.append(f"{title}: no sources")
     if frame is not None:
         moved = _in_frame(sources, drizzled, frame)
         if moved is None:
-            reasons.append(f"{title}: its WCS doesn't lead into the total's image")
+            faults[str(product.drizzled)] = f"{title}: its WCS doesn't lead into the total's image"
             return None
         sources = moved
     return _Look(product, sources, drizzled.wcs, _exposure_time(drizzled), _is_struck(drizzled))

@@ -139,6 +139,9 @@ def _evidence(mosaic: Mosaic, problems: list[Problem]) -> Row:
         reason = f"evidence can't be measured from the pixels ({str(error)[:200]})"
         problems.append(Problem(mosaic.index, str(mosaic.folder), reason, fatal=False))
         return {}
+    for file, fault in found.faults:
+        reason = f"{fault.removeprefix(f'{file}: ')}; measured without this product"
+        problems.append(Problem(mosaic.index, file, reason, fatal=False))
     names = [c.name for c in EVIDENCE if hasattr(found, c.name)]
     return {name: float(getattr(found, name)) for name in names}
 
