@@ -29,9 +29,19 @@ __all__ = ["Batch", "Dataset", "augment_frames", "batches", "build_dataset", "dr
 HIDE_CLASS = 0.5
 HIDE_OTHER_CATEGORY = 0.15
 HIDE_FIT = 0.2
-HIDE_EVIDENCE = 0.2
+HIDE_EVIDENCE = 0.15
+HIDE_PRODUCTS = 0.2
 HIDE_VALUE = 0.05
 HIDE_FRAMES = 0.15
+
+#: Columns measured between products: all are missing where only the total was kept.
+BETWEEN_PRODUCTS = (
+    "offset_px",
+    "offset_sources",
+    "offset_scatter_px",
+    "unmatched",
+    "exposure_offset_px",
+)
 
 #: Chances in training that a frame is changed, beside turns and flips.
 BLUR, MARGIN, BRIGHTNESS = 0.1, 0.3, 0.3
@@ -171,7 +181,11 @@ def drop_features(
     """Hide some features; shapes as of `spacekit.model.features.Features`, copies come back."""
     rows = len(numeric)
     hidden = rng.random(numeric.shape) < HIDE_VALUE
-    groups = ((FIT, HIDE_FIT), (tuple(c.name for c in EVIDENCE), HIDE_EVIDENCE))
+    groups = (
+        (FIT, HIDE_FIT),
+        (tuple(c.name for c in EVIDENCE), HIDE_EVIDENCE),
+        (BETWEEN_PRODUCTS, HIDE_PRODUCTS),
+    )
     for names, chance in groups:
         columns = np.isin(NUMERIC, names)
         hidden |= (rng.random((rows, 1)) < chance) & columns
