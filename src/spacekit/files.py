@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 import pandas as pd
 
 from spacekit.errors import OutputError
+from spacekit.visit.nouns import Problem
 
-__all__ = ["ensure_folder", "replacing", "write_csv", "write_json", "write_text"]
+__all__ = ["ensure_folder", "replacing", "write_csv", "write_json", "write_problems", "write_text"]
 
 
 def ensure_folder(folder: Path) -> Path:
@@ -76,3 +77,20 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write `table` without its row index to `path`, whole or not at all."""
     with replacing(path) as part:
         table.to_csv(part, index=False)
+
+
+def write_problems(path: Path, problems: Sequence[Problem]) -> Path | None:
+    """Write the problems as CSV (index, file, reason, fatal); without any, remove the file.
+
+    Returns
+    -------
+    Path or None
+        The file, None when there was nothing to write.
+    """
+    if not problems:
+        path.unlink(missing_ok=True)
+        return None
+    columns = ["index", "file", "reason", "fatal"]
+    rows = [(p.index, p.file, p.reason, int(p.fatal)) for p in problems]
+    write_csv(path, pd.DataFrame(rows, columns=columns))
+    return path

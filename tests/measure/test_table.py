@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from spacekit.errors import TableError
+from spacekit.files import write_problems
 from spacekit.measure.schema import EVIDENCE, PUBLISHED
 from spacekit.measure.store import KEY, read_store, write_store
-from spacekit.measure.table import raw_table, ready_table, with_classes, write_problems
+from spacekit.measure.table import raw_table, ready_table, with_classes
 from spacekit.visit.nouns import Problem
 
 TEN = [c.name for c in PUBLISHED]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from spacekit.files import ensure_folder, write_csv, write_text
+from spacekit.files import ensure_folder, write_csv, write_problems, write_text
 from spacekit.measure.schema import CATEGORIES, INDEX
 from spacekit.visit.nouns import Problem
 
-__all__ = ["OWN", "joined", "report_text", "write_predictions", "write_problems"]
+__all__ = ["OWN", "joined", "report_text", "write_predictions"]
 
 #: Our own columns of predictions.csv, after the published ones.
 OWN = ("rests_on",)
@@ -90,15 +90,6 @@ def write_predictions(
     text = report_text(predictions, group, datetime.now().astimezone())
     write_text(folder / "clf_report.txt", text)
     write_problems(folder / "problems.csv", problems)
-
-
-def write_problems(path: Path, problems: Sequence[Problem]) -> None:
-    """Write problems as a table, or remove an old one where there are none."""
-    if not problems:
-        path.unlink(missing_ok=True)
-        return
-    rows = [(p.index, p.file, p.reason, p.fatal) for p in problems]
-    write_csv(path, pd.DataFrame(rows, columns=["index", "file", "reason", "fatal"]))
 
 
 def _by_detector(predictions: pd.DataFrame) -> list[str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from spacekit.errors import TableError
-from spacekit.files import write_csv
 from spacekit.measure.prep import Row
 from spacekit.measure.schema import (
     CATEGORIES,
@@ -22,9 +20,8 @@ from spacekit.measure.schema import (
     Kind,
     column_order,
 )
-from spacekit.visit.nouns import Problem
 
-__all__ = ["raw_table", "ready_table", "with_classes", "write_problems"]
+__all__ = ["raw_table", "ready_table", "with_classes"]
 
 _WORDS: Final = ("targname", "proposal", "wcsname", "wcstype")
 
@@ -106,23 +103,6 @@ def with_classes(raw: pd.DataFrame, classes: Mapping[str, str], origin: str) -> 
     table["cat"] = found.where(known, raw["cat"]).astype(str)
     table["cat_from"] = raw["cat_from"].where(~known, origin).astype(str)
     return table
-
-
-def write_problems(path: Path, problems: Sequence[Problem]) -> Path | None:
-    """Write the problems as CSV (index, file, reason, fatal); without any, remove the file.
-
-    Returns
-    -------
-    Path or None
-        The file, None when there was nothing to write.
-    """
-    if not problems:
-        path.unlink(missing_ok=True)
-        return None
-    columns = ["index", "file", "reason", "fatal"]
-    rows = [(p.index, p.file, p.reason, int(p.fatal)) for p in problems]
-    write_csv(path, pd.DataFrame(rows, columns=columns))
-    return path
 
 
 def _ready_column(column: pd.Series, name: str) -> pd.Series:

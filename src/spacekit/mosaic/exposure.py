@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -68,12 +67,3 @@ class Exposure:
     def rootname(self) -> str:
         """Nine letters, "iza101aaq"."""
         return self.filename.split("_", maxsplit=1)[0]
-
-    def with_wcs(self, wcs: tuple[WCS, ...]) -> Exposure:
-        """Copy of this exposure with other WCSs, one a chip; pixels are shared."""
-        fields: dict[str, Any] = self.__dict__ | {
-            "chips": tuple(
-                Chip(c.sci, c.err, c.dq, w, c.header) for c, w in zip(self.chips, wcs, strict=True)
-            )
-        }
-        return Exposure(**fields)

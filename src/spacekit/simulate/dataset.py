@@ -36,6 +36,7 @@ __all__ = [
     "simulate_to",
     "total_name",
     "visit_truth",
+    "write_scene",
     "write_visit",
 ]
 
@@ -192,11 +193,26 @@ def simulate_to(
         If `out` can't be written.
     """
     settings = settings or SimulationSettings()
-    spec = draw_spec(seed, k, settings.draw)
+    return write_scene(out, draw_spec(seed, k, settings.draw), settings)
+
+
+def write_scene(out: Path, spec: VisitSpec, settings: SimulationSettings) -> tuple[Path, ...]:
+    """Simulate the members of a scene into folders below `out`; finished ones are left alone.
+
+    Returns
+    -------
+    tuple of Path
+        The visits' folders, the one with the error first.
+
+    Raises
+    ------
+    OutputError
+        If `out` can't be written.
+    """
     places = tuple(out / name for name in member_names(spec))
     if all((place / "truth.json").is_file() for place in places):
         return places
-    for visit in simulate_pair(spec, np.random.default_rng([seed, k, 1])):
+    for visit in simulate_pair(spec, np.random.default_rng([spec.seed, spec.number, 1])):
         place = out / visit.ipppss
         if not (place / "truth.json").is_file():
             write_visit(visit, out, settings)

@@ -6,7 +6,6 @@ This is the only reader of truth; prep never looks at it and no model may.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pandas as pd
 from spacekit.errors import NameFormatError, TableError
 from spacekit.measure.schema import INDEX, LABEL, TRUTH_PREFIX, column_order
 from spacekit.visit.names import parse_corrupted_folder
+from spacekit.visit.values import as_number
 
 __all__ = ["Truths", "label_table", "read_truths"]
 
@@ -95,10 +95,10 @@ def _parse(content: Any, suffix: str) -> dict[str, dict[str, Any]]:
 def _row(entry: Any) -> dict[str, Any]:
     if not isinstance(entry, dict) or entry.get(LABEL) not in _LABELS:
         raise ValueError("a mosaic's label is none of 0, 1, null")
-    offset_px = _number(entry.get("offset_px"))
-    offset_mas = _number(entry.get("offset_mas"))
+    offset_px = as_number(entry.get("offset_px"))
+    offset_mas = as_number(entry.get("offset_mas"))
     if offset_mas is None and offset_px is not None:
-        scale_arcsec = _number(entry.get("mosaic_scale_arcsec"))
+        scale_arcsec = as_number(entry.get("mosaic_scale_arcsec"))
         offset_mas = None if scale_arcsec is None else round(offset_px * scale_arcsec * 1000, 2)
     return {
         LABEL: entry[LABEL],
@@ -106,12 +106,6 @@ def _row(entry: Any) -> dict[str, Any]:
         _OFFSET_MAS: offset_mas,
         _MODE: str(entry.get("mode", "")),
     }
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
 
 
 def label_table(table: pd.DataFrame, truths: Truths) -> pd.DataFrame:

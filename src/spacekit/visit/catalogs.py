@@ -14,6 +14,7 @@ from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from spacekit.errors import ProductError
+from spacekit.visit.values import MALFORMED
 
 __all__ = ["UNKNOWN_FLAG", "ReferenceCatalog", "Sources", "read_reference", "read_sources"]
 
@@ -26,21 +27,7 @@ _LARGEST_BYTES: Final = 300_000_000
 #: Position columns (0-based px) in point and in segment catalogs.
 _POSITIONS: Final = (("X-Center", "Y-Center"), ("X-Centroid", "Y-Centroid"))
 
-_ECSV_FAULTS: Final = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-    RecursionError,
-    ImportError,
-    NotImplementedError,
-    AssertionError,
-    RuntimeError,
-    yaml.YAMLError,
-)
+_ECSV_FAULTS: Final = (*MALFORMED, ImportError, yaml.YAMLError)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from spacekit.errors import ProductError
+from spacekit.visit.values import MALFORMED
 
 __all__ = ["Drizzled", "read_drizzled"]
 
@@ -28,23 +29,7 @@ _MOST_HDUS: Final = 16
 #: Pixels in a strip: 4 Mi float32 are 16 MiB, so that big mosaics need little memory.
 _STRIP_PX: Final = 4 * 1024 * 1024
 
-#: What astropy raises, by experience, on files that are cut, scrambled or made up.
-_FITS_FAULTS: Final = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    MemoryError,
-    RecursionError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    SyntaxError,
-    fits.VerifyError,
-)
+_FITS_FAULTS: Final = (*MALFORMED, EOFError, SyntaxError, fits.VerifyError)
 
 
 @dataclass(frozen=True)

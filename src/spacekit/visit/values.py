@@ -7,7 +7,22 @@ from typing import Any, Final
 
 from astropy.io import fits
 
-__all__ = ["as_count", "as_number", "as_text", "card"]
+__all__ = ["MALFORMED", "as_count", "as_number", "as_text", "card"]
+
+#: What readers of astropy raise, by experience, on files that are cut, scrambled or made up.
+MALFORMED: Final = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 #: More of anything than a mosaic can hold means that the number is broken.
 _MOST: Final = 1_000_000_000

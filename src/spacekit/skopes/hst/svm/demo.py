@@ -12,8 +12,8 @@ import numpy as np
 
 from spacekit.extras import require
 from spacekit.files import ensure_folder
-from spacekit.simulate.dataset import SimulationSettings, member_names, write_visit
-from spacekit.simulate.visit import VisitSpec, simulate_pair
+from spacekit.simulate.dataset import SimulationSettings, write_scene
+from spacekit.simulate.visit import VisitSpec
 
 __all__ = ["simulate_demo"]
 
@@ -53,7 +53,7 @@ def simulate_demo(
     folder = ensure_folder(out / f"seed-{seed}")
     specs = [_spec(seed, number) for number in range(len(_SCENES))]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(_make, folder, spec) for spec in specs]
+        jobs = [pool.submit(write_scene, folder, spec, SimulationSettings()) for spec in specs]
         for done, job in enumerate(as_completed(jobs), start=1):
             job.result()
             if progress:
@@ -74,12 +74,3 @@ def _spec(seed: int, number: int) -> VisitSpec:
         bad_first=bool(rng.random() < 0.5),
         **_SCENES[number],
     )
-
-
-def _make(folder: Path, spec: VisitSpec) -> None:
-    if all((folder / name / "truth.json").is_file() for name in member_names(spec)):
-        return
-    rng = np.random.default_rng([spec.seed, spec.number, 1])
-    for visit in simulate_pair(spec, rng):
-        if not (folder / visit.ipppss / "truth.json").is_file():
-            write_visit(visit, folder, SimulationSettings())

@@ -10,14 +10,14 @@ import pandas as pd
 
 from spacekit.errors import TableError, VisitError
 from spacekit.extras import require
-from spacekit.files import ensure_folder, write_csv
+from spacekit.files import ensure_folder, write_csv, write_problems
 from spacekit.measure.batch import IMAGES, Progress, measure_all
 from spacekit.measure.frames import FrameSettings
 from spacekit.measure.prep import PrepSettings
 from spacekit.measure.records import Record, exclusive
 from spacekit.measure.schema import INDEX
 from spacekit.measure.store import read_store, write_store
-from spacekit.measure.table import raw_table, ready_table, with_classes, write_problems
+from spacekit.measure.table import raw_table, ready_table, with_classes
 from spacekit.measure.targets import ask_archive, read_targets
 from spacekit.visit.discovery import JSON_PATTERN, find_mosaics
 from spacekit.visit.nouns import Mosaic, Problem

@@ -16,9 +16,9 @@ import pandas as pd
 
 from spacekit import __version__
 from spacekit.errors import TrainingError
-from spacekit.evaluate.predictions import write_problems
 from spacekit.evaluate.results import Result, write_result
 from spacekit.extras import require
+from spacekit.files import write_problems
 from spacekit.measure.schema import CATEGORIES, INDEX
 from spacekit.model.artifact import Manifest, save_artifact
 from spacekit.model.dataset import Dataset, build_dataset
