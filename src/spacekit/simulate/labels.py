@@ -1,6 +1,6 @@
 """Join what is true of simulated visits to a table of measurements.
 
-This is the only reader of truth; prep never looks at it and no model may.
+No model may see truth, and prep reads only that of corrupted copies, whose labels it writes.
 """
 
 from __future__ import annotations
