@@ -49,6 +49,9 @@ class Fit:
         Reference stars matched; 0 where nothing was fitted.
     geometry : str
         tweakwcs's name of the transformation ("rscale"); empty where nothing was fitted.
+    method : str
+        Which of the pipeline's methods gave the fit ("relative", "2dhist", "default"); empty
+        where nothing was fitted.
     """
 
     accepted: bool
@@ -57,3 +60,4 @@ class Fit:
     rms_dec_mas: float = float("nan")
     nmatches: int = 0
     geometry: str = ""
+    method: str = ""

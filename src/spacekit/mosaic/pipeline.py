@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 
 from spacekit.errors import SimulationError
 from spacekit.files import ensure_folder
-from spacekit.mosaic.align import align_exposures, at_epoch, with_solution
+from spacekit.mosaic.align import Solution, align_exposures, at_epoch, with_solution
 from spacekit.mosaic.drizzle import mosaic_grid
 from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.nouns import Fit, PipelineSettings
@@ -86,8 +86,9 @@ def process_visit(
     ensure_folder(out)
     ordered = _ordered(exposures)
     stars = None if reference is None else at_epoch(reference, _year(ordered[0]))
-    wcs, fit = _solve(ordered, stars, settings)
-    ordered = [with_solution(e, wcs[e.filename], fit) for e in ordered]
+    solutions, fit = _solve(ordered, stars, settings)
+    wcs = {name: solution.wcs for name, solution in solutions.items()}
+    ordered = [with_solution(e, solutions[e.filename]) for e in ordered]
     mosaic, shape = mosaic_grid(ordered, [wcs[e.filename] for e in ordered])
     visit = Visit(ordered, mosaic, shape, out, settings, stars)
     return ProcessedVisit(wcs, {ordered[0].detector: (mosaic, shape)}, _write(visit), fit)
@@ -138,14 +139,18 @@ def _ordered(exposures: Sequence[Exposure]) -> list[Exposure]:
 
 def _solve(
     exposures: list[Exposure], reference: Table | None, settings: PipelineSettings
-) -> tuple[dict[str, tuple[WCS, ...]], Fit]:
-    prior = {e.filename: tuple(c.wcs for c in e.chips) for e in exposures}
+) -> tuple[dict[str, Solution], Fit]:
+    solutions: dict[str, Solution] = {}
     if not settings.align:
-        return prior, Fit(False, "alignment was switched off")
-    if reference is None or len(reference) == 0:
-        return prior, Fit(False, "there is no reference catalog")
-    fitted, fit = align_exposures(exposures, reference)
-    return (fitted if fit.accepted else prior), fit
+        fit = Fit(False, "alignment was switched off")
+    elif any(e.header.get("MTFLAG") in ("T", True) for e in exposures):
+        fit = Fit(False, "the target moves: such exposures are not aligned")
+    elif reference is None or len(reference) == 0:
+        fit = Fit(False, "there is no reference catalog")
+    else:
+        solutions, fit = align_exposures(exposures, reference)
+    prior = {e.filename: Solution(tuple(c.wcs for c in e.chips), fit) for e in exposures}
+    return solutions or prior, fit
 
 
 def _year(exposure: Exposure) -> float:
