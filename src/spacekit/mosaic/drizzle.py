@@ -16,10 +16,10 @@ from spacekit.mosaic.exposure import Exposure
 __all__ = [
     "PLATE_SCALES_ARCSEC",
     "Layer",
+    "PixelMap",
     "Stack",
     "combine",
     "drizzle_layers",
-    "inverse_map",
     "mosaic_grid",
     "pixel_map",
     "plate_scale_arcsec",
@@ -50,15 +50,15 @@ class Layer:
         Electrons/s, sky as it should be in the product.
     weight : ndarray, shape (ny, nx), float32
         Exposure time in s where the pixel is good, 0 where it isn't.
-    pixmap : ndarray, shape (ny, nx, 2), float64
-        Mosaic x and y (0-based) of each pixel.
+    pixels : PixelMap
+        Where its pixels land in the mosaic.
     exptime_s : float
         Exposure time.
     """
 
     rate: NDArray[np.float32]
     weight: NDArray[np.float32]
-    pixmap: NDArray[np.float64]
+    pixels: PixelMap
     exptime_s: float
 
 
@@ -170,7 +170,33 @@ def _nodes(size: int) -> NDArray[np.float64]:
     return np.linspace(-0.5, size - 0.5, max(4, size // _NODE_PX + 2))
 
 
-def pixel_map(wcs: WCS, mosaic: WCS, shape: tuple[int, int]) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class PixelMap:
+    """Where a chip's pixels land in the mosaic: splines, evaluated when they are asked for.
+
+    A grid of a full-format chip takes 134 MB, its evaluation half a second.
+
+    Parameters
+    ----------
+    x, y : RectBivariateSpline
+        Mosaic x and y (0-based) by row and column.
+    shape : (int, int)
+        ny, nx of the chip.
+    """
+
+    x: RectBivariateSpline
+    y: RectBivariateSpline
+    shape: tuple[int, int]
+
+    def grid(self) -> NDArray[np.float64]:
+        """Give mosaic x and y of each pixel, shape (ny, nx, 2)."""
+        out = np.empty((*self.shape, 2))
+        for axis, spline in enumerate((self.x, self.y)):
+            out[..., axis] = spline(np.arange(self.shape[0]), np.arange(self.shape[1]))
+        return out
+
+
+def pixel_map(wcs: WCS, mosaic: WCS, shape: tuple[int, int]) -> PixelMap:
     """Map each pixel of a chip to the mosaic.
 
     Both WCSs are evaluated exactly on a coarse grid, cubic splines fill in.
@@ -183,54 +209,24 @@ def pixel_map(wcs: WCS, mosaic: WCS, shape: tuple[int, int]) -> NDArray[np.float
         Of the mosaic.
     shape : (int, int)
         ny, nx of the chip.
-
-    Returns
-    -------
-    ndarray, shape (ny, nx, 2), float64
-        x and y in the mosaic, 0-based.
     """
     ys, xs = _nodes(shape[0]), _nodes(shape[1])
     grid_x, grid_y = np.meshgrid(xs, ys)
     ra, dec = wcs.all_pix2world(grid_x.ravel(), grid_y.ravel(), 0)
-    mapped = mosaic.wcs_world2pix(ra, dec, 0)
-    out = np.empty((*shape, 2))
-    for axis, values in enumerate(mapped):
-        spline = RectBivariateSpline(ys, xs, values.reshape(grid_x.shape))
-        out[..., axis] = spline(np.arange(shape[0]), np.arange(shape[1]))
-    return out
-
-
-def inverse_map(pixmap: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Find where mosaic points lie on a chip, by two Newton steps on its pixel map.
-
-    Parameters
-    ----------
-    pixmap : ndarray, shape (ny, nx, 2)
-        Of the chip.
-    points : ndarray, shape (n, 2)
-        x and y in the mosaic.
-
-    Returns
-    -------
-    ndarray, shape (n, 2)
-        x and y on the chip, linear about its centre and refined; good to 0.1 px.
-    """
-    ny, nx = pixmap.shape[:2]
-    cy, cx = ny // 2, nx // 2
-    ends = pixmap[cy, nx - 1] - pixmap[cy, 0], pixmap[ny - 1, cx] - pixmap[0, cx]
-    jacobian = np.column_stack([ends[0] / (nx - 1), ends[1] / (ny - 1)])
-    inverse = np.linalg.inv(jacobian)
-    here = (points - pixmap[cy, cx]) @ inverse.T + [cx, cy]
-    for _ in range(2):
-        i = np.clip(np.rint(here[:, 1]).astype(int), 0, ny - 1)
-        j = np.clip(np.rint(here[:, 0]).astype(int), 0, nx - 1)
-        here = (points - pixmap[i, j]) @ inverse.T + np.column_stack([j, i])
-    found: NDArray[np.float64] = here
-    return found
+    splines = [
+        RectBivariateSpline(ys, xs, values.reshape(grid_x.shape))
+        for values in mosaic.wcs_world2pix(ra, dec, 0)
+    ]
+    return PixelMap(splines[0], splines[1], shape)
 
 
 def drizzle_layers(
-    layers: Iterable[Layer], shape: tuple[int, int], *, kernel: str = "square", pixfrac: float = 1.0
+    layers: Iterable[Layer],
+    shape: tuple[int, int],
+    *,
+    kernel: str = "square",
+    pixfrac: float = 1.0,
+    context: bool = True,
 ) -> Stack:
     """Drizzle layers onto one image, weighted by exposure time.
 
@@ -244,15 +240,19 @@ def drizzle_layers(
         drizzle's kernel.
     pixfrac : float
         How much pixels are shrunk before they are dropped.
+    context : bool
+        Whether it is wanted which layer contributed where; without, `ctx` is all 0.
     """
     from drizzle.resample import Drizzle
 
-    driz = Drizzle(kernel=kernel, out_shape=shape, fillval=0.0, max_ctx_id=31)
+    driz = Drizzle(
+        kernel=kernel, out_shape=shape, fillval=0.0, max_ctx_id=31, disable_ctx=not context
+    )
     for layer in layers:
         driz.add_image(
             layer.rate,
             exptime=layer.exptime_s,
-            pixmap=layer.pixmap,
+            pixmap=layer.pixels.grid(),
             weight_map=layer.weight,
             pixfrac=pixfrac,
             in_units="cps",
@@ -260,11 +260,12 @@ def drizzle_layers(
     sci = np.asarray(driz.out_img, dtype=np.float32)
     wht = np.asarray(driz.out_wht, dtype=np.float32)
     ctx = driz.out_ctx
-    plane = (
-        np.zeros(shape, np.int32) if ctx is None else np.asarray(ctx[0] if ctx.ndim == 3 else ctx)
-    )
+    if ctx is None:
+        plane = np.broadcast_to(np.int32(0), shape)
+    else:
+        plane = np.asarray(ctx[0] if ctx.ndim == 3 else ctx, dtype=np.int32)
     sci[wht <= 0] = 0
-    return Stack(sci, wht, plane.astype(np.int32))
+    return Stack(sci, wht, plane)
 
 
 def combine(stacks: Sequence[Stack], chips: Sequence[int]) -> Stack:

@@ -95,8 +95,9 @@ def process_visit(
 
 
 def _write(visit: Visit) -> tuple[Path, ...]:
-    images, layers = drizzle_visit(visit)
-    written = write_images(visit, images, layers)
+    images, cleaned = drizzle_visit(visit)
+    written = write_images(visit, images, cleaned)
+    del cleaned
     if visit.settings.catalogs or visit.settings.qa:
         detection = detect_visit(visit, images[TOTAL].stack)
         catalogs = make_catalogs(visit, detection, images)

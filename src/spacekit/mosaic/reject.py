@@ -6,18 +6,19 @@ registered wrongly: that is how misalignment eats sources, and why these steps a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spacekit.mosaic.drizzle import Layer, drizzle_layers
+from spacekit.mosaic.drizzle import Layer, PixelMap, drizzle_layers
 from spacekit.mosaic.exposure import Chip, Exposure
 
 __all__ = [
+    "CleanExposure",
     "Recipe",
     "cosmic_rays",
     "good_pixels",
@@ -45,6 +46,9 @@ _READ_NOISE_E: Final[dict[str, float]] = {
 
 #: A pixel of a single drizzle with less than this fraction of the mean weight is left out.
 _MASK_FRACTION: Final = 0.3
+
+#: Rows of the mosaic that are combined at a time.
+_BAND: Final = 256
 
 
 @dataclass(frozen=True)
@@ -153,8 +157,8 @@ def _clipped_median(values: NDArray[np.float32]) -> float:
 
 
 def median_image(
-    images: NDArray[np.float32],
-    weights: NDArray[np.float32],
+    images: Sequence[NDArray[np.float32]],
+    weights: Sequence[NDArray[np.float32]],
     read_noise: float,
     sky_e: float = 0.0,
     *,
@@ -167,7 +171,7 @@ def median_image(
 
     Parameters
     ----------
-    images, weights : ndarray, shape (n, ny, nx)
+    images, weights : sequence of ndarray, shape (ny, nx)
         Electrons/s and seconds.
     read_noise : float
         Electrons.
@@ -182,13 +186,21 @@ def median_image(
         Electrons/s, 0 where no image has a value.
     """
     limits = [_MASK_FRACTION * w[w > 0].mean() if (w > 0).any() else np.inf for w in weights]
-    valid = weights >= np.array(limits, dtype=np.float32)[:, None, None]
-    count = valid.sum(axis=0, dtype=np.int8)
-    pair = len(images) == 2  # the common case needs no sorting
-    middle, lowest = (_mean_of_two if pair else _median_without_highest)(images, valid, count)
+    least = np.array(limits, dtype=np.float32)[:, None, None]
+    combine = _mean_of_two if len(images) == 2 else _median_without_highest
+    middle, lowest, seconds = (np.empty(images[0].shape, np.float32) for _ in range(3))
+    count = np.empty(images[0].shape, np.int8)
+    for start in range(0, len(middle), _BAND):  # sorted copies of all images take memory
+        band = np.s_[start : start + _BAND]
+        some = np.stack([w[band] for w in weights])
+        valid = some >= least
+        count[band], seconds[band] = valid.sum(axis=0, dtype=np.int8), some.sum(axis=0)
+        middle[band], lowest[band] = combine(
+            np.stack([i[band] for i in images]), valid, count[band]
+        )
     if minimum:
-        middle = _minimum_where_far(middle, lowest, weights, count, read_noise**2 + sky_e)
-    return middle.astype(np.float32)
+        middle = _minimum_where_far(middle, lowest, seconds, count, read_noise**2 + sky_e)
+    return middle
 
 
 def _mean_of_two(
@@ -218,11 +230,10 @@ def _median_without_highest(
 def _minimum_where_far(
     middle: NDArray[np.float32],
     lowest: NDArray[np.float32],
-    weights: NDArray[np.float32],
+    seconds: NDArray[np.float32],
     count: NDArray[np.int8],
     variance_e2: float,
 ) -> NDArray[np.float32]:
-    seconds = weights.sum(axis=0)
     level = middle * seconds
     rms = np.sqrt(np.maximum(level + count * variance_e2, 0))
     far = lowest * seconds < level - 4 * rms
@@ -282,84 +293,110 @@ def _derivative(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
-def _rate(exposure: Exposure, chip: Chip) -> NDArray[np.float32]:
-    if str(chip.header.get("BUNIT", "")).strip().upper().endswith("/S"):
-        return chip.sci
-    return chip.sci / np.float32(exposure.exptime_s)
+@dataclass(frozen=True)
+class CleanExposure:
+    """An exposure with its cosmic rays found: layers to drizzle are made as they are needed.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        Pixels as they are.
+    maps : tuple of PixelMap
+        One a chip.
+    good_bits : int
+        DQ bits that don't spoil a pixel.
+    sky : float
+        To subtract, electrons/s.
+    hits : tuple of ndarray of bool, or None
+        Where cosmic rays are, by chip; None where they were not looked for.
+    """
+
+    exposure: Exposure
+    maps: tuple[PixelMap, ...]
+    good_bits: int
+    sky: float = 0.0
+    hits: tuple[NDArray[np.bool_], ...] | None = None
+
+    def layers(self) -> Iterator[Layer]:
+        """Give a layer a chip: sky subtracted, weight 0 where a pixel is bad or hit."""
+        for number in range(len(self.maps)):
+            yield self.layer(number)
+
+    def layer(self, number: int) -> Layer:
+        """Give the layer of one chip."""
+        chip, seconds = self.exposure.chips[number], np.float32(self.exposure.exptime_s)
+        good = good_pixels(chip.dq, self.good_bits) & np.isfinite(chip.sci)
+        if self.hits is not None:
+            good &= ~self.hits[number]
+        per_second = np.float32(1) if _in_rates(chip) else 1 / seconds
+        rate = np.where(np.isfinite(chip.sci), chip.sci * per_second - np.float32(self.sky), 0)
+        return Layer(
+            rate.astype(np.float32, copy=False),
+            good * seconds,
+            self.maps[number],
+            self.exposure.exptime_s,
+        )
+
+
+def _in_rates(chip: Chip) -> bool:
+    return str(chip.header.get("BUNIT", "")).strip().upper().endswith("/S")
 
 
 def reject_cosmic_rays(
-    exposures: Sequence[Exposure],
-    pixmaps: Sequence[Sequence[NDArray[np.float64]]],
-    shape: tuple[int, int],
-) -> list[list[Layer]]:
+    exposures: Sequence[Exposure], maps: Sequence[tuple[PixelMap, ...]], shape: tuple[int, int]
+) -> list[CleanExposure]:
     """Clean the exposures of one filter, ready to be drizzled.
 
     Parameters
     ----------
     exposures : sequence of Exposure
         Of one filter and detector.
-    pixmaps : sequence of sequence of ndarray, shape (ny, nx, 2)
+    maps : sequence of tuple of PixelMap
         For each exposure the map of each chip to the mosaic.
     shape : (int, int)
         ny, nx of the mosaic.
-
-    Returns
-    -------
-    list of list of Layer
-        For each exposure a layer a chip: sky matched, weight 0 where a pixel is bad or hit.
     """
     recipe = recipe_for(exposures[0].detector, len(exposures))
-    layers = [
-        _layers(e, maps, recipe.good_bits) for e, maps in zip(exposures, pixmaps, strict=True)
-    ]
+    raw = [CleanExposure(e, m, recipe.good_bits) for e, m in zip(exposures, maps, strict=True)]
     if not recipe.reject:
-        return [_sky_subtracted(each) for each in layers]
-    single = [
-        _layers(e, maps, recipe.single_bits) for e, maps in zip(exposures, pixmaps, strict=True)
-    ]
+        return [replace(each, sky=_own_sky(each)) for each in raw]
     kernel = "turbo" if exposures[0].detector == "ir" else "square"
-    stacks = [drizzle_layers(each, shape, kernel=kernel) for each in single]
-    skies = sky_offsets([s.sci for s in stacks], [s.wht for s in stacks])
-    images = np.stack([s.sci - np.float32(sky) for s, sky in zip(stacks, skies, strict=True)])
+    single = [
+        drizzle_layers(
+            replace(each, good_bits=recipe.single_bits).layers(),
+            shape,
+            kernel=kernel,
+            context=False,
+        )
+        for each in raw
+    ]
+    skies = sky_offsets([s.sci for s in single], [s.wht for s in single])
+    for stack, sky in zip(single, skies, strict=True):
+        np.subtract(stack.sci, np.float32(sky), out=stack.sci)
     noise = float(np.mean([read_noise_e(e) for e in exposures]))
-    weights = np.stack([s.wht for s in stacks])
     sky_e = float(np.mean([s * e.exptime_s for s, e in zip(skies, exposures, strict=True)]))
-    model = median_image(images, weights, noise, sky_e, minimum=recipe.minimum)
+    model = median_image(
+        [s.sci for s in single], [s.wht for s in single], noise, sky_e, minimum=recipe.minimum
+    )
+    del single  # hundreds of MB in full format
     return [
-        [_cleaned(layer, model, e, sky, recipe) for layer in each]
-        for each, e, sky in zip(layers, exposures, skies, strict=True)
+        _cleaned(replace(each, sky=sky), model, recipe)
+        for each, sky in zip(raw, skies, strict=True)
     ]
 
 
-def _layers(exposure: Exposure, maps: Sequence[NDArray[np.float64]], bits: int) -> list[Layer]:
-    seconds = np.float32(exposure.exptime_s)
-    out = []
-    for chip, pixmap in zip(exposure.chips, maps, strict=True):
-        rate = _rate(exposure, chip)
-        good = good_pixels(chip.dq, bits) & np.isfinite(rate)
-        out.append(
-            Layer(np.where(np.isfinite(rate), rate, 0), good * seconds, pixmap, exposure.exptime_s)
-        )
-    return out
+def _own_sky(each: CleanExposure) -> float:
+    thin = np.s_[::2, ::2]
+    return min(_clipped_median(la.rate[thin][la.weight[thin] > 0]) for la in each.layers())
 
 
-def _sky_subtracted(layers: list[Layer]) -> list[Layer]:
-    sky = np.float32(
-        min(_clipped_median(la.rate[::2, ::2][la.weight[::2, ::2] > 0]) for la in layers)
-    )
-    return [Layer(la.rate - sky, la.weight, la.pixmap, la.exptime_s) for la in layers]
-
-
-def _cleaned(
-    layer: Layer, model: NDArray[np.float32], exposure: Exposure, sky: float, recipe: Recipe
-) -> Layer:
+def _cleaned(each: CleanExposure, model: NDArray[np.float32], recipe: Recipe) -> CleanExposure:
     from drizzle.resample import blot_image
 
-    seconds = np.float32(layer.exptime_s)
-    rate = layer.rate - np.float32(sky)
-    blotted = blot_image(model, layer.pixmap, interp="poly5")
-    hit = cosmic_rays(
-        rate * seconds, blotted * seconds, read_noise_e(exposure), recipe, sky * layer.exptime_s
-    )
-    return Layer(rate, np.where(hit, 0, layer.weight), layer.pixmap, layer.exptime_s)
+    seconds = np.float32(each.exposure.exptime_s)
+    noise, sky_e = read_noise_e(each.exposure), each.sky * each.exposure.exptime_s
+    hits = []
+    for layer in each.layers():
+        blotted = blot_image(model, layer.pixels.grid(), interp="poly5")
+        hits.append(cosmic_rays(layer.rate * seconds, blotted * seconds, noise, recipe, sky_e))
+    return replace(each, hits=tuple(hits))

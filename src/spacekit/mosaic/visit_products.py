@@ -11,11 +11,11 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
 
-from spacekit.mosaic.drizzle import Layer, Stack, combine, drizzle_layers, pixel_map
+from spacekit.mosaic.drizzle import Stack, combine, drizzle_layers, pixel_map
 from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.nouns import PipelineSettings
 from spacekit.mosaic.products import photometric, primary_header, sci_header, write_drizzled
-from spacekit.mosaic.reject import recipe_for, reject_cosmic_rays
+from spacekit.mosaic.reject import CleanExposure, recipe_for, reject_cosmic_rays
 
 __all__ = ["TOTAL", "Image", "Visit", "drizzle_visit", "wavelength_nm", "write_images"]
 
@@ -102,7 +102,7 @@ def wavelength_nm(exposure: Exposure) -> float:
     return number * 10 if exposure.detector == "ir" else number
 
 
-def drizzle_visit(visit: Visit) -> tuple[dict[str, Image], dict[str, list[Layer]]]:
+def drizzle_visit(visit: Visit) -> tuple[dict[str, Image], dict[str, CleanExposure]]:
     """Reject cosmic rays and drizzle each filter and the total.
 
     Parameters
@@ -114,22 +114,22 @@ def drizzle_visit(visit: Visit) -> tuple[dict[str, Image], dict[str, list[Layer]
     -------
     images : dict of str to Image
         The total first, then the filters.
-    layers : dict of str to list of Layer
-        By exposure file name, cleaned.
+    cleaned : dict of str to CleanExposure
+        By exposure file name.
     """
-    layers: dict[str, list[Layer]] = {}
+    cleaned: dict[str, CleanExposure] = {}
     stacks: dict[str, Stack] = {}
     for name in visit.filters:
         members = visit.members(name)
-        maps = [[pixel_map(c.wcs, visit.wcs, c.sci.shape) for c in e.chips] for e in members]
-        cleaned = reject_cosmic_rays(members, maps, visit.shape)
-        layers |= {e.filename: each for e, each in zip(members, cleaned, strict=True)}
+        maps = [tuple(pixel_map(c.wcs, visit.wcs, c.sci.shape) for c in e.chips) for e in members]
+        clean = reject_cosmic_rays(members, maps, visit.shape)
+        cleaned |= {each.exposure.filename: each for each in clean}
         pixfrac = recipe_for(members[0].detector, len(members)).pixfrac
-        every = [layer for each in cleaned for layer in each]
+        every = (layer for each in clean for layer in each.layers())
         stacks[name] = drizzle_layers(every, visit.shape, pixfrac=pixfrac)
     chips = [sum(len(e.chips) for e in visit.members(name)) for name in visit.filters]
     total = combine(list(stacks.values()), chips)
-    return {n: _image(visit, n, s) for n, s in {TOTAL: total, **stacks}.items()}, layers
+    return {n: _image(visit, n, s) for n, s in {TOTAL: total, **stacks}.items()}, cleaned
 
 
 def _image(visit: Visit, name: str, stack: Stack) -> Image:
@@ -140,7 +140,7 @@ def _image(visit: Visit, name: str, stack: Stack) -> Image:
 
 
 def write_images(
-    visit: Visit, images: Mapping[str, Image], layers: Mapping[str, list[Layer]]
+    visit: Visit, images: Mapping[str, Image], cleaned: Mapping[str, CleanExposure]
 ) -> list[Path]:
     """Write the total and, as the settings want, filter and exposure products."""
     written = []
@@ -150,13 +150,14 @@ def write_images(
             members = visit.members(name)
             written.append(write_drizzled(path, image.primary, image.sci, image.stack, members))
     if visit.settings.exposure_products:
-        written += [_write_exposure(visit, e, layers[e.filename]) for e in visit.exposures]
+        written += [_write_exposure(visit, each) for each in cleaned.values()]
     return written
 
 
-def _write_exposure(visit: Visit, exposure: Exposure, layers: list[Layer]) -> Path:
+def _write_exposure(visit: Visit, clean: CleanExposure) -> Path:
+    exposure = clean.exposure
     name = visit.drizzled_name(exposure.filter, exposure.rootname[6:8])
-    stack = drizzle_layers(layers, visit.shape)
+    stack = drizzle_layers(clean.layers(), visit.shape)
     primary = primary_header([exposure], name, exposure.filter.upper(), visit.wcs)
     sci = sci_header([exposure], visit.wcs, stack)
     return write_drizzled(visit.out / name, primary, sci, stack, [exposure])
