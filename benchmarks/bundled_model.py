@@ -26,7 +26,7 @@ from spacekit.model.dataset import BETWEEN_PRODUCTS
 from spacekit.model.infer import load_model
 from spacekit.model.settings import TrainingSettings
 from spacekit.simulate.dataset import SimulationSettings
-from spacekit.simulate.visit import DrawSettings
+from spacekit.simulate.draw import DrawSettings
 from spacekit.skopes.hst.svm.predict import classify
 from spacekit.skopes.hst.svm.simulate import simulate_training_set
 from spacekit.skopes.hst.svm.train import run_training

@@ -102,7 +102,8 @@ def trained(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three matched pairs of small simulated visits, with truth.json and exposures/."""
     from spacekit.simulate.dataset import SimulationSettings, write_visit
-    from spacekit.simulate.visit import VisitSpec, simulate_pair
+    from spacekit.simulate.spec import VisitSpec
+    from spacekit.simulate.visit import simulate_pair
 
     folder = tmp_path_factory.mktemp("simulated")
     ways = (("ir", "one-filter", 4.0), ("ir", "scatter", 2.5), ("wfc", "one-filter", 8.0))

@@ -10,7 +10,7 @@ from astropy.io import fits
 from spacekit.errors import OutputError
 from spacekit.simulate import dataset
 from spacekit.simulate.dataset import SimulationSettings, member_names, simulate_many
-from spacekit.simulate.visit import DrawSettings, draw_spec
+from spacekit.simulate.draw import DrawSettings, draw_spec
 
 SETTINGS = SimulationSettings(
     draw=DrawSettings(detectors={"ir": 1.0}, sizes={160: 1.0}, modes=("one-filter",)),
@@ -36,7 +36,7 @@ def test_both_members_get_a_folder_with_products_and_truth(made):
     assert result.reason == ""
     names = member_names(draw_spec(SEED, _scene(), SETTINGS.draw))
     assert [f.name for f in result.folders] == list(names)
-    assert {p.name for p in out.iterdir()} == set(names)
+    assert {p.name for p in out.iterdir()} == {*names, "simulation.json"}
     for folder, mode in zip(result.folders, ("one-filter", "aligned"), strict=True):
         truth = json.loads((folder / "truth.json").read_text())
         ((index, entry),) = truth["mosaics"].items()
@@ -73,7 +73,7 @@ def test_failure_is_told_and_leaves_nothing(tmp_path, monkeypatch):
     (result,) = simulate_many(tmp_path, [_scene()], SEED, SETTINGS)
     assert result.folders == ()
     assert "no stars tonight" in result.reason
-    assert list(tmp_path.iterdir()) == []
+    assert [p.name for p in tmp_path.iterdir()] == ["simulation.json"]
 
 
 def test_full_disk_ends_the_run(tmp_path, monkeypatch):
@@ -83,4 +83,14 @@ def test_full_disk_ends_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "process_visit", fail)
     with pytest.raises(OutputError, match="No space left"):
         simulate_many(tmp_path, [_scene()], SEED, SETTINGS)
-    assert list(tmp_path.iterdir()) == []
+    assert [p.name for p in tmp_path.iterdir()] == ["simulation.json"]
+
+
+def test_a_folder_of_another_set_is_refused(made):
+    out, _ = made
+    before = {p.name for p in out.iterdir()}
+    with pytest.raises(OutputError, match="another seed"):
+        simulate_many(out, [_scene()], SEED + 1, SETTINGS)
+    with pytest.raises(OutputError, match="another settings"):
+        simulate_many(out, [_scene()], SEED, SimulationSettings())
+    assert {p.name for p in out.iterdir()} == before

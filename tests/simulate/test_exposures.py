@@ -10,7 +10,8 @@ from spacekit.simulate.cosmic_rays import bleed, cosmic_rays
 from spacekit.simulate.detectors import DETECTORS
 from spacekit.simulate.exposures import Conditions
 from spacekit.simulate.psf import add_stars, hst_psf
-from spacekit.simulate.visit import VisitSpec, simulate_visit
+from spacekit.simulate.spec import VisitSpec
+from spacekit.simulate.visit import simulate_visit
 
 
 @pytest.mark.parametrize(("name", "band"), [("ir", "F160W"), ("uvis", "F606W")])

@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from spacekit.simulate.aperture import WcsError, detector_wcs, erroneous
+from spacekit.simulate.aperture import Aperture, WcsError, detector_wcs, erroneous
 from spacekit.simulate.detectors import DETECTORS
 from spacekit.simulate.truth import Witness, compute_truth, label_of, truth_json
 
@@ -29,7 +29,7 @@ def _mosaic(scale_arcsec=IR.scale_arcsec, size=700):
 
 
 def _witness(name, band, error=None, exptime=100.0, size=512):
-    true = detector_wcs(IR, 40.0, 60.0, 20.0, size)
+    true = detector_wcs(IR, 40.0, 60.0, 20.0, Aperture(size))
     final = erroneous(true, error or WcsError(), IR.scale_arcsec)
     return Witness(name, band, exptime, true, final, ((size, size),))
 

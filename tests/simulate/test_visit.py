@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from spacekit.errors import SimulationError
-from spacekit.simulate.aperture import WcsError, detector_wcs, erroneous
+from spacekit.simulate.aperture import Aperture, WcsError, detector_wcs, erroneous
 from spacekit.simulate.detectors import DETECTORS, find_detector
+from spacekit.simulate.draw import draw_spec
 from spacekit.simulate.pointing import MODES, Plan, draw_errors, possible_modes
-from spacekit.simulate.visit import VisitSpec, draw_spec, simulate_pair
+from spacekit.simulate.spec import VisitSpec
+from spacekit.simulate.visit import simulate_pair
 
 SMALL = VisitSpec(
     number=7,
@@ -149,7 +151,7 @@ def test_single_exposure_can_not_be_misaligned():
 
 def test_wcs_error_turns_chips_as_one():
     row = DETECTORS["uvis"]
-    chips = detector_wcs(row, 359.9999, -60.0, 30.0, None)
+    chips = detector_wcs(row, 359.9999, -60.0, 30.0, Aperture())
     assert len(chips) == 2
     turned = erroneous(chips, WcsError(roll_deg=0.01), row.scale_arcsec)
 

@@ -9,7 +9,7 @@ import pytest
 
 from spacekit.errors import SimulationError
 from spacekit.simulate.dataset import SimulationSettings
-from spacekit.simulate.visit import DrawSettings
+from spacekit.simulate.draw import DrawSettings
 from spacekit.skopes.hst.svm.simulate import run_simulation, simulate_training_set
 
 SMALL = SimulationSettings(DrawSettings(detectors={"ir": 1.0}, sizes={128: 1.0}))

@@ -16,8 +16,13 @@ __all__ = ["simulate"]
 @click.option("--visits", type=click.IntRange(1), default=6, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the set.")
 @click.option("--detector", multiple=True, help="Only this one (ir, uvis, wfc, hrc, sbc); repeat.")
-@click.option("--mode", multiple=True, help="Only this way to fail (one-filter, ...); repeat.")
+@click.option(
+    "--mode", multiple=True, help="Only this way to fail (one-filter, ..., aligned); repeat."
+)
 @click.option("--size", type=click.IntRange(64), help="Side of the subarray, px.")
+@click.option("--filter", "filters", multiple=True, help="Through this filter; repeat.")
+@click.option("--dithers", type=int, help="Exposures of each filter.")
+@click.option("--offset", type=(float, float), help="Smallest and largest error, px.")
 @click.option("--exposures", is_flag=True, help="Keep the exposures (flt, flc) too.")
 @click.option("--exposure-products", is_flag=True, help="Drizzle each exposure by itself too.")
 @click.option("--measure", is_flag=True, help="Keep labelled table and frames, drop the FITS.")
@@ -30,6 +35,9 @@ def simulate(
     detector: tuple[str, ...],
     mode: tuple[str, ...],
     size: int | None,
+    filters: tuple[str, ...],
+    dithers: int | None,
+    offset: tuple[float, float] | None,
     exposures: bool,
     exposure_products: bool,
     measure: bool,
@@ -44,15 +52,19 @@ def simulate(
 
     from spacekit.mosaic.pipeline import PipelineSettings
     from spacekit.simulate.dataset import SimulationSettings
-    from spacekit.simulate.detectors import find_detector
-    from spacekit.simulate.visit import DrawSettings
+    from spacekit.simulate.detectors import detectors_with, find_detector
+    from spacekit.simulate.draw import DrawSettings
     from spacekit.skopes.hst.svm.simulate import run_simulation, simulate_training_set
 
-    draw = DrawSettings(modes=mode)
-    if detector:
-        draw = DrawSettings({find_detector(d).name: 1.0 for d in detector}, draw.sizes, mode)
-    if size:
-        draw = DrawSettings(draw.detectors, {size: 1.0}, mode)
+    names = [find_detector(d).name for d in detector] or detectors_with(filters)
+    draw = DrawSettings(
+        detectors=dict.fromkeys(names, 1.0),
+        sizes={size: 1.0} if size else DrawSettings().sizes,
+        modes=mode,
+        filters=filters,
+        dithers=dithers,
+        offset_px=offset,
+    )
     settings = SimulationSettings(
         draw, PipelineSettings(exposure_products=exposure_products), exposures
     )

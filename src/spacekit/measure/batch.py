@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import os
-import queue
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Final
 
 from spacekit.measure.frames import frame_paths, save_frames
 from spacekit.measure.prep import PrepSettings, measure_mosaic
 from spacekit.measure.records import Record, fingerprint, read_record, write_record
+from spacekit.parallel import run_jobs
 from spacekit.visit.nouns import Mosaic, Problem
 
 __all__ = ["IMAGES", "Progress", "measure_all"]
@@ -28,8 +20,6 @@ IMAGES: Final = "img"
 
 #: Called with the number of mosaics done and of all, after each.
 Progress = Callable[[int, int], None]
-
-_starting: Final = threading.Lock()
 
 
 def measure_all(
@@ -73,7 +63,7 @@ def measure_all(
     if progress and done:
         progress(done, len(mosaics))
     jobs = [(mosaics[n], settings, output, marks[n]) for n in missing]
-    for place, record in _run(jobs, min(workers or os.cpu_count() or 1, len(jobs))):
+    for place, record in run_jobs(_work, jobs, workers or os.cpu_count() or 1, _died):
         kept[missing[place]] = record
         done += 1
         if progress:
@@ -104,90 +94,9 @@ def _work(mosaic: Mosaic, settings: PrepSettings, output: Path, mark: str) -> Re
     return record
 
 
-def _run(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[int, Record]]:
-    """Give the number of each job and its record, as they get done."""
-    if workers <= 1:
-        for number, job in enumerate(jobs):
-            yield number, _work(*job)
-        return
-    lanes: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
-    started = [_Lane() for _ in range(workers)]
-    for lane in started:
-        lanes.put(lane)
-
-    def take(job: _Job) -> Record:
-        lane = lanes.get()
-        try:
-            return lane.run(job)
-        finally:
-            lanes.put(lane)
-
-    threads = ThreadPoolExecutor(workers)
-    try:
-        futures: dict[Future[Record], int] = {
-            threads.submit(take, j): n for n, j in enumerate(jobs)
-        }
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        threads.shutdown(wait=True, cancel_futures=True)
-        for lane in started:
-            lane.stop()
-
-
-class _Lane:
-    """One worker process, replaced when it dies, so that a death is known to be whose."""
-
-    def __init__(self) -> None:
-        self._pool = _start()
-
-    def run(self, job: _Job) -> Record:
-        try:
-            return self._pool.submit(_work, *job).result()
-        except BrokenProcessPool:
-            self.stop()
-            self._pool = _start()
-        mosaic = job[0]
-        reason = "the process that measured it died (out of memory?); try fewer workers"
-        place = str(mosaic.total.drizzled or mosaic.folder)
-        return Record(mosaic.index, None, (Problem(mosaic.index, place, reason),))
-
-    def stop(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start() -> ProcessPoolExecutor:
-    """Start a worker in a fresh interpreter: forking is unsafe beside threads."""
-    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_settle)
-    with _main_hidden():
-        pool.submit(os.getpid)  # the process starts with the first task
-    return pool
-
-
-@contextmanager
-def _main_hidden() -> Iterator[None]:
-    """Keep multiprocessing from running the caller's script again in each worker.
-
-    The worker needs nothing of it, and a script that calls prep at its top level, as published
-    ones do, would call it again there.
-    """
-    with _starting:
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = ModuleType("__main__")
-        try:
-            yield
-        finally:
-            sys.modules["__main__"] = main
-
-
-def _settle() -> None:
-    """Make a worker leave interrupts to its parent, and end when the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+def _died(job: _Job) -> Record:
+    """Give the record of a mosaic whose worker died."""
+    mosaic = job[0]
+    reason = "the process that measured it died (out of memory?); try fewer workers"
+    place = str(mosaic.total.drizzled or mosaic.folder)
+    return Record(mosaic.index, None, (Problem(mosaic.index, place, reason),))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spacekit.simulate.detectors import Detector
 
-__all__ = ["WcsError", "chip_shapes", "detector_wcs", "erroneous", "offset_sky", "tangent_plane"]
+__all__ = ["Aperture", "WcsError", "detector_wcs", "erroneous", "offset_sky", "tangent_plane"]
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,36 @@ class WcsError:
         )
 
 
-def chip_shapes(detector: Detector, size: int | None) -> tuple[tuple[int, int], ...]:
-    """Shapes (ny, nx) of an exposure's chips; `size` asks for one square subarray."""
-    if size is None:
-        return (detector.chip_shape,) * detector.n_chips
-    ny, nx = detector.chip_shape
-    return ((min(size, ny), min(size, nx)),)
+@dataclass(frozen=True)
+class Aperture:
+    """Which part of a detector is read out.
+
+    Parameters
+    ----------
+    size : int or None
+        Side of a square subarray, px; None for the full format.
+    across_gap : bool
+        Whether a subarray takes half of its rows from either chip, at the gap. No instrument
+        reads out so; it shows gaps and displaced chips at a subarray's cost.
+    """
+
+    size: int | None = None
+    across_gap: bool = False
+
+    def shapes(self, detector: Detector) -> tuple[tuple[int, int], ...]:
+        """Give the shapes (ny, nx) of the chips, the lower one first."""
+        ny, nx = detector.chip_shape
+        if self.size is None:
+            return (detector.chip_shape,) * detector.n_chips
+        if self.across_gap and detector.n_chips == 2:
+            return ((min(self.size // 2, ny), min(self.size, nx)),) * 2
+        return ((min(self.size, ny), min(self.size, nx)),)
+
+    def extent_px(self, detector: Detector) -> tuple[float, float]:
+        """Give height and width with the gap, pixels."""
+        shapes = self.shapes(detector)
+        gap = detector.gap_px * (len(shapes) - 1)
+        return sum(s[0] for s in shapes) + gap, shapes[0][1]
 
 
 def offset_sky(
@@ -113,7 +137,7 @@ def _chip_wcs(
 
 
 def detector_wcs(
-    detector: Detector, ra_deg: float, dec_deg: float, orient_deg: float, size: int | None
+    detector: Detector, ra_deg: float, dec_deg: float, orient_deg: float, aperture: Aperture
 ) -> tuple[WCS, ...]:
     """WCS of each chip, with distortion, for a pointing.
 
@@ -125,8 +149,8 @@ def detector_wcs(
         Centre of the aperture, ICRS.
     orient_deg : float
         Rotation of the detector's axes.
-    size : int or None
-        Side of a square subarray, None for the full format.
+    aperture : Aperture
+        What is read out.
 
     Returns
     -------
@@ -136,8 +160,8 @@ def detector_wcs(
     l11, l12, l21, l22 = detector.linear_arcsec
     linear = np.array([[l11, l12], [l21, l22]])
     sky = np.diag([-1.0, 1.0]) @ _rotation(orient_deg) @ linear  # east is left
-    shapes = chip_shapes(detector, size)
-    half = (detector.chip_shape[0] + detector.gap_px) / 2
+    shapes = aperture.shapes(detector)
+    half = (shapes[0][0] + detector.gap_px) / 2
     places = [(0.0, 0.0)] if len(shapes) == 1 else [(0.0, -half), (0.0, half)]
     chips = []
     for shape, place in zip(shapes, places, strict=True):

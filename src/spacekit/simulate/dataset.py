@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import shutil
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spacekit import __version__
 from spacekit.errors import OutputError
-from spacekit.files import ensure_folder, write_text
+from spacekit.files import ensure_folder, write_json, write_text
 from spacekit.mosaic.exposure_io import write_exposure
 from spacekit.mosaic.pipeline import PipelineSettings, ProcessedVisit, process_visit
+from spacekit.parallel import run_jobs
 from spacekit.simulate.detectors import find_detector
+from spacekit.simulate.draw import DrawSettings, draw_spec
+from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.truth import Truth, Witness, compute_truth, truth_json, write_truth
-from spacekit.simulate.visit import (
-    DrawSettings,
-    SimulatedVisit,
-    VisitSpec,
-    draw_spec,
-    simulate_pair,
-)
+from spacekit.simulate.visit import SimulatedVisit, simulate_pair
 
 __all__ = [
     "SceneResult",
     "SimulationSettings",
+    "claim_folder",
     "member_names",
     "simulate_many",
     "simulate_to",
@@ -44,6 +42,9 @@ _log = logging.getLogger(__name__)
 
 #: Folders in the making start so; what is left of an interrupted run is cleared by the next.
 _PART = ".part-"
+
+#: File in a set's folder that tells what its scenes are drawn from.
+_RECORD = "simulation.json"
 
 
 @dataclass(frozen=True)
@@ -266,19 +267,48 @@ def simulate_many(  # noqa: PLR0913, PLR0917
         If `out` can't be written.
     """
     settings = settings or SimulationSettings()
-    ensure_folder(out)
+    claim_folder(out, seed, settings)
     for left in out.glob(f"{_PART}*"):
         shutil.rmtree(left, ignore_errors=True)
-    tell = progress or (lambda _: None)
+    jobs = [(out, k, seed, settings) for k in numbers]
     results = []
-    if workers <= 1:
-        for k in numbers:
-            results.append(_one(out, k, seed, settings))
-            tell(results[-1])
-        return sorted(results, key=lambda r: r.number)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(_one, out, k, seed, settings) for k in numbers]
-        for job in as_completed(jobs):
-            results.append(job.result())
-            tell(results[-1])
+    for _, result in run_jobs(_one, jobs, workers, _died):
+        results.append(result)
+        if progress:
+            progress(result)
     return sorted(results, key=lambda r: r.number)
+
+
+def _died(job: tuple[Path, int, int, SimulationSettings]) -> SceneResult:
+    return SceneResult(job[1], (), "its process died (out of memory?); try fewer workers")
+
+
+def claim_folder(out: Path, seed: int, settings: SimulationSettings) -> None:
+    """Make a folder a set's own: ``simulation.json`` says what its scenes are drawn from.
+
+    A set goes on by the numbers of its scenes; those of another seed, of other settings or of
+    another version would be taken for its own.
+
+    Raises
+    ------
+    OutputError
+        If `out` can't be written, or holds another set.
+    """
+    path = ensure_folder(out) / _RECORD
+    content = {"spacekit": __version__, "seed": seed, "settings": asdict(settings)}
+    # as it comes back: JSON has no tuples, and only text for keys
+    mine = json.loads(json.dumps(content))
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        write_json(path, mine)
+        return
+    except (OSError, ValueError, RecursionError) as error:
+        raise OutputError(f"{path}: can't be read ({error}); take another folder") from error
+    if there != mine:
+        known = there if isinstance(there, dict) else {}
+        other = [k for k in mine if known.get(k) != mine[k]]
+        raise OutputError(
+            f"{out}: holds visits simulated with another {' and '.join(other)} (see {_RECORD}); "
+            "take another folder for these"
+        )

@@ -8,6 +8,7 @@ polynomials of ACS are rounded from published headers: right in size and shape, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from spacekit.errors import SimulationError
 
-__all__ = ["DETECTORS", "Detector", "Filter", "find_detector"]
+__all__ = ["DETECTORS", "Detector", "Filter", "detectors_with", "find_detector"]
 
 
 @dataclass(frozen=True)
@@ -342,3 +343,18 @@ def find_detector(name: str) -> Detector:
     except KeyError:
         known = ", ".join(DETECTORS)
         raise SimulationError(f"no detector called {name}; take one of {known}") from None
+
+
+def detectors_with(filters: Sequence[str]) -> list[str]:
+    """Name the detectors that have all of these filters.
+
+    Raises
+    ------
+    SimulationError
+        If there is none.
+    """
+    wanted = {name.upper() for name in filters}
+    found = [d.name for d in DETECTORS.values() if wanted <= {f.name for f in d.filters}]
+    if not found:
+        raise SimulationError(f"no detector has the filter(s) {', '.join(sorted(wanted))} here")
+    return found

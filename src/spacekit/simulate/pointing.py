@@ -68,13 +68,15 @@ class Mode:
     draw: Draw
 
 
-def dither_px(n: int, rng: Generator) -> NDArray[np.float64]:
+def dither_px(n: int, side_px: float, rng: Generator) -> NDArray[np.float64]:
     """Offsets of a dither pattern.
 
     Parameters
     ----------
     n : int
         Exposures of one filter.
+    side_px : float
+        Shorter side of the aperture.
     rng : Generator
         Source of randomness.
 
@@ -82,10 +84,10 @@ def dither_px(n: int, rng: Generator) -> NDArray[np.float64]:
     -------
     ndarray, shape (n, 2)
         Pixels along the detector's axes. No dither, a line, a box with half-pixel steps, or a
-        line with a step across the gap of the chips.
+        box of large steps whose corners overlap in part.
     """
     step = np.exp(rng.uniform(np.log(1.5), np.log(30.0)))
-    kind = rng.choice(["none", "line", "box"], p=[0.1, 0.45, 0.45])
+    kind = rng.choice(["none", "line", "box", "tiles"], p=[0.1, 0.42, 0.42, 0.06])
     number = np.arange(n)
     if kind == "none":
         return np.zeros((n, 2))
@@ -94,6 +96,8 @@ def dither_px(n: int, rng: Generator) -> NDArray[np.float64]:
         fraction = rng.choice([0.0, 0.25, 0.5])
         along = number * (np.rint(step) + fraction)
         return np.stack([along * np.cos(angle), along * np.sin(angle)], axis=1)
+    if kind == "tiles":
+        step = rng.uniform(0.15, 0.4) * side_px
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])[number % 4]
     return np.asarray(corners * (np.rint(step) + 0.5) + (number // 4)[:, None] * 0.25)
 
@@ -192,20 +196,21 @@ def _two_chips(plan: Plan) -> bool:
     return plan.n_chips > 1 and plan.n >= 2
 
 
-#: Every mode by the name that failure-mode tables and reports use.
+#: Every mode by the name that failure-mode tables and reports use. Offsets begin below what
+#: counts as aligned; the upper ends are what was seen in the archive.
 MODES: Final[dict[str, Mode]] = {
     "one-exposure": Mode(0.2, 20.0, _majority, _one_exposure),
     "one-filter": Mode(0.2, 20.0, _two_filters, _one_filter),
-    "group": Mode(0.5, 120.0, _majority, _group),
+    "group": Mode(0.2, 120.0, _majority, _group),
     "pair": Mode(0.2, 20.0, _pair, _one_exposure),
-    "scatter": Mode(0.3, 3.0, _majority, _scatter),
-    "false-match": Mode(0.5, 50.0, _several, _false_match),
-    "roll": Mode(0.5, 10.0, _several, _roll),
-    "scale-skew": Mode(0.5, 10.0, _several, _scale_skew),
-    "drift": Mode(0.5, 10.0, _majority, _drift),
-    "reacquisition": Mode(0.5, 5.0, _several, _reacquisition),
+    "scatter": Mode(0.2, 3.0, _majority, _scatter),
+    "false-match": Mode(0.2, 50.0, _several, _false_match),
+    "roll": Mode(0.2, 10.0, _several, _roll),
+    "scale-skew": Mode(0.2, 10.0, _several, _scale_skew),
+    "drift": Mode(0.2, 10.0, _majority, _drift),
+    "reacquisition": Mode(0.2, 5.0, _several, _reacquisition),
     "smear": Mode(0.2, 0.5, _majority, _group),
-    "chip": Mode(0.5, 5.0, _two_chips, _chip),
+    "chip": Mode(0.2, 5.0, _two_chips, _chip),
 }
 
 
@@ -214,10 +219,22 @@ def possible_modes(plan: Plan) -> list[str]:
     return [name for name, mode in MODES.items() if mode.possible(plan)]
 
 
-def draw_offset_px(mode: str, rng: Generator) -> float:
-    """Draw the size of a mode's error, log-uniform in its range, pixels of the mosaic."""
-    row = MODES[mode]
-    return float(np.exp(rng.uniform(np.log(row.low_px), np.log(row.high_px))))
+def draw_offset_px(
+    mode: str, rng: Generator, limits_px: tuple[float, float] | None = None
+) -> float:
+    """Draw the size of a mode's error, log-uniform, pixels of the mosaic.
+
+    Parameters
+    ----------
+    mode : str
+        Key of `MODES`.
+    rng : Generator
+        Source of randomness.
+    limits_px : tuple of float or None
+        Asked for in place of the mode's own range.
+    """
+    low, high = limits_px or (MODES[mode].low_px, MODES[mode].high_px)
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def draw_errors(mode: str, plan: Plan, offset_px: float, rng: Generator) -> list[WcsError]:

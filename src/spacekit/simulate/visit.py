@@ -13,11 +13,11 @@ import numpy as np
 from astropy.table import Table
 from astropy.wcs import WCS
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from spacekit.mosaic.exposure import Chip, Exposure
 from spacekit.simulate.aperture import (
     WcsError,
-    chip_shapes,
     detector_wcs,
     erroneous,
     offset_sky,
@@ -38,16 +38,9 @@ from spacekit.simulate.pointing import (
     draw_errors,
 )
 from spacekit.simulate.sky import Field, draw_scene
-from spacekit.simulate.spec import DrawSettings, VisitSpec, draw_spec
+from spacekit.simulate.spec import VisitSpec
 
-__all__ = [
-    "DrawSettings",
-    "SimulatedVisit",
-    "VisitSpec",
-    "draw_spec",
-    "simulate_pair",
-    "simulate_visit",
-]
+__all__ = ["SimulatedVisit", "simulate_pair", "simulate_visit"]
 
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -149,8 +142,10 @@ def simulate_pair(spec: VisitSpec, rng: Generator) -> tuple[SimulatedVisit, ...]
         The bad one first.
     """
     detector = find_detector(spec.detector)
-    sky_rng, pixel_rng, error_rng, name_rng = rng.spawn(4)
-    view, half = _draw_view(spec, detector, sky_rng)
+    sky_rng, pixel_rng, error_rng, name_rng, dither_rng = rng.spawn(5)
+    side_px = min(spec.aperture.extent_px(detector))
+    dithers = dither_px(max(spec.counts), side_px, dither_rng)
+    view, half = _draw_view(spec, detector, float(np.abs(dithers).max()), sky_rng)
     count = draw_reference_count(spec.gaia, sky_rng)
     reference = reference_catalog(
         view.scene.stars,
@@ -164,7 +159,7 @@ def simulate_pair(spec: VisitSpec, rng: Generator) -> tuple[SimulatedVisit, ...]
     errors = [WcsError()] * spec.plan.n
     if spec.mode != "aligned":
         errors = draw_errors(spec.mode, spec.plan, spec.offset_px, error_rng)
-    shots = _take(spec, detector, view, errors, pixel_rng)
+    shots = _take(spec, detector, view, dithers, errors, pixel_rng)
     cards = _shared_cards(spec, name_rng)
     members = [_member(spec, detector, shots, errors, cards, reference, bad=True)]
     if spec.mode != "aligned":
@@ -173,10 +168,13 @@ def simulate_pair(spec: VisitSpec, rng: Generator) -> tuple[SimulatedVisit, ...]
     return tuple(members)
 
 
-def _draw_view(spec: VisitSpec, detector: Detector, rng: Generator) -> tuple[Projection, float]:
+def _draw_view(
+    spec: VisitSpec, detector: Detector, farthest_px: float, rng: Generator
+) -> tuple[Projection, float]:
+    """Draw the sky around a pointing, and give half the side of what the exposures see."""
     half = spec.plan.corner_px / np.sqrt(2) * max(map(abs, detector.linear_arcsec))
     # Wide enough for every roll and dither, and for reference stars beyond the footprint.
-    radius = 1.5 * float(half) + 60 * detector.scale_arcsec
+    radius = 1.5 * float(half) + (30 + farthest_px) * detector.scale_arcsec
     bands = [(detector.filter(f), t) for f, t in zip(spec.filters, spec.exptimes_s, strict=True)]
     # Most stars are red: what the reddest filter sees is what there is.
     first, exptime = max(bands, key=lambda pair: pair[0].pivot_angstrom)
@@ -187,16 +185,16 @@ def _draw_view(spec: VisitSpec, detector: Detector, rng: Generator) -> tuple[Pro
     return Projection(scene, (spec.ra_deg, spec.dec_deg), radius, first), float(half) + margin
 
 
-def _take(
+def _take(  # noqa: PLR0913, PLR0917
     spec: VisitSpec,
     detector: Detector,
     view: Projection,
+    dithers: NDArray[np.float64],
     errors: list[WcsError],
     rng: Generator,
 ) -> list[_Shot]:
-    shapes = chip_shapes(detector, spec.size)
+    shapes = spec.aperture.shapes(detector)
     defects = [draw_defects(detector, shape, rng) for shape in shapes]
-    dithers = dither_px(max(spec.counts), rng)
     shots: list[_Shot] = []
     delay = 0.0
     for name, count, exptime in zip(spec.filters, spec.counts, spec.exptimes_s, strict=True):
@@ -228,7 +226,7 @@ def _true_wcs(
         spec.ra_deg, spec.dec_deg, float(c * east - s * north), float(s * east + c * north)
     )
     roll = spec.orient_deg + float(rng.normal(0, 2e-5))
-    return detector_wcs(detector, ra, dec, roll, spec.size)
+    return detector_wcs(detector, ra, dec, roll, spec.aperture)
 
 
 def _trail(spec: VisitSpec, errors: list[WcsError], number: int) -> tuple[float, float]:

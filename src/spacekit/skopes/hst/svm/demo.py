@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from spacekit.errors import SimulationError
 from spacekit.extras import require
 from spacekit.files import ensure_folder
+from spacekit.parallel import run_jobs
 from spacekit.simulate.dataset import SimulationSettings, write_scene
-from spacekit.simulate.visit import VisitSpec
+from spacekit.simulate.spec import VisitSpec
 
 __all__ = ["simulate_demo"]
 
@@ -52,13 +53,18 @@ def simulate_demo(
     require("simulate", "The demo")
     folder = ensure_folder(out / f"seed-{seed}")
     specs = [_spec(seed, number) for number in range(len(_SCENES))]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(write_scene, folder, spec, SimulationSettings()) for spec in specs]
-        for done, job in enumerate(as_completed(jobs), start=1):
-            job.result()
-            if progress:
-                progress(done, len(jobs))
+    jobs = [(folder, spec, SimulationSettings()) for spec in specs]
+    results = run_jobs(write_scene, jobs, workers or os.cpu_count() or 1, _died)
+    for done, _ in enumerate(results, start=1):
+        if progress:
+            progress(done, len(jobs))
     return folder
+
+
+def _died(job: tuple[Path, VisitSpec, SimulationSettings]) -> tuple[Path, ...]:
+    raise SimulationError(
+        f"the process that simulated scene {job[1].number} died (out of memory?); run it again"
+    )
 
 
 def _spec(seed: int, number: int) -> VisitSpec:

@@ -6,9 +6,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +16,16 @@ from spacekit.errors import SimulationError, SpacekitError
 from spacekit.extras import require
 from spacekit.files import ensure_folder, write_csv
 from spacekit.measure.schema import LABEL, column_order
-from spacekit.simulate.dataset import SimulationSettings, member_names, simulate_many, simulate_to
+from spacekit.parallel import run_jobs
+from spacekit.simulate.dataset import (
+    SimulationSettings,
+    claim_folder,
+    member_names,
+    simulate_many,
+    simulate_to,
+)
+from spacekit.simulate.draw import DrawSettings, draw_spec
 from spacekit.simulate.labels import label_table, read_truths
-from spacekit.simulate.visit import DrawSettings, draw_spec
 from spacekit.skopes.hst.svm.prep import run_preprocessing
 
 __all__ = ["Simulated", "run_simulation", "simulate_training_set"]
@@ -129,15 +134,17 @@ def simulate_training_set(
     require("simulate", "Simulating")
     settings = settings or SimulationSettings()
     numbers = list(_scenes(visits, seed, settings.draw))
+    claim_folder(out, seed, settings)
     shards = ensure_folder(out / _SHARDS)
     todo = [k for k in numbers if not _shard(shards, k).is_file()]
     failures = []
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(_measure_scene, out, k, seed, settings) for k in todo]
-        for done, job in enumerate(as_completed(jobs), start=len(numbers) - len(todo) + 1):
-            failures += [reason for reason in (job.result(),) if reason]
-            if progress:
-                progress(done, len(numbers))
+    jobs = [(out, k, seed, settings) for k in todo]
+    done = len(numbers) - len(todo)
+    for _, reason in run_jobs(_measure_scene, jobs, workers, _died):
+        failures += [reason] if reason else []
+        done += 1
+        if progress:
+            progress(done, len(numbers))
     parts = [pd.read_csv(p) for p in (_shard(shards, k) for k in numbers) if p.is_file()]
     if not parts:
         raise SimulationError(f"no scene could be made; the first: {failures[0]}")
@@ -149,6 +156,10 @@ def simulate_training_set(
 
 def _shard(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.csv"
+
+
+def _died(job: tuple[Path, int, int, SimulationSettings]) -> str:
+    return f"scene {job[1]}: its process died (out of memory?); try fewer workers"
 
 
 def _measure_scene(out: Path, number: int, seed: int, settings: SimulationSettings) -> str:
