@@ -6,12 +6,13 @@ import json
 import logging
 import secrets
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy.wcs import WCS
 
 from spacekit import __version__
 from spacekit.errors import OutputError
@@ -99,14 +100,14 @@ def member_names(spec: VisitSpec) -> tuple[str, ...]:
     return (spec.ipppss(True), spec.ipppss(False))
 
 
-def _witnesses(visit: SimulatedVisit, processed: ProcessedVisit) -> list[Witness]:
+def _witnesses(visit: SimulatedVisit, final: Mapping[str, tuple[WCS, ...]]) -> list[Witness]:
     return [
         Witness(
             e.filename,
             e.filter,
             e.exptime_s,
             visit.true_wcs[e.filename],
-            processed.final_wcs[e.filename],
+            final[e.filename],
             tuple((c.sci.shape[0], c.sci.shape[1]) for c in e.chips),
             visit.trails_px[e.filename],
         )
@@ -115,11 +116,22 @@ def _witnesses(visit: SimulatedVisit, processed: ProcessedVisit) -> list[Witness
 
 
 def visit_truth(visit: SimulatedVisit, processed: ProcessedVisit) -> tuple[Truth, dict[str, Any]]:
-    """Compute the truth of a processed visit, and its entry for truth.json."""
-    witnesses = _witnesses(visit, processed)
+    """Compute the truth of a processed visit, and its entry for truth.json.
+
+    Beside what is true of the products the entry tells how far the headers were off before the
+    pipeline (`prior_offset_px`) and how its fit went.
+    """
+    witnesses = _witnesses(visit, processed.final_wcs)
     mosaic, shape = processed.mosaic_wcs[visit.spec.detector]
     truth = compute_truth(witnesses, mosaic, shape)
+    said = {e.filename: tuple(c.wcs for c in e.chips) for e in visit.exposures}
+    prior = compute_truth(_witnesses(visit, said), mosaic, shape)
     entry = truth_json(truth, witnesses, visit.mode)
+    entry |= {
+        "prior_offset_px": round(prior.offset_px, 4),
+        "fit_method": processed.fit.method,
+        "fit_refused": processed.fit.reason,
+    }
     for row in entry["exposures"]:
         error = visit.errors[row["file"]]
         row["injected_px_px_deg"] = [error.dx_px, error.dy_px, error.roll_deg]

@@ -94,11 +94,22 @@ class ExposureTruth:
 
 @dataclass(frozen=True)
 class FilterTruth:
-    """A filter against the reference: exposure-time-weighted mean vector, and spread about it."""
+    """A filter against the reference: exposure-time-weighted mean, and spread about it.
+
+    Parameters
+    ----------
+    dx_px, dy_px, roll_deg : float
+        As of an exposure.
+    max_px : float
+        Largest length of the mean vector over the filter's footprint.
+    spread_px : float
+        Largest residual of its exposures against that mean.
+    """
 
     dx_px: float
     dy_px: float
     roll_deg: float
+    max_px: float
     spread_px: float
 
 
@@ -237,7 +248,7 @@ def compute_truth(
         reference=exposures[best].filename,
         pair=len(exposures) == 2 and offset > ALIGNED_PX,
         exposures=found,
-        filters=_filters(exposures, chips, zero),
+        filters=_filters(exposures, chips, chips[best], zero),
     )
 
 
@@ -261,21 +272,29 @@ def _against(
 
 
 def _filters(
-    exposures: Sequence[Witness], chips: Sequence[Sequence[_Chip]], zero: NDArray[np.float64]
+    exposures: Sequence[Witness],
+    chips: Sequence[Sequence[_Chip]],
+    reference: Sequence[_Chip],
+    zero: NDArray[np.float64],
 ) -> dict[str, FilterTruth]:
     out = {}
     for name in dict.fromkeys(w.filter for w in exposures):
         mine = [i for i, w in enumerate(exposures) if w.filter == name]
         weights = [exposures[i].exptime_s for i in mine]
-        count = len(chips[mine[0]])
-        means = [
-            np.average([chips[i][k].affine for i in mine], axis=0, weights=weights)
-            for k in range(count)
-        ]
-        centre = [_Chip(np.empty((0, 2)), np.empty((0, 2)), np.asarray(affine)) for affine in means]
-        spread = max(_residual(chips[i], centre) for i in mine) if len(mine) > 1 else 0.0
-        affine = np.mean(means, axis=0) - zero
-        out[name] = FilterTruth(float(affine[2, 0]), float(affine[2, 1]), _roll_deg(affine), spread)
+        mean = []
+        for k in range(len(reference)):
+            affine = np.average([chips[i][k].affine for i in mine], axis=0, weights=weights)
+            place = np.vstack([chips[i][k].place for i in mine])
+            mean.append(_Chip(place, np.asarray(_design(place) @ affine), np.asarray(affine)))
+        spread = max(_residual(chips[i], mean) for i in mine) if len(mine) > 1 else 0.0
+        affine = _mean_affine(mean) - zero
+        out[name] = FilterTruth(
+            float(affine[2, 0]),
+            float(affine[2, 1]),
+            _roll_deg(affine),
+            _residual(mean, reference),
+            spread,
+        )
     return out
 
 
@@ -324,7 +343,11 @@ def truth_json(truth: Truth, exposures: Sequence[Witness], mode: str) -> dict[st
         "pair": truth.pair,
         "mosaic_scale_arcsec": round(truth.scale_arcsec, 6),
         "filters": {
-            name: {**_vector(row, mas), "spread_px": round(row.spread_px, 4)}
+            name: {
+                **_vector(row, mas),
+                "max_px": round(row.max_px, 4),
+                "spread_px": round(row.spread_px, 4),
+            }
             for name, row in truth.filters.items()
         },
         "exposures": [
