@@ -182,7 +182,7 @@ def align_exposures(
 
 
 def _sources(exposure: Exposure) -> list[NDArray[np.float64]]:
-    fwhm_arcsec = 0.14 if exposure.detector == "ir" else 0.08
+    fwhm_arcsec = 0.2 if exposure.detector == "ir" else 0.08
     fwhm_px = fwhm_arcsec / plate_scale_arcsec(exposure)
     return [alignment_sources(chip, exposure.detector, fwhm_px) for chip in exposure.chips]
 

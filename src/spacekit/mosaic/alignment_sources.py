@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Final
 
 import numpy as np
@@ -13,9 +14,16 @@ from spacekit.mosaic.reject import good_pixels, recipe_for
 
 __all__ = ["alignment_sources"]
 
-#: Brightest sources taken from a chip.
-_BRIGHTEST: Final = {"ir": 250}
-_BRIGHTEST_CCD: Final = 500
+#: Brightest sources taken from a chip (SVM alignment parameters).
+_BRIGHTEST: Final = {"wfc": 500}
+_BRIGHTEST_OTHERS: Final = 250
+
+#: A segment has this many pixels above so many times the sky with 3 sigma (SVM parameters).
+_SEGMENT_PX, _OVER_THRESHOLD = 7, 1.1
+
+#: Smoothing by which light stands out from single photons, and by which blobs do, px; how far
+#: above the background, in units of its scatter.
+_PHOTONS_PX, _BLOB_PX, _PHOTONS_SIGMA = 3.0, 5.0, 3.0
 
 
 def alignment_sources(chip: Chip, detector: str, fwhm_px: float) -> NDArray[np.float64]:
@@ -38,6 +46,8 @@ def alignment_sources(chip: Chip, detector: str, fwhm_px: float) -> NDArray[np.f
     ndarray, shape (n, 2), float64
         x and y, 0-based.
     """
+    if detector == "sbc":
+        return _in_photons(chip.sci, fwhm_px)
     from photutils.detection import DAOStarFinder
 
     saturated = 256 | 2048  # still the core of a star
@@ -50,13 +60,10 @@ def alignment_sources(chip: Chip, detector: str, fwhm_px: float) -> NDArray[np.f
         return np.empty((0, 2))
     image = np.where(good, chip.sci - sky, 0).astype(np.float32)
     smooth = ndimage.gaussian_filter(image, fwhm_px / 2.3548, truncate=3)
-    peak = (smooth == ndimage.maximum_filter(smooth, size=5)) & (smooth > 3.3 * rms)
-    peak[:7], peak[-7:], peak[:, :7], peak[:, -7:] = False, False, False, False
-    extent = ndimage.uniform_filter((smooth > 3.3 * rms).astype(np.float32), size=5) * 25
-    y, x = np.nonzero(peak & (extent >= 7))
+    y, x = _segment_peaks(smooth, _OVER_THRESHOLD * (sky + 3 * rms) - sky)
     if not x.size:
         return np.empty((0, 2))
-    strongest = np.argsort(-smooth[y, x])[: 4 * _BRIGHTEST_CCD]
+    strongest = np.argsort(-smooth[y, x])[: 4 * _BRIGHTEST_OTHERS]
     raw = np.nan_to_num(chip.sci - sky, nan=0.0, posinf=0.0, neginf=0.0)
     around = np.stack([raw[y + i, x + j] for i in (-1, 0, 1) for j in (-1, 0, 1)]).argmax(axis=0)
     y, x = y + around // 3 - 1, x + around % 3 - 1
@@ -71,7 +78,47 @@ def alignment_sources(chip: Chip, detector: str, fwhm_px: float) -> NDArray[np.f
     found = finder(raw)
     if found is None:
         return np.empty((0, 2))
-    order = np.argsort(-np.asarray(found["peak"]))[: _BRIGHTEST.get(detector, _BRIGHTEST_CCD)]
+    order = np.argsort(-np.asarray(found["peak"]))[: _BRIGHTEST.get(detector, _BRIGHTEST_OTHERS)]
+    return np.column_stack([np.asarray(found["x_centroid"]), np.asarray(found["y_centroid"])])[
+        order
+    ]
+
+
+def _segment_peaks(
+    smooth: NDArray[np.float32], threshold: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give row and column of the highest peak of each segment; touching stars count as one."""
+    labels, _ = ndimage.label(smooth > threshold)
+    areas = np.bincount(labels.ravel())
+    peak = (smooth == ndimage.maximum_filter(smooth, size=5)) & (smooth > threshold)
+    peak[:2], peak[-2:], peak[:, :2], peak[:, -2:] = False, False, False, False
+    y, x = np.nonzero(peak & (areas[labels] >= _SEGMENT_PX))
+    order = np.argsort(-smooth[y, x], kind="stable")
+    _, first = np.unique(labels[y[order], x[order]], return_index=True)
+    return y[order][first], x[order][first]
+
+
+def _in_photons(image: NDArray[np.float32], fwhm_px: float) -> NDArray[np.float64]:
+    """Find the stars of an image of single photons, where no pixel stands out by itself.
+
+    As the pipeline does: what a smoothed image shows above its background is kept, blobs in that
+    are found by their curvature, and DAOFind centres on the photons in them.
+    """
+    from astropy.stats import sigma_clipped_stats
+    from photutils.detection import DAOStarFinder
+    from photutils.utils.exceptions import NoDetectionsWarning
+
+    sci = np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0)
+    smooth = ndimage.gaussian_filter(sci, _PHOTONS_PX)
+    _, middle, scatter = sigma_clipped_stats(smooth, maxiters=1)
+    light = np.where(smooth > middle + _PHOTONS_SIGMA * scatter, sci, 0)
+    blobs = ndimage.gaussian_laplace(light, _BLOB_PX) < 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoDetectionsWarning)
+        found = DAOStarFinder(1e-10, max(1.3, fwhm_px))(light, mask=~blobs)
+    if found is None:
+        return np.empty((0, 2))
+    order = np.argsort(-np.asarray(found["flux"]))
     return np.column_stack([np.asarray(found["x_centroid"]), np.asarray(found["y_centroid"])])[
         order
     ]
