@@ -21,7 +21,6 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from spacekit.mosaic.alignment_sources import alignment_sources
-from spacekit.mosaic.drizzle import plate_scale_arcsec
 from spacekit.mosaic.exposure import Chip, Exposure
 from spacekit.mosaic.headers import wcs_cards
 from spacekit.mosaic.nouns import Fit
@@ -36,6 +35,9 @@ _WORST_RMS_MAS: Final = 150.0
 #: Rotation (deg) between one exposure and the next above which relative fits are not believed.
 _WORST_TURN_DEG: Final = 0.1
 _GEOMETRY: Final = "rscale"
+#: Width of the detection kernel, px. The pipeline makes one of each exposure's own stars; these
+#: are the medians of what it came to for 30 simulated visits.
+_KERNEL_PX: Final = {"ir": 1.45, "uvis": 2.05, "wfc": 1.6, "hrc": 2.4, "sbc": 1.95}
 
 
 @dataclass(frozen=True)
@@ -182,8 +184,7 @@ def align_exposures(
 
 
 def _sources(exposure: Exposure) -> list[NDArray[np.float64]]:
-    fwhm_arcsec = 0.2 if exposure.detector == "ir" else 0.08
-    fwhm_px = fwhm_arcsec / plate_scale_arcsec(exposure)
+    fwhm_px = _KERNEL_PX.get(exposure.detector, 2.0)
     return [alignment_sources(chip, exposure.detector, fwhm_px) for chip in exposure.chips]
 
 
