@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from spacekit.simulate.cosmic_rays import bleed, cosmic_rays
+from spacekit.simulate.charge import bleed
+from spacekit.simulate.cosmic_rays import cosmic_rays
 from spacekit.simulate.detectors import DETECTORS
 from spacekit.simulate.exposures import Conditions
 from spacekit.simulate.psf import add_stars, hst_psf

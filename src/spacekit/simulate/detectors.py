@@ -77,8 +77,6 @@ class Detector:
         Gap between them.
     gain, read_noise_e, full_well_e : float
         Electrons/DN, electrons, electrons.
-    diffusion_px : float
-        Charge diffusion, sigma.
     hot_fraction, bad_fraction : float
         Pixels with DQ 16 and with DQ 4.
     hot_e_s : float
@@ -108,7 +106,6 @@ class Detector:
     gain: float
     read_noise_e: float
     full_well_e: float
-    diffusion_px: float
     hot_fraction: float
     bad_fraction: float
     hot_e_s: float
@@ -163,7 +160,6 @@ _IR = Detector(
     gain=2.5,
     read_noise_e=12.0,
     full_well_e=81_500.0,
-    diffusion_px=0.36,
     hot_fraction=0.004,
     bad_fraction=0.002,
     hot_e_s=0.15,
@@ -204,7 +200,6 @@ _UVIS = Detector(
     gain=1.5,
     read_noise_e=3.1,
     full_well_e=70_000.0,
-    diffusion_px=0.38,
     hot_fraction=0.004,
     bad_fraction=0.002,
     hot_e_s=0.05,
@@ -245,7 +240,6 @@ _WFC = Detector(
     gain=2.0,
     read_noise_e=4.2,
     full_well_e=80_000.0,
-    diffusion_px=0.35,
     hot_fraction=0.008,
     bad_fraction=0.002,
     hot_e_s=0.08,
@@ -279,7 +273,6 @@ _HRC = Detector(
     gain=2.2,
     read_noise_e=4.7,
     full_well_e=155_000.0,
-    diffusion_px=0.50,
     hot_fraction=0.006,
     bad_fraction=0.002,
     hot_e_s=0.06,
@@ -312,7 +305,6 @@ _SBC = Detector(
     gain=1.0,
     read_noise_e=0.0,
     full_well_e=1.0e6,
-    diffusion_px=0.45,
     hot_fraction=0.0002,
     bad_fraction=0.003,
     hot_e_s=0.002,

@@ -9,21 +9,37 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy import signal
 
 from spacekit.simulate.aperture import tangent_plane
-from spacekit.simulate.cosmic_rays import Defects, bleed, cosmic_rays
+from spacekit.simulate.defects import Defects
 from spacekit.simulate.detectors import Detector, Filter
-from spacekit.simulate.extended import add_galaxies, glow_image, sky_matrix
+from spacekit.simulate.extended import add_disc, add_galaxies, blur, glow_image, sky_matrix
+from spacekit.simulate.ghosts import add_ghosts, ghosts_of
+from spacekit.simulate.objects import Galaxies, Moving, Stars
 from spacekit.simulate.psf import Psf, add_stars, hst_psf
+from spacekit.simulate.readout import Pixels, read_out
 from spacekit.simulate.sky import Scene
 
-__all__ = ["Conditions", "Pixels", "Projection", "colour_term", "faintest_mag", "render_chip"]
+__all__ = [
+    "Conditions",
+    "Pixels",
+    "Projection",
+    "Shutter",
+    "colour_term",
+    "faintest_mag",
+    "render_chip",
+]
 
-_SATURATED: Final = 256
 #: The brightest star, in full wells: beyond that its bleeding would fill whole columns.
 _BRIGHTEST: Final = 600.0
 _TRAIL_STEPS_PER_PX: Final = 4
+_MOST_TRAIL_STEPS: Final = 400
+#: Something extended that moves is drawn at so many places of a trail at most.
+_MOST_SMEARS: Final = 12
+#: What stays below this fraction of the noise need not be blurred.
+_UNBLURRED: Final = 0.1
+#: Stars within this distance (px) of a chip reach into it; ghosts come from farther away.
+_MARGIN_PX: Final = 90
 
 
 @dataclass(frozen=True)
@@ -68,12 +84,25 @@ class Projection:
 
 
 @dataclass(frozen=True)
-class Pixels:
-    """Planes of a chip, as of `spacekit.mosaic.exposure.Chip`."""
+class Shutter:
+    """How an exposure was taken.
 
-    sci: NDArray[np.float32]
-    err: NDArray[np.float32]
-    dq: NDArray[np.int16]
+    Parameters
+    ----------
+    band : Filter
+        Through what.
+    exptime_s : float
+        Exposure time.
+    start_s : float
+        Since the start of the visit's first exposure.
+    trail_px : tuple of float
+        Drift of the telescope within the exposure, detector pixels (x, y).
+    """
+
+    band: Filter
+    exptime_s: float
+    start_s: float = 0.0
+    trail_px: tuple[float, float] = (0.0, 0.0)
 
 
 def colour_term(pivot_angstrom: float) -> float:
@@ -93,24 +122,14 @@ def faintest_mag(detector: Detector, band: Filter, exptime_s: float, sky: float)
     return float(band.zeropoint_ab - 2.5 * np.log10(electrons / 0.7 / exptime_s))
 
 
-def _rates(
-    mag: NDArray[np.float64], colour: NDArray[np.float64], band: Filter, first: Filter
-) -> NDArray[np.float64]:
-    shift = colour_term(band.pivot_angstrom) - colour_term(first.pivot_angstrom)
-    rate = 10 ** (-0.4 * (mag + colour * shift - band.zeropoint_ab))
-    return np.asarray(rate)
-
-
 def render_chip(  # noqa: PLR0913, PLR0917
     view: Projection,
     detector: Detector,
-    band: Filter,
+    shutter: Shutter,
     wcs: WCS,
-    shape: tuple[int, int],
-    exptime_s: float,
+    number: int,
     conditions: Conditions,
     defects: Defects,
-    trail_px: tuple[float, float],
     rng: Generator,
 ) -> Pixels:
     """Render one chip of one exposure.
@@ -119,117 +138,141 @@ def render_chip(  # noqa: PLR0913, PLR0917
     ----------
     view : Projection
         What is there.
-    detector, band : Detector, Filter
+    detector : Detector
         What looks at it.
+    shutter : Shutter
+        How.
     wcs : WCS
         Where it really points.
-    shape : tuple of int
-        (ny, nx).
-    exptime_s : float
-        Exposure time.
+    number : int
+        0-based number of the chip in the file; the second is read out at its upper edge.
     conditions : Conditions
         Sky, cosmic rays, focus.
     defects : Defects
         Of this chip.
-    trail_px : tuple of float
-        Drift within the exposure, detector pixels (x, y).
     rng : Generator
         Of the noise.
     """
-    psf = hst_psf(detector.name, band.name, conditions.focus_bin)
-    sky = band.sky_e_s * conditions.sky
-    expected = np.full(shape, sky * exptime_s, np.float32)
-    expected += _diffuse(view, band, wcs, shape, sky, psf) * np.float32(exptime_s)
-    noise = float(np.sqrt(sky * exptime_s + detector.read_noise_e**2 + 0.2))
-    limit = _BRIGHTEST * detector.full_well_e
-    _draw_stars(expected, view, band, wcs, psf, exptime_s, limit, noise, trail_px)
+    light = _Light(view, detector, shutter, wcs, defects.response.shape, conditions)
+    expected = light.extended()
+    expected += np.float32(light.sky * shutter.exptime_s)
+    light.add_points(expected)
     expected *= defects.response
-    expected += defects.hot * np.float32(exptime_s)
-    return _detect(expected, detector, exptime_s, conditions, defects, rng)
+    np.add.at(expected.reshape(-1), defects.hot, defects.excess * np.float32(shutter.exptime_s))
+    if defects.glow is not None:
+        expected += defects.glow * np.float32(shutter.exptime_s)
+    rays = conditions.cosmic_rays
+    return read_out(expected, detector, shutter.exptime_s, rays, defects, number > 0, rng)
 
 
-def _sky_positions(
-    view: Projection, east: NDArray[np.float64], north: NDArray[np.float64], wcs: WCS
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if east.size == 0:
-        return east, north
-    ra, dec = tangent_plane(*view.centre).wcs_pix2world(east, north, 0)
-    x, y = wcs.all_world2pix(ra, dec, 0, tolerance=1e-4, maxiter=30, quiet=True)
-    return np.asarray(x), np.asarray(y)
+@dataclass(frozen=True)
+class _Light:
+    """What falls on a chip, in electrons of one exposure, before the detector adds its own."""
 
+    view: Projection
+    detector: Detector
+    shutter: Shutter
+    wcs: WCS
+    shape: tuple[int, ...]
+    conditions: Conditions
 
-def _diffuse(  # noqa: PLR0913, PLR0917
-    view: Projection, band: Filter, wcs: WCS, shape: tuple[int, int], sky: float, psf: Psf
-) -> NDArray[np.float32]:
-    """Galaxies and glow, electrons/s."""
-    image = np.zeros(shape, np.float32)
-    galaxies, glow = view.scene.galaxies, view.scene.glow
-    if galaxies.mag.size:
-        x, y = _sky_positions(view, galaxies.east, galaxies.north, wcs)
-        flux = _rates(galaxies.mag, galaxies.colour, band, view.first)
-        add_galaxies(image, galaxies, x, y, flux, sky_matrix(wcs))
-        image = signal.oaconvolve(image, psf.optics, mode="same").astype(np.float32)
-        np.clip(image, 0.0, None, out=image)
-    if glow is not None:
-        dimmed = 1.0 if band == view.first else 10 ** (-0.4 * glow.colour)
-        plane = tangent_plane(*view.centre)
-        image += np.float32(sky * dimmed) * glow_image(glow, wcs, plane, view.radius_arcsec, shape)
-    return image
+    @property
+    def sky(self) -> float:
+        """Electrons/s/px."""
+        return self.shutter.band.sky_e_s * self.conditions.sky
 
+    @property
+    def psf(self) -> Psf:
+        """Of the detector, filter and focus."""
+        return hst_psf(self.detector.name, self.shutter.band.name, self.conditions.focus_bin)
 
-def _draw_stars(  # noqa: PLR0913, PLR0917
-    image: NDArray[np.float32],
-    view: Projection,
-    band: Filter,
-    wcs: WCS,
-    psf: Psf,
-    exptime_s: float,
-    limit: float,
-    noise: float,
-    trail_px: tuple[float, float],
-) -> None:
-    stars = view.scene.stars
-    x, y = _sky_positions(view, stars.east, stars.north, wcs)
-    flux = np.minimum(_rates(stars.mag, stars.colour, band, view.first) * exptime_s, limit)
-    margin, (ny, nx) = 90, image.shape
-    near = (x > -margin) & (x < nx + margin) & (y > -margin) & (y < ny + margin)
-    near &= flux > 0.02 * noise
-    x, y, flux = x[near], y[near], flux[near]
-    length = float(np.hypot(*trail_px))
-    steps = 1 if length < 0.05 else max(3, round(length * _TRAIL_STEPS_PER_PX))
-    # The exposure's time-averaged position is where the WCS says.
-    for share in (np.arange(steps) + 0.5) / steps - 0.5:
-        add_stars(image, psf, x + share * trail_px[0], y + share * trail_px[1], flux / steps, noise)
+    @property
+    def noise(self) -> float:
+        """Of a pixel of sky, electrons."""
+        variance = self.sky * self.shutter.exptime_s + self.detector.read_noise_e**2 + 0.2
+        return float(np.sqrt(variance))
 
+    def places(
+        self, of: Stars | Galaxies
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Give 0-based pixel positions and electrons in this exposure."""
+        if of.size == 0:
+            return of.east, of.north, of.mag
+        ra, dec = tangent_plane(*self.view.centre).wcs_pix2world(of.east, of.north, 0)
+        x, y = self.wcs.all_world2pix(ra, dec, 0, tolerance=1e-4, maxiter=30, quiet=True)
+        return np.asarray(x), np.asarray(y), self.electrons(of.mag, of.colour)
 
-def _detect(  # noqa: PLR0913, PLR0917
-    expected: NDArray[np.float32],
-    detector: Detector,
-    exptime_s: float,
-    conditions: Conditions,
-    defects: Defects,
-    rng: Generator,
-) -> Pixels:
-    electrons = rng.poisson(expected).astype(np.float32)
-    hits = detector.cosmic_rays * conditions.cosmic_rays * exptime_s * expected.size / 1e6
-    if hits > 0:
-        # Up the ramp most hits are found; what is left is the last bit of their charge.
-        share = 0.25 if detector.rates else 1.0
-        electrons += np.float32(share) * cosmic_rays(expected.shape, hits, rng)
-    dq = defects.dq.copy()
-    if detector.is_ccd:
-        saturated = bleed(electrons, detector.full_well_e)
-    else:
-        saturated = electrons >= detector.full_well_e
-    dq[saturated] |= _SATURATED
-    variance = np.maximum(electrons, 0.0) + np.float32(detector.read_noise_e**2)
-    if detector.read_noise_e > 0:
-        noise = rng.standard_normal(expected.shape, dtype=np.float32)
-        electrons += np.float32(detector.read_noise_e) * noise
-    else:
-        variance = np.maximum(variance, 1.0)
-    err = np.sqrt(variance).astype(np.float32)
-    if detector.rates:
-        electrons /= np.float32(exptime_s)
-        err /= np.float32(exptime_s)
-    return Pixels(electrons, err, dq)
+    def electrons(
+        self, mag: NDArray[np.float64], colour: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Give what a source of a magnitude in the first filter leaves in this exposure."""
+        band, first = self.shutter.band, self.view.first
+        shift = colour_term(band.pivot_angstrom) - colour_term(first.pivot_angstrom)
+        rate = 10 ** (-0.4 * (mag + colour * shift - band.zeropoint_ab))
+        return np.asarray(rate * self.shutter.exptime_s)
+
+    def extended(self) -> NDArray[np.float32]:
+        """Galaxies, discs and glow, blurred by the optics (but the glow, which is smooth)."""
+        image = np.zeros(self.shape, np.float32)
+        scene = self.view.scene
+        x, y, flux = self.places(scene.galaxies)
+        matrix = sky_matrix(self.wcs)
+        add_galaxies(image, scene.galaxies, x, y, flux, matrix)
+        for body in scene.moving:
+            self._add_moving(image, body, matrix)
+        if scene.galaxies.size or scene.moving:
+            blur(image, self.psf.optics, _UNBLURRED * self.noise)
+        if scene.glow is not None:
+            fainter = 0.0 if self.shutter.band == self.view.first else scene.glow.colour
+            plane = tangent_plane(*self.view.centre)
+            half = self.view.radius_arcsec
+            brightness = self.sky * self.shutter.exptime_s * 10 ** (-0.4 * fainter)
+            glow = glow_image(scene.glow, self.wcs, plane, half, (self.shape[0], self.shape[1]))
+            glow *= np.float32(brightness)
+            image += glow
+        return np.asarray(image, np.float32)
+
+    def _add_moving(
+        self, image: NDArray[np.float32], body: Moving, matrix: NDArray[np.float64]
+    ) -> None:
+        """Add a coma or a planet at a few places along its way."""
+        if not body.galaxies.size and body.disc is None:
+            return
+        times = self._moments(body, 1.0, _MOST_SMEARS)
+        for time in times:
+            now = body.at(float(time))
+            x, y, flux = self.places(now.galaxies)
+            add_galaxies(image, now.galaxies, x, y, flux / times.size, matrix)
+            if now.disc is not None:
+                x, y, flux = self.places(now.disc.middle)
+                place = (float(x[0]), float(y[0]))
+                add_disc(image, now.disc, place, float(flux[0]) / times.size, matrix)
+
+    def _moments(self, body: Moving, per_px: float, most: int) -> NDArray[np.float64]:
+        """Give the moments at which to draw something that moves, evenly spread."""
+        way = np.hypot(*body.rate_arcsec_s) * self.shutter.exptime_s / self.detector.scale_arcsec
+        steps = int(np.clip(np.ceil(way * per_px), 1, most))
+        return self.shutter.start_s + self.shutter.exptime_s * (np.arange(steps) + 0.5) / steps
+
+    def add_points(self, image: NDArray[np.float32]) -> None:
+        """Add stars, knots, ghosts and what moves."""
+        scene, psf, noise = self.view.scene, self.psf, self.noise
+        x, y, flux = self.places(scene.stars.plus(scene.knots))
+        flux = np.minimum(flux, _BRIGHTEST * self.detector.full_well_e)
+        ghosts = ghosts_of(self.detector.name, self.shutter.band.name)
+        add_ghosts(image, ghosts, x, y, flux, noise)
+        (ny, nx), margin = self.shape, _MARGIN_PX
+        near = (x > -margin) & (x < nx + margin) & (y > -margin) & (y < ny + margin)
+        near &= flux > 0.02 * noise
+        x, y, flux = x[near], y[near], flux[near]
+        trail = self.shutter.trail_px
+        length = float(np.hypot(*trail))
+        steps = 1 if length < 0.05 else max(3, round(length * _TRAIL_STEPS_PER_PX))
+        # The exposure's time-averaged position is where the WCS says.
+        for share in (np.arange(steps) + 0.5) / steps - 0.5:
+            add_stars(image, psf, x + share * trail[0], y + share * trail[1], flux / steps, noise)
+        for body in scene.moving:
+            times = self._moments(body, _TRAIL_STEPS_PER_PX, _MOST_TRAIL_STEPS)
+            for time in times if body.stars.size else ():
+                x, y, flux = self.places(body.at(float(time)).stars)
+                add_stars(image, psf, x, y, flux / times.size, noise)

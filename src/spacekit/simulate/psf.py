@@ -1,17 +1,17 @@
 """Point spread functions: HST's optics, charge diffusion and pixel, at sub-pixel phases.
 
-The optics are GalSim's: 2.4 m aperture, central obscuration 0.33, four struts, a little
-defocus that changes from visit to visit (breathing; HST Data Handbook: a few nm to tens of nm
-rms), a small fixed astigmatism and spherical aberration (no coma: it would shift filters). One
-PSF a detector, filter and focus, kept for the life of the process (3 MB each); stars are then
-added by slicing arrays.
+The optics are GalSim's: 2.4 m aperture, central obscuration, four struts, a little defocus that
+changes from visit to visit (breathing; HST Data Handbook: a few nm to tens of nm rms), a small
+fixed astigmatism and spherical aberration (no coma: it would shift filters). One PSF a detector,
+filter and focus, kept for the life of the process (1.6 MB each); stars are then added by slicing
+and interpolating arrays.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +23,72 @@ __all__ = ["FOCUS_BINS_NM", "Psf", "add_stars", "hst_psf"]
 
 FOCUS_BINS_NM: Final = (-18.0, 0.0, 18.0)
 _DIAMETER_M: Final = 2.4
-_OBSCURATION: Final = 0.33
 _STRUTS: Final = 4
-_STRUT_WIDTH: Final = 0.022
 #: Spikes lie along the detector's diagonals; the struts are turned to that.
 _STRUT_ANGLE_DEG: Final = 45.0
 _CORE_PX: Final = 31
-_CORE_PHASES: Final = 16
+_CORE_PHASES: Final = 8
 _WING_PX: Final = 181
-_WING_PHASES: Final = 4
+_WING_PHASES: Final = 2
 #: Wings are drawn where they would stand above this fraction of the noise.
 _WING_SIGNIFICANCE: Final = 0.15
+
+
+@dataclass(frozen=True)
+class _Optics:
+    """How a detector's images differ from those of a perfect telescope.
+
+    Parameters
+    ----------
+    obscuration, strut_width : float
+        In units of the aperture.
+    spherical_nm, defocus_nm : float
+        Aberrations at mean focus.
+    blur_px : dict of float to float
+        Wavelength (nm) to sigma of a Gaussian: charge diffusion, jitter, zonal errors of the
+        mirror; interpolated.
+    halo : dict of float to float
+        Wavelength (nm) to the share of light that the detector scatters; interpolated.
+    halo_px : float
+        Sigma of that halo.
+    """
+
+    obscuration: float = 0.33
+    strut_width: float = 0.022
+    spherical_nm: float = 20.0
+    defocus_nm: float = 0.0
+    blur_px: dict[float, float] | None = None
+    halo: dict[float, float] | None = None
+    halo_px: float = 1.0
+
+    def at(self, table: dict[float, float] | None, wavelength_nm: float) -> float:
+        """Interpolate a table; 0 where there is none."""
+        if not table:
+            return 0.0
+        return float(np.interp(wavelength_nm, list(table), list(table.values())))
+
+
+#: IR and the red of UVIS: fitted to encircled energies of reference stars in exposures that were
+#: drawn with STScI's library PSFs. UV of UVIS: widths of the WFC3 Instrument Handbook, table 6.7.
+#: WFC and HRC: the diffusion kernels of the ACS Instrument Handbook, 5.6.1. Halos: the same,
+#: 5.6.5 (HRC: a tenth of the light at 800 nm; SBC: FWHM of some 20 px).
+_OPTICS: Final[dict[str, _Optics]] = {
+    "ir": _Optics(0.322, 0.026, 49.0, 38.0, {1000.0: 0.336}),
+    "uvis": _Optics(
+        blur_px={270.0: 0.62, 336.0: 0.55, 440.0: 0.40, 555.0: 0.29, 590.0: 0.27, 804.0: 0.375}
+    ),
+    "wfc": _Optics(
+        blur_px={400.0: 0.60, 550.0: 0.51, 800.0: 0.45},
+        halo={850.0: 0.0, 1000.0: 0.15},
+        halo_px=12.0,
+    ),
+    "hrc": _Optics(
+        blur_px={400.0: 0.47, 550.0: 0.45, 800.0: 0.43},
+        halo={650.0: 0.0, 800.0: 0.10, 1000.0: 0.30},
+        halo_px=22.0,
+    ),
+    "sbc": _Optics(blur_px={150.0: 0.70}, halo={150.0: 0.20}, halo_px=8.5),
+}
 
 
 @dataclass(frozen=True)
@@ -42,11 +97,11 @@ class Psf:
 
     Parameters
     ----------
-    core : ndarray, shape (phases, phases, 31, 31), float32
-        ``core[i, j]`` is a star centred (i / phases, j / phases) px (y, x) past the centre of
-        the middle pixel, less half a pixel.
-    wings : ndarray, shape (coarse phases, coarse phases, 181, 181), float32
-        The same farther out; zero where the core is.
+    core : ndarray, shape (phases + 1, phases + 1, 31, 31), float32
+        ``core[i, j]`` is a star centred ``(i / phases - 1/2, j / phases - 1/2)`` px (y, x) off
+        the middle pixel's centre. In between it is interpolated.
+    wings : ndarray, shape (coarse phases + 1, coarse phases + 1, 181, 181), float32
+        The same farther out; zero where the core is. The nearest phase is taken.
     optics : ndarray, shape (31, 31), float32
         Centred, without the pixel: the kernel for extended sources that are already integrated
         over pixels. Sum 1.
@@ -85,28 +140,8 @@ def hst_psf(detector: str, filter_name: str, focus_bin: int) -> Psf:
         raise MissingExtraError("Simulating", "simulate") from error
 
     row = find_detector(detector)
-    wavelength_nm = row.filter(filter_name).pivot_angstrom / 10
     pixel = row.scale_arcsec
-    aberrations = [0.0] * 12
-    aberrations[4] = FOCUS_BINS_NM[focus_bin] / wavelength_nm
-    aberrations[5] = 12.0 / wavelength_nm
-    aberrations[11] = 20.0 / wavelength_nm
-    optics = galsim.OpticalPSF(
-        lam=wavelength_nm,
-        diam=_DIAMETER_M,
-        aberrations=aberrations,
-        obscuration=_OBSCURATION,
-        nstruts=_STRUTS,
-        strut_thick=_STRUT_WIDTH,
-        strut_angle=_STRUT_ANGLE_DEG * galsim.degrees,
-        oversampling=1.5,
-        pad_factor=2.0,
-    )
-    # Scattered light and the filters' width smooth the rings of a monochromatic PSF.
-    blur = galsim.Gaussian(
-        sigma=max(row.diffusion_px * pixel, 0.15 * wavelength_nm / 1e9 / 2.4 * 206265)
-    )
-    spread = galsim.Convolve(optics, blur)
+    spread = _blurred_optics(galsim, detector, row.filter(filter_name).pivot_angstrom, focus_bin)
     observed = galsim.Convolve(spread, galsim.Pixel(pixel))
     core = _phases(observed, pixel, _CORE_PX, _CORE_PHASES)
     wings = _phases(observed, pixel, _WING_PX, _WING_PHASES)
@@ -119,18 +154,46 @@ def hst_psf(detector: str, filter_name: str, focus_bin: int) -> Psf:
     return Psf(core, wings, np.asarray(kernel / kernel.sum(), np.float32))
 
 
-def _phases(profile: object, pixel: float, size: int, phases: int) -> NDArray[np.float32]:
-    """Sample a pixel-integrated profile at (phases x phases) offsets from -1/2 to 1/2 px."""
-    n = size * phases
-    image = profile.drawImage(  # type: ignore[attr-defined]
+def _blurred_optics(galsim: Any, detector: str, pivot_angstrom: float, focus_bin: int) -> Any:
+    """Give GalSim's profile of the telescope, diffusion and halo, without the pixel."""
+    kind, pixel = _OPTICS[detector], find_detector(detector).scale_arcsec
+    wavelength_nm = pivot_angstrom / 10
+    aberrations = [0.0] * 12
+    aberrations[4] = (kind.defocus_nm + FOCUS_BINS_NM[focus_bin]) / wavelength_nm
+    aberrations[5] = 12.0 / wavelength_nm
+    aberrations[11] = kind.spherical_nm / wavelength_nm
+    optics = galsim.OpticalPSF(
+        lam=wavelength_nm,
+        diam=_DIAMETER_M,
+        aberrations=aberrations,
+        obscuration=kind.obscuration,
+        nstruts=_STRUTS,
+        strut_thick=kind.strut_width,
+        strut_angle=_STRUT_ANGLE_DEG * galsim.degrees,
+        oversampling=1.5,
+        pad_factor=2.0,
+    )
+    # The filters' width smooths the rings of a monochromatic PSF as well.
+    airy_arcsec = 206265e-9 * wavelength_nm / _DIAMETER_M
+    blur = galsim.Gaussian(
+        sigma=max(kind.at(kind.blur_px, wavelength_nm) * pixel, 0.15 * airy_arcsec)
+    )
+    share = kind.at(kind.halo, wavelength_nm)
+    if share > 0:
+        blur = (1 - share) * blur + share * galsim.Gaussian(sigma=kind.halo_px * pixel)
+    return galsim.Convolve(optics, blur)
+
+
+def _phases(profile: Any, pixel: float, size: int, phases: int) -> NDArray[np.float32]:
+    """Sample a pixel-integrated profile at (phases + 1)**2 offsets from -1/2 to 1/2 px."""
+    n = size * phases + 1
+    image = profile.drawImage(
         nx=n, ny=n, scale=pixel / phases, method="no_pixel", dtype=np.float32
     ).array
     # method="no_pixel" gives flux per fine pixel: one of `phases`**2 in a pixel.
     fine = image * phases**2
-    # The middle of an even image lies between pixels, of an odd one on a pixel.
-    # Phase p: the star sits at (p + 1/2) / phases - 1/2 px from the middle pixel's centre.
-    grid = fine[::-1, ::-1].reshape(size, phases, size, phases)[::-1, :, ::-1, :]
-    return np.ascontiguousarray(grid.transpose(1, 3, 0, 2))
+    steps = np.arange(size)[None, :] * phases + phases - np.arange(phases + 1)[:, None]
+    return np.ascontiguousarray(fine[steps[:, None, :, None], steps[None, :, None, :]])
 
 
 def add_stars(  # noqa: PLR0913, PLR0917
@@ -158,22 +221,48 @@ def add_stars(  # noqa: PLR0913, PLR0917
     """
     edge = psf.edge
     for xi, yi, fi in zip(x.tolist(), y.tolist(), flux.tolist(), strict=True):
-        _add_one(image, psf.core, xi, yi, fi)
+        _add_core(image, psf.core, xi, yi, fi)
         if fi * edge > _WING_SIGNIFICANCE * noise:
-            _add_one(image, psf.wings, xi, yi, fi)
+            _add_wings(image, psf.wings, xi, yi, fi)
 
 
-def _add_one(
+def _add_core(
     image: NDArray[np.float32], bank: NDArray[np.float32], x: float, y: float, flux: float
 ) -> None:
-    phases, size = bank.shape[0], bank.shape[2]
-    ix, iy = int(np.floor(x + 0.5)), int(np.floor(y + 0.5))
-    px = min(int((x + 0.5 - ix) * phases), phases - 1)
-    py = min(int((y + 0.5 - iy) * phases), phases - 1)
-    ny, nx = image.shape
-    x0, y0 = ix - size // 2, iy - size // 2
+    """Add a star's core, interpolated between the four nearest phases: centroids are exact."""
+    iy, ix = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
+    place = _window(image, bank.shape[2], iy, ix)
+    if place is None:
+        return
+    target, (rows, columns) = place
+    phases = bank.shape[0] - 1
+    py, fy = divmod((y + 0.5 - iy) * phases, 1.0)
+    px, fx = divmod((x + 0.5 - ix) * phases, 1.0)
+    i, j = min(int(py), phases - 1), min(int(px), phases - 1)
+    for di, wy in ((i, 1 - fy), (i + 1, fy)):
+        for dj, wx in ((j, 1 - fx), (j + 1, fx)):
+            target += np.float32(flux * wy * wx) * bank[di, dj, rows, columns]
+
+
+def _add_wings(
+    image: NDArray[np.float32], bank: NDArray[np.float32], x: float, y: float, flux: float
+) -> None:
+    iy, ix = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
+    place = _window(image, bank.shape[2], iy, ix)
+    if place is None:
+        return
+    target, (rows, columns) = place
+    phases = bank.shape[0] - 1
+    i, j = round((y + 0.5 - iy) * phases), round((x + 0.5 - ix) * phases)
+    target += np.float32(flux) * bank[i, j, rows, columns]
+
+
+def _window(
+    image: NDArray[np.float32], size: int, iy: int, ix: int
+) -> tuple[NDArray[np.float32], tuple[slice, slice]] | None:
+    """Give the part of an image that a stamp about a pixel covers, and that part of the stamp."""
+    (ny, nx), x0, y0 = image.shape, ix - size // 2, iy - size // 2
     x1, x2, y1, y2 = max(x0, 0), min(x0 + size, nx), max(y0, 0), min(y0 + size, ny)
     if x1 >= x2 or y1 >= y2:
-        return
-    stamp = bank[py, px, y1 - y0 : y2 - y0, x1 - x0 : x2 - x0]
-    image[y1:y2, x1:x2] += np.float32(flux) * stamp
+        return None
+    return image[y1:y2, x1:x2], (slice(y1 - y0, y2 - y0), slice(x1 - x0, x2 - x0))

@@ -23,9 +23,9 @@ from spacekit.simulate.aperture import (
     offset_sky,
 )
 from spacekit.simulate.catalog import draw_reference_count, reference_catalog
-from spacekit.simulate.cosmic_rays import draw_defects
+from spacekit.simulate.defects import draw_defects
 from spacekit.simulate.detectors import Detector, Filter, find_detector
-from spacekit.simulate.exposures import Pixels, Projection, faintest_mag, render_chip
+from spacekit.simulate.exposures import Pixels, Projection, Shutter, faintest_mag, render_chip
 from spacekit.simulate.headers import (
     Fit,
     Identity,
@@ -37,7 +37,7 @@ from spacekit.simulate.pointing import (
     dither_px,
     draw_errors,
 )
-from spacekit.simulate.sky import Field, draw_scene
+from spacekit.simulate.sky import MOVING_KINDS, Field, draw_scene
 from spacekit.simulate.spec import VisitSpec
 
 __all__ = ["SimulatedVisit", "simulate_pair", "simulate_visit"]
@@ -203,11 +203,10 @@ def _take(  # noqa: PLR0913, PLR0917
             true = _true_wcs(spec, detector, dithers[number], rng)
             wobble = rng.normal(0, spec.jitter_mas / 1000 / detector.scale_arcsec, 2)
             trail = _trail(spec, errors, len(shots))
+            shutter = Shutter(band, exptime, delay, trail)
             pixels = tuple(
-                render_chip(
-                    view, detector, band, wcs, shape, exptime, spec.conditions, bad, trail, rng
-                )
-                for wcs, shape, bad in zip(true, shapes, defects, strict=True)
+                render_chip(view, detector, shutter, wcs, chip, spec.conditions, bad, rng)
+                for chip, (wcs, bad) in enumerate(zip(true, defects, strict=True))
             )
             jitter = WcsError(dx_px=float(wobble[0]), dy_px=float(wobble[1]))
             length = float(np.hypot(*trail))
@@ -256,7 +255,9 @@ def _shared_cards(spec: VisitSpec, rng: Generator) -> _Cards:
     start = float(rng.uniform(53000.0, 60000.0))
     names = ("FIELD", "NGC", "ABELL", "HD", "PAR", "ANY", "SNR", "GAL-CLUS")
     target = f"{names[int(rng.integers(len(names)))]}-{int(rng.integers(1, 9999))}"
-    return _Cards(fit, start, target, bool(rng.random() < 0.03))
+    # Some visits say so of a target that is not seen to move.
+    moving = bool(rng.random() < 0.03) or spec.scene in MOVING_KINDS
+    return _Cards(fit, start, target, moving)
 
 
 def _member(  # noqa: PLR0913, PLR0917
