@@ -1,4 +1,4 @@
-"""Pixels: noise, PSF, cosmic rays, saturation; and against the genuine exposures."""
+"""Exposures of every detector; sky and noise against the genuine exposures."""
 
 from __future__ import annotations
 
@@ -6,48 +6,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from spacekit.simulate.charge import bleed
-from spacekit.simulate.cosmic_rays import cosmic_rays
 from spacekit.simulate.detectors import DETECTORS
 from spacekit.simulate.exposures import Conditions
-from spacekit.simulate.psf import add_stars, hst_psf
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_visit
-
-
-@pytest.mark.parametrize(("name", "band"), [("ir", "F160W"), ("uvis", "F606W")])
-def test_star_has_its_flux_and_its_place(name, band):
-    psf = hst_psf(name, band, 1)
-    image = np.zeros((201, 201), np.float32)
-    x, y = 100.27, 99.61
-    add_stars(image, psf, np.array([x]), np.array([y]), np.array([1000.0]), 0.0)
-    assert image.sum() == pytest.approx(1000.0, rel=0.02)
-    core = image[85:116, 85:116]
-    yy, xx = np.mgrid[85:116, 85:116]
-    assert (core * xx).sum() / core.sum() == pytest.approx(x, abs=0.04)
-    assert (core * yy).sum() / core.sum() == pytest.approx(y, abs=0.04)
-
-
-def test_red_light_spreads_farther():
-    assert hst_psf("ir", "F160W", 1).core[8, 8].max() < hst_psf("ir", "F110W", 1).core[8, 8].max()
-
-
-def test_cosmic_rays_leave_tracks_of_several_pixels():
-    rng = np.random.default_rng(2)
-    image = cosmic_rays((400, 400), 200.0, rng)
-    touched = (image > 50).sum()
-    assert 3 * 200 < touched < 14 * 200
-    assert cosmic_rays((10, 10), 0.0, rng).max() == 0
-
-
-def test_bleeding_keeps_the_charge_and_the_column():
-    image = np.zeros((101, 7), np.float32)
-    image[50, 3] = 1000.0
-    saturated = bleed(image, 100.0)
-    assert image.sum() == pytest.approx(1000.0)
-    assert image.max() <= 100.0
-    assert set(np.flatnonzero(saturated.any(axis=0))) == {3}
-    assert 9 <= saturated.sum() <= 11
 
 
 @pytest.mark.parametrize("name", sorted(DETECTORS))

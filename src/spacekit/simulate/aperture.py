@@ -77,6 +77,11 @@ class Aperture:
             return ((min(self.size // 2, ny), min(self.size, nx)),) * 2
         return ((min(self.size, ny), min(self.size, nx)),)
 
+    def first_rows(self, detector: Detector) -> tuple[int, ...]:
+        """Give the rows of the full chips at which the windows start: the middle, or the gap."""
+        shapes, full = self.shapes(detector), detector.chip_shape[0]
+        return ((full - shapes[0][0]) // 2,) if len(shapes) == 1 else (full - shapes[0][0], 0)
+
     def extent_px(self, detector: Detector) -> tuple[float, float]:
         """Give height and width with the gap, pixels."""
         shapes = self.shapes(detector)

@@ -77,7 +77,9 @@ class Defects:
         return plane
 
 
-def draw_defects(detector: Detector, shape: tuple[int, int], rng: Generator) -> Defects:
+def draw_defects(
+    detector: Detector, shape: tuple[int, int], first_row: int, rng: Generator
+) -> Defects:
     """Draw what is wrong with a chip.
 
     Parameters
@@ -85,7 +87,9 @@ def draw_defects(detector: Detector, shape: tuple[int, int], rng: Generator) -> 
     detector : Detector
         Whose chip.
     shape : tuple of int
-        (ny, nx); where smaller than the chip, its middle.
+        (ny, nx); where narrower than the chip, its middle columns.
+    first_row : int
+        Row of the full chip at which it starts.
     rng : Generator
         Source of randomness.
     """
@@ -99,7 +103,7 @@ def draw_defects(detector: Detector, shape: tuple[int, int], rng: Generator) -> 
     known = hot[rng.random(hot.size) < 0.92]
     bad = rng.integers(0, n, rng.poisson(n * detector.bad_fraction))
     response.reshape(-1)[bad] *= rng.uniform(0.3, 1.1, bad.size).astype(np.float32)
-    corner = ((detector.chip_shape[0] - shape[0]) // 2, (detector.chip_shape[1] - shape[1]) // 2)
+    corner = (first_row, (detector.chip_shape[1] - shape[1]) // 2)
     blocked = _blocked(detector, shape, corner)
     response[blocked] *= np.float32(0.02)
     lines = _bad_columns(detector, response, rng)
@@ -115,7 +119,7 @@ def draw_defects(detector: Detector, shape: tuple[int, int], rng: Generator) -> 
         glow=_glow(detector, shape, corner, rng),
         bias_e=(float(offsets[0]), float(offsets[1])),
         traps=_traps(detector, rng),
-        first_row=corner[0],
+        first_row=first_row,
     )
 
 

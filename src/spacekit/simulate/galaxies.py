@@ -207,14 +207,14 @@ def _globulars(giant: Galaxies, field: Field, rng: Generator) -> Stars:
 def cluster_of_galaxies(field: Field, rng: Generator) -> tuple[Galaxies, Stars]:
     """Draw a cluster of galaxies: central galaxy, members, and gravitational arcs."""
     middle = rng.normal(0, 0.25 * field.seen_arcsec, 2)
-    bright = field.faint_mag - rng.uniform(5.5, 8.0)
+    bright = field.faint_mag - rng.uniform(7.0, 9.5)
     red = rng.normal(1.3, 0.2)
     central = Galaxies(
         middle[:1],
         middle[1:],
         np.array([bright]),
         np.array([red]),
-        np.array([np.clip(rng.uniform(0.15, 0.35), 0.1, 1.0) * field.seen_arcsec]),
+        np.array([rng.uniform(0.08, 0.25) * field.seen_arcsec]),
         np.array([4.0]),
         rng.uniform(0.6, 0.95, 1),
         rng.uniform(0, 180, 1),
@@ -238,7 +238,7 @@ def _members(
     radius = core * np.sqrt(np.expm1(share * reach))
     angle = rng.uniform(0, 2 * np.pi, n)
     light = np.minimum(rng.exponential(1.0, n), 3.5)  # Schechter with slope -1, cut at M* + 4
-    mag = bright + 1.6 - 2.5 * np.log10(np.maximum(light * rng.uniform(0.05, 1, n), 0.02))
+    mag = bright + 1.8 - 2.5 * np.log10(np.maximum(light * rng.uniform(0.05, 1, n), 0.02))
     size = 0.35 * np.exp(rng.normal(0, 0.4, n)) * 10 ** (0.12 * (field.faint_mag - mag - 3.0))
     size *= np.clip(field.pixel_arcsec / 0.06, 0.5, 1.5)
     return Galaxies(

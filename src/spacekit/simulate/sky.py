@@ -151,7 +151,7 @@ def _draw_stars(kind: str, field: Field, rng: Generator) -> Stars:
 
 def _plummer(field: Field, n: int, rng: Generator) -> NDArray[np.float64]:
     """Positions (east, north) of a star cluster's members; shape (2, n)."""
-    core = rng.uniform(0.15, 0.6) * field.seen_arcsec
+    core = rng.uniform(0.1, 0.45) * field.seen_arcsec
     share = rng.uniform(0.0, 0.98, n)
     radius = core * np.sqrt(share / (1 - share))
     angle = rng.uniform(0, 2 * np.pi, n)

@@ -193,8 +193,8 @@ def _take(  # noqa: PLR0913, PLR0917
     errors: list[WcsError],
     rng: Generator,
 ) -> list[_Shot]:
-    shapes = spec.aperture.shapes(detector)
-    defects = [draw_defects(detector, shape, rng) for shape in shapes]
+    windows = zip(spec.aperture.shapes(detector), spec.aperture.first_rows(detector), strict=True)
+    defects = [draw_defects(detector, shape, row, rng) for shape, row in windows]
     shots: list[_Shot] = []
     delay = 0.0
     for name, count, exptime in zip(spec.filters, spec.counts, spec.exptimes_s, strict=True):
