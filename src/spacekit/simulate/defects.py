@@ -157,7 +157,7 @@ def _traps(detector: Detector, rng: Generator) -> float:
     """Draw the strength of charge traps: grown for years in HRC, mostly corrected in flc."""
     if not detector.is_ccd:
         return 0.0
-    low, high = (0.05, 0.35) if detector.suffix == "flc" else (0.3, 1.5)
+    low, high = (0.05, 0.4) if detector.suffix == "flc" else (0.3, 2.5)
     return float(rng.uniform(low, high))
 
 
