@@ -159,7 +159,8 @@ def crowd_of(image: Drizzled) -> tuple[float, float]:
     sci = np.where(image.footprint, image.sci, np.nan)
     bright = np.nan_to_num(sci) > np.nanmedian(sci) + 5 * mad_std(sci, ignore_nan=True)
     count = uniform_filter(bright.astype(float), SHEET_PX)
-    count[uniform_filter(image.footprint.astype(float), SHEET_PX) < 0.98] = -1.0
+    seen = uniform_filter(image.footprint.astype(float), SHEET_PX)
+    count[seen < min(0.98, 0.99 * seen.max())] = -1.0
     y, x = np.unravel_index(np.argmax(count), count.shape)
     return tuple(float(v) for v in image.wcs.wcs_pix2world([[x, y]], 0)[0])
 
