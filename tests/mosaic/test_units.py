@@ -117,15 +117,28 @@ def test_recipes_are_the_pipelines():
     assert not recipe_for("sbc", 4).reject
 
 
-def test_crossmatch_finds_an_offset_and_refuses_chance():
+def faint(rng, *stars):
+    """Stars among the noise that a detection at three sigma brings."""
+    return np.concatenate([*stars, rng.uniform(0, 500, (300, 2))])
+
+
+def test_crossmatch_finds_a_small_offset_and_trusts_no_large_one():
     rng = np.random.default_rng(5)
     stars = rng.uniform(0, 500, (80, 2))
-    near = crossmatch(stars, stars + rng.normal((1.2, -0.5), 0.1, (80, 2)), 0.12825)
-    assert len(near[0]) > 60
-    assert np.mean(near[0] == near[1]) > 0.95
-    far = crossmatch(stars, stars + np.array([5.0, 4.0]), 0.12825)
-    assert len(far[0]) == 0
-    assert len(crossmatch(stars, np.empty((0, 2)), 0.12825)[0]) == 0
+    moved = stars + rng.normal((1.2, -0.5), 0.05, (80, 2))
+    ours, theirs = crossmatch(faint(rng, stars), faint(rng, moved))
+    assert np.count_nonzero((ours == theirs) & (ours < 80)) > 70
+    assert len(ours) < 90
+    assert len(crossmatch(faint(rng, stars), faint(rng, np.add(moved, (-8, 20))))[0]) == 0
+
+
+def test_crossmatch_refuses_chance_and_doubled_stars():
+    rng = np.random.default_rng(5)
+    stars = rng.uniform(0, 500, (80, 2))
+    assert len(crossmatch(faint(rng, stars), faint(rng))[0]) == 0
+    assert len(crossmatch(stars, np.empty((0, 2)))[0]) == 0
+    doubled = faint(rng, np.add(stars, (1, 0)), np.add(stars, (4, 2)))
+    assert len(crossmatch(faint(rng, stars), doubled)[0]) == 0
 
 
 def test_proper_motion_moves_reference_stars():

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
 from astropy.time import Time
 from astropy.wcs import WCS
 
@@ -18,7 +17,7 @@ from spacekit.mosaic.drizzle import Stack, plate_scale_arcsec
 from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.headers import wcs_cards
 
-__all__ = ["primary_header", "sci_header", "write_catalog", "write_drizzled"]
+__all__ = ["photometric", "primary_header", "sci_header", "write_drizzled"]
 
 #: Cards of an exposure's primary header that make no sense for a product.
 _DROPPED_TEXT: Final = """
@@ -244,12 +243,4 @@ def write_drizzled(
     )
     with replacing(path) as part:
         hdus.writeto(part, output_verify="ignore")
-    return path
-
-
-def write_catalog(path: Path, table: Table, meta: dict[str, Any]) -> Path:
-    """Write an ECSV catalog, whole or not at all."""
-    table.meta.update(meta)
-    with replacing(path) as part:
-        table.write(part, format="ascii.ecsv", overwrite=True)
     return path

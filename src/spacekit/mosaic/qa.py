@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,7 +13,13 @@ from astropy.table import Table
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-__all__ = ["gaia_sources", "interfilter_crossmatch", "num_sources", "stars_inside"]
+__all__ = [
+    "gaia_sources",
+    "indented",
+    "interfilter_crossmatch",
+    "num_sources",
+    "stars_inside",
+]
 
 _TABLE: Final = "<class 'astropy.table.table.Table'>"
 _DICT: Final = "<class 'dict'>"
@@ -212,3 +219,22 @@ def _statistics(values: NDArray[np.float64]) -> dict[str, float]:
         "3x3 sigma-clipped median": float(median),
         "3x3 sigma-clipped standard deviation": float(deviation),
     }
+
+
+def indented(value: Any, margin: str = "") -> str:
+    """Give JSON with an indent of 4, as `json.dumps` does, which is slow with long lists.
+
+    Raises
+    ------
+    ValueError
+        If a number isn't finite.
+    """
+    inner = margin + "    "
+    if isinstance(value, dict) and value:
+        members = (f"{json.dumps(k)}: {indented(v, inner)}" for k, v in value.items())
+        body = f",\n{inner}".join(members)
+        return f"{{\n{inner}{body}\n{margin}}}"
+    if isinstance(value, list) and value and not isinstance(value[0], list | dict):
+        items = json.dumps(value, allow_nan=False, separators=(f",\n{inner}", ": "))
+        return f"[\n{inner}{items[1:-1]}\n{margin}]"
+    return json.dumps(value, allow_nan=False)

@@ -2,109 +2,219 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import NDArray
 
+from spacekit.mosaic.background import Sky, measure_sky
 from spacekit.mosaic.catalogs import (
-    MISSING,
-    Photometry,
-    ab_magnitude,
+    Columns,
     catalog_header,
-    filter_table,
-    photometry,
-    segment_shapes,
-    total_table,
+    filter_columns,
+    formats_of,
+    total_columns,
+    units_of,
+)
+from spacekit.mosaic.detect import Detection, detect
+from spacekit.mosaic.drizzle import Stack, plate_scale_arcsec
+from spacekit.mosaic.ecsv import write_ecsv
+from spacekit.mosaic.exposure import Exposure
+from spacekit.mosaic.flags import (
+    FEW_EXPOSURES,
+    SATURATED,
+    full_wells,
+    photometric_flags,
+    rejected,
+    saturated,
+    seldom_exposed,
     trimmed,
 )
-from spacekit.mosaic.detect import Detection, detect, settings_for
-from spacekit.mosaic.drizzle import Stack, plate_scale_arcsec
-from spacekit.mosaic.products import photometric, write_catalog
+from spacekit.mosaic.parameters import DetectionSettings, settings_for
+from spacekit.mosaic.photometry import (
+    Calibration,
+    Places,
+    ab_magnitude,
+    filled,
+    photometry,
+    place,
+)
+from spacekit.mosaic.products import photometric
 from spacekit.mosaic.reject import read_noise_e
+from spacekit.mosaic.segments import Segments, segment_shapes
 from spacekit.mosaic.visit_products import TOTAL, Image, Visit, wavelength_nm
 
-__all__ = ["Catalogs", "detect_visit", "filter_rms", "make_catalogs", "write_catalogs"]
+__all__ = ["Catalogs", "detect_visit", "make_catalogs", "write_catalogs"]
 
-#: Catalogs by product and kind ("point", "segment").
-Catalogs = dict[str, dict[str, Table]]
+_KINDS = ("point", "segment")
+
+
+@dataclass(frozen=True)
+class Catalogs:
+    """What was measured of a visit's sources.
+
+    Parameters
+    ----------
+    columns : dict of str to dict of str to Columns
+        By product ("total" or a filter) and kind ("point", "segment").
+    skies : dict of str to Sky
+        Background of each filter's image.
+    """
+
+    columns: dict[str, dict[str, Columns]]
+    skies: dict[str, Sky]
+
+    def count(self, product: str, kind: str) -> int:
+        """Give the number of sources in a catalog."""
+        return len(self.columns[product][kind]["ID"])
 
 
 def detect_visit(visit: Visit, total: Stack) -> Detection:
     """Find the sources of a visit on its total detection image."""
-    first = visit.exposures[0]
-    seconds = sum(e.exptime_s for e in visit.exposures)
-    floor = float(np.sqrt(len(visit.exposures)) * read_noise_e(first) / seconds)
-    return detect(total, settings_for(first.detector), plate_scale_arcsec(first), floor)
+    settings = settings_for(visit.exposures[0].detector)
+    chips = sum(len(e.chips) for e in visit.exposures)
+    settings = replace(settings, depth_step=max(settings.depth_step, (chips - 1) / 2))
+    scale = plate_scale_arcsec(visit.exposures[0])
+    return detect(total, settings, scale, *_depth(visit, TOTAL))
 
 
-def filter_rms(visit: Visit, detection: Detection, name: str) -> float:
-    """Give the rms of a filter's background, scaled from the total's by exposure time."""
-    times = [sum(e.exptime_s for e in visit.members(n)) for n in (TOTAL, name)]
-    return detection.rms * float(np.sqrt(times[0] / times[1]))
+def _depth(visit: Visit, name: str) -> tuple[float, float]:
+    """Give the least rms that a product's read noise allows, electrons/s, and its time, s."""
+    members = visit.members(name)
+    seconds = sum(e.exptime_s for e in members)
+    return float(np.sqrt(len(members)) * _noisiest_amp_e(members[0]) / seconds), seconds
+
+
+def _noisiest_amp_e(exposure: Exposure) -> float:
+    """Give the highest read noise of the amplifiers, electrons."""
+    values = [exposure.header.get(f"READNSE{amp}") for amp in "ABCD"]
+    return float(max((v for v in values if isinstance(v, float | int)), default=0.0)) or (
+        read_noise_e(exposure)
+    )
+
+
+def _sky(visit: Visit, detection: Detection, name: str, stack: Stack) -> Sky:
+    inside = detection.inside & (stack.wht > 0)
+    floor, seconds = _depth(visit, name)
+    if not inside.any():
+        return Sky(0.0, floor)
+    settings = settings_for(visit.exposures[0].detector)
+    return measure_sky(stack.sci, inside, settings, floor, seconds)
 
 
 def make_catalogs(visit: Visit, detection: Detection, images: Mapping[str, Image]) -> Catalogs:
     """Make the catalogs of the filters and of the total.
 
     Filter catalogs list all sources found on the total, the total's only those that are good
-    in some filter.
+    in some filter. Where the pipeline would reject them for cosmic rays all are empty.
     """
-    out: Catalogs = {name: {} for name in images}
-    for kind, xy in (("point", detection.point), ("segment", detection.segment)):
+    out: dict[str, dict[str, Columns]] = {name: {} for name in images}
+    skies = {n: _sky(visit, detection, n, images[n].stack) for n in visit.filters}
+    shapes = segment_shapes(detection.segments)
+    centres = np.column_stack([shapes["X-Centroid"], shapes["Y-Centroid"]])
+    first = settings_for(visit.exposures[0].detector)
+    good = {}
+    filters = [_filter(visit, n, images[n].stack, skies[n]) for n in visit.filters]
+    for kind, xy in zip(_KINDS, (detection.point, centres), strict=True):
+        places = place(xy, first.apertures_arcsec, plate_scale_arcsec(visit.exposures[0]))
         measured = {}
-        for name in visit.filters:
-            what = _photometry(visit, detection, name, images[name].stack)
-            columns, own = photometry(what, xy), xy
+        for each in filters:
+            columns = each.measure(places)
             if kind == "segment":
-                columns |= _segment_columns(what, detection, len(xy))
-                own = np.column_stack([columns["X-Centroid"], columns["Y-Centroid"]])
-            out[name][kind] = filter_table(kind, own, visit.wcs, columns)
-            measured[name] = columns
-        keep = trimmed([c["Flags"] for c in measured.values()])
-        kept = {f: {n: v[keep] for n, v in c.items()} for f, c in measured.items()}
-        out[TOTAL][kind] = total_table(kind, xy[keep], visit.wcs, kept)
-    return out
+                columns |= shapes | each.segments(detection.segments)
+            measured[each.name] = filled(columns)
+            out[each.name][kind] = filter_columns(kind, xy, visit.wcs, measured[each.name])
+        flags = [c["Flags"] for c in measured.values()]
+        good[kind] = int(np.count_nonzero(np.min(np.stack(flags), axis=0) < 2))
+        out[TOTAL][kind] = total_columns(kind, xy, visit.wcs, measured, trimmed(flags))
+    if rejected(visit.exposures, first, good):
+        for kinds in out.values():
+            for columns in kinds.values():
+                columns |= {n: v[:0] for n, v in columns.items()}
+    return Catalogs(out, skies)
 
 
-def _photometry(visit: Visit, detection: Detection, name: str, stack: Stack) -> Photometry:
-    first = visit.members(name)[0]
+@dataclass(frozen=True)
+class _Filter:
+    """One filter's image and what is known of it."""
+
+    visit: Visit
+    name: str
+    stack: Stack
+    sky: Sky
+    settings: DetectionSettings
+    calibration: Calibration
+    wells: NDArray[np.float64]
+
+    def measure(self, places: Places) -> dict[str, NDArray[Any]]:
+        """Give the columns that come from apertures, flags among them."""
+        columns: dict[str, NDArray[Any]] = {}
+        columns |= photometry(self.stack.sci, self.stack.wht > 0, places, self.calibration)
+        flags = photometric_flags(columns, self.settings)
+        members, wcs = self.visit.members(self.name), self.visit.wcs
+        aperture_px = self.settings.apertures_arcsec[1] / plate_scale_arcsec(members[0])
+        near = round(aperture_px + 0.5) * 2.0
+        flags[saturated(places.xy, self.wells, near)] |= SATURATED
+        few = seldom_exposed(places.xy, members, wcs, aperture_px, self.settings)
+        flags[few] |= FEW_EXPOSURES
+        return columns | {"Flags": flags}
+
+    def segments(self, found: Segments) -> dict[str, NDArray[np.float64]]:
+        """Give the columns that come from the pixels of segments."""
+        y, x = np.nonzero(found.labels)
+        which = found.labels[y, x] - 1
+        level = self.sky.level
+        levels = level if isinstance(level, float) else level[y, x]
+        light = (self.stack.sci[y, x] - levels).astype(np.float64)
+        noise = self.sky.rms**2 + np.maximum(light, 0)
+        flux = np.bincount(which, light, minlength=found.count)
+        area = np.maximum(np.bincount(which, minlength=found.count), 1)
+        background = np.bincount(which, np.broadcast_to(levels, x.shape), minlength=found.count)
+        return {
+            "FluxSegment": flux,
+            "FluxSegmentErr": np.sqrt(np.bincount(which, noise, minlength=found.count)),
+            "MagSegment": ab_magnitude(np.where(flux > 0, flux, np.nan), self.calibration),
+            "Bck": background / area,
+        }
+
+
+def _filter(visit: Visit, name: str, stack: Stack, sky: Sky) -> _Filter:
+    members = visit.members(name)
+    settings = settings_for(members[0].detector, name)
+    # the pipeline doesn't look for saturation in IR, whose ramps stop short of it
+    wells = np.empty((0, 2)) if settings.detector == "ir" else full_wells(members, visit.wcs)
+    calibration = _calibration(members, settings, sky.rms)
+    return _Filter(visit, name, stack, sky, settings, calibration, wells)
+
+
+def _calibration(
+    members: Sequence[Exposure], settings: DetectionSettings, rms: float
+) -> Calibration:
+    first = members[0]
     flam = photometric(first, "PHOTFLAM")
-    gain = first.header.get("CCDGAIN")
-    return Photometry(
-        image=stack.sci,
-        rms=filter_rms(visit, detection, name),
-        scale_arcsec=plate_scale_arcsec(first),
-        photflam=float(flam) if isinstance(flam, float | int) and flam > 0 else 1e-19,
-        photplam=10 * wavelength_nm(first),
-        gain=float(gain) if isinstance(gain, float | int) and gain > 0 else 1.0,
-        settings=settings_for(first.detector, wavelength_nm(first)),
-    )
-
-
-def _segment_columns(what: Photometry, detection: Detection, count: int) -> dict[str, NDArray[Any]]:
-    shapes = segment_shapes(what.image, detection.labels, count)
-    flux = np.where(shapes["FluxSegment"] > 0, shapes["FluxSegment"], np.nan)
-    magnitude = ab_magnitude(flux, what.photflam, what.photplam)
-    return shapes | {
-        "MagSegment": np.where(np.isfinite(magnitude), magnitude, MISSING),
-        "FluxSegmentErr": what.rms * np.sqrt(shapes["Area"]),
-        "Bck": np.full(count, detection.background),
-    }
+    known = isinstance(flam, float | int) and flam > 0
+    gain = 1.0
+    if settings.cosmic_rays:
+        amps = [first.header.get(f"ATODGN{amp}") for amp in "ABCD"]
+        values = [v for v in amps if isinstance(v, float | int) and v > 0]
+        gain = sum(e.exptime_s for e in members) * float(np.mean(values or [1.0]))
+    return Calibration(rms, float(flam) if known else 1e-19, 10 * wavelength_nm(first), gain)
 
 
 def write_catalogs(visit: Visit, catalogs: Catalogs, images: Mapping[str, Image]) -> list[Path]:
     """Write the total's catalogs and, where filter products are wanted, theirs."""
     written = []
-    for name, kinds in catalogs.items():
+    for name, kinds in catalogs.columns.items():
         if name != TOTAL and not visit.settings.filter_products:
             continue
         image = images[name]
-        for kind, table in kinds.items():
+        for kind, columns in kinds.items():
             path = visit.out / f"{visit.stem(name)}_{kind}-cat.ecsv"
-            meta = catalog_header(image.primary, image.sci, visit.drizzled_name(name), len(table))
-            written.append(write_catalog(path, table, meta))
+            sources = catalogs.count(name, kind)
+            meta = catalog_header(image.primary, image.sci, visit.drizzled_name(name), sources)
+            units, formats = units_of(columns), formats_of(columns)
+            written.append(write_ecsv(path, columns, meta, units=units, formats=formats))
     return written

@@ -1,0 +1,196 @@
+"""Find point sources on a total detection image."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from spacekit.mosaic.background import Depth
+
+__all__ = ["find_points", "star_shapes"]
+
+#: Half the side of the box in which seeds are looked for; other peaks count this near to one.
+_SEED_REACH_PX: Final = 5
+
+#: Limits of DAOFind's sharpness and of both its roundnesses (exclusive).
+_SHARPNESS: Final = (0.4, 0.9)
+_ROUNDNESS: Final = 1.0
+
+#: Rows looked at together: a full-format mosaic needs no second copy in memory.
+_STRIP_ROWS: Final = 512
+
+#: A star's cutout reaches this far, px; of it the pixels within as much of the centre count.
+_REACH_PX: Final = 2
+
+
+def find_points(
+    image: NDArray[np.float32],
+    core: NDArray[np.bool_],
+    depth: Depth,
+    threshold: float,
+    fwhm_px: float,
+) -> NDArray[np.float64]:
+    """Find stellar peaks above a threshold.
+
+    The pipeline deconvolves the image with a library PSF, takes the highest pixel of each box
+    of 11 for a seed, and then looks for peaks of the image itself near the seeds. Here the
+    seeds are peaks of the image too.
+
+    Parameters
+    ----------
+    image : ndarray, shape (ny, nx), float32
+        Sky subtracted, electrons/s.
+    core : ndarray of bool, shape (ny, nx)
+        Where seeds may lie.
+    depth : Depth
+        Regions of the image.
+    threshold : float
+        In the deepest region, electrons/s.
+    fwhm_px : float
+        Of a star.
+
+    Returns
+    -------
+    ndarray, shape (n, 2), float64
+        x and y, 0-based, by y.
+    """
+    above = _Above(image, depth, threshold)
+    parts = [above.peaks(first) for first in range(0, image.shape[0], _STRIP_ROWS)]
+    yx = np.concatenate([p for p in parts if len(p)] or [np.empty((0, 2), np.intp)])
+    if not len(yx):
+        return np.empty((0, 2))
+    yx = yx[_near_seeds(above, yx, core)]
+    cutouts = above.cutouts(yx, _REACH_PX)
+    sharpness, roundness, offset = star_shapes(cutouts, cutouts, fwhm_px)
+    with np.errstate(invalid="ignore"):
+        stellar = (sharpness > _SHARPNESS[0]) & (sharpness < _SHARPNESS[1])
+        stellar &= (np.abs(roundness) < _ROUNDNESS).all(axis=1)
+    return yx[stellar, ::-1] + offset[stellar]
+
+
+class _Above:
+    """What of an image lies above its threshold, in pieces."""
+
+    def __init__(self, image: NDArray[np.float32], depth: Depth, threshold: float) -> None:
+        self.image, self.region = image, depth.region
+        limits = depth.factor * np.float32(threshold)
+        limits[0] = np.inf
+        self.limits = limits
+
+    def piece(self, key: tuple[slice, slice] | tuple[NDArray[np.intp], NDArray[np.intp]]):  # type: ignore[no-untyped-def]
+        return np.maximum(self.image[key] - self.limits[self.region[key]], 0)
+
+    def peaks(self, first: int) -> NDArray[np.intp]:
+        """Give y and x of the highest pixels of 5 x 5 boxes among the rows of a strip."""
+        low = max(first - 2, 0)
+        strip = self.piece((slice(low, first + _STRIP_ROWS + 2), slice(None)))
+        peak = (strip > 0) & (strip == ndimage.maximum_filter(strip, size=5, mode="constant"))
+        y, x = np.nonzero(peak[first - low : first - low + _STRIP_ROWS])
+        return np.column_stack([y + first, x])
+
+    def cutouts(self, yx: NDArray[np.intp], reach: int) -> NDArray[np.float32]:
+        """Give square cutouts around pixels, 0 beyond the image."""
+        steps = np.arange(-reach, reach + 1)
+        y = yx[:, 0, None, None] + steps[:, None]
+        x = yx[:, 1, None, None] + steps
+        ny, nx = self.image.shape
+        beyond = (y < 0) | (y >= ny) | (x < 0) | (x >= nx)
+        found: NDArray[np.float32] = self.piece((np.clip(y, 0, ny - 1), np.clip(x, 0, nx - 1)))
+        found[np.broadcast_to(beyond, found.shape)] = 0
+        return found
+
+
+def _near_seeds(above: _Above, yx: NDArray[np.intp], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which peaks are seeds or near one."""
+    boxes = above.cutouts(yx, _SEED_REACH_PX)
+    middle = boxes[:, _SEED_REACH_PX, _SEED_REACH_PX]
+    seed: NDArray[np.bool_] = (middle == boxes.max(axis=(1, 2))) & core[yx[:, 0], yx[:, 1]]
+    if not seed.any():
+        return seed
+    distance, _ = cKDTree(yx[seed]).query(yx, p=np.inf)
+    near: NDArray[np.bool_] = distance <= _SEED_REACH_PX
+    return near
+
+
+def star_shapes(
+    cutouts: NDArray[np.float32], smooth: NDArray[np.float32], fwhm_px: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Measure DAOFind's statistics of many stars at once.
+
+    The pipeline gives the pixels themselves for the convolved ones where it looks for point
+    sources, which photutils' DAOStarFinder can't be told to do.
+
+    Parameters
+    ----------
+    cutouts, smooth : ndarray, shape (n, 5, 5)
+        Around peaks, of the image and of the convolved image.
+    fwhm_px : float
+        Of the Gaussian whose marginals are fitted.
+
+    Returns
+    -------
+    sharpness : ndarray, shape (n,)
+        Peak less the mean of its neighbours, over the convolved peak.
+    roundness : ndarray, shape (n, 2)
+        From the symmetry of quadrants, and from the heights of the marginal fits.
+    offset : ndarray, shape (n, 2)
+        Of the centroid from the peak, x and y, px. NaN where nothing fits.
+
+    Notes
+    -----
+    Stetson 1987, PASP 99, 191; the fits are those of DAOFIND with its triangular weights.
+    """
+    data = cutouts.astype(np.float64)
+    side = data.shape[-1]
+    step = np.arange(side) - side // 2
+    near = step[:, None] ** 2 + step**2 <= _REACH_PX**2
+    peak = data[:, side // 2, side // 2]
+    others = (np.where(near, data, 0).sum(axis=(1, 2)) - peak) / (near.sum() - 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sharpness = (peak - others) / smooth[:, side // 2, side // 2]
+        height_x, shift_x = _marginal(data, fwhm_px, step)
+        height_y, shift_y = _marginal(data.swapaxes(1, 2), fwhm_px, step)
+        ground = 2 * (height_x - height_y) / (height_x + height_y)
+        roundness = np.column_stack([_symmetry(smooth.astype(np.float64)), ground])
+    return sharpness, roundness, np.column_stack([shift_x, shift_y])
+
+
+def _symmetry(data: NDArray[np.float64]) -> NDArray[np.float64]:
+    half = data.shape[-1] // 2
+    quads = (
+        data[:, : half + 1, half + 1 :],
+        data[:, :half, : half + 1],
+        data[:, half:, :half],
+        data[:, half + 1 :, half:],
+    )
+    sums = [q.sum(axis=(1, 2)) for q in quads]
+    total = np.abs(data).sum(axis=(1, 2)) - np.abs(data[:, half, half])
+    lean = -sums[0] + sums[1] - sums[2] + sums[3]
+    result: NDArray[np.float64] = np.where(lean == 0, 0.0, 2 * lean / total)
+    return result
+
+
+def _marginal(
+    data: NDArray[np.float64], fwhm_px: float, step: NDArray[np.int_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit sky + height * Gaussian to the weighted sums along y; height and shift in x."""
+    sigma = fwhm_px / 2.3548200450309493
+    weight = step.size // 2 + 1 - np.abs(step)
+    gauss = np.exp(-(step**2) / (2 * sigma**2))
+    kernel = gauss * (gauss * weight).sum()  # the Gaussian's own weighted sum along y
+    slope = -kernel * step
+    sums = np.einsum("nyx,y->nx", data, weight)
+    total = sums @ weight
+    height = (sums * kernel) @ weight - total * (kernel @ weight) / weight.sum()
+    height /= (kernel**2) @ weight - (kernel @ weight) ** 2 / weight.sum()
+    height[height <= 0] = np.nan
+    lean = (kernel * slope) @ weight - ((sums * slope) @ weight - (slope @ weight) * total)
+    shift = lean / (height * ((slope**2) @ weight) / sigma**2)
+    moment = (sums * step) @ weight / total
+    limit = step.size / 2
+    shift = np.where(np.abs(shift) > limit, np.where(np.abs(moment) > limit, 0, moment), shift)
+    return height, shift
