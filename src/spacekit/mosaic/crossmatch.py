@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from scipy.special import gammainc
 
 from spacekit.mosaic.background import Sky
+from spacekit.mosaic.flattened import strips
 from spacekit.mosaic.points import star_shapes
 
 __all__ = ["crossmatch", "faint_sources"]
@@ -58,24 +59,38 @@ def faint_sources(
     """
     if not inside.any() or sky.rms <= 0:
         return np.empty((0, 2))
-    image = image - sky.level
+    parts = [
+        _faint(image, inside, sky, fwhm_px, strip) for strip in strips(image.shape[0], margin=4)
+    ]
+    return np.concatenate(parts)
+
+
+def _faint(
+    image: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    sky: Sky,
+    fwhm_px: float,
+    strip: tuple[slice, slice],
+) -> NDArray[np.float64]:
+    rows, own = strip
     kernel, error = _density_kernel(fwhm_px)
-    smooth = ndimage.correlate(image, kernel, mode="constant")
-    y, x = np.nonzero((smooth > _NSIGMA * sky.rms * error) & inside)
-    ny, nx = image.shape
-    whole = (y >= 2) & (y < ny - 2) & (x >= 2) & (x < nx - 2)
-    y, x = y[whole], x[whole]
+    flat = image[rows] - (sky.level if isinstance(sky.level, float) else sky.level[rows])
+    smooth = ndimage.correlate(flat, kernel, mode="constant")
+    high = (smooth > _NSIGMA * sky.rms * error) & inside[rows]
+    high[: max(own.start, 2)] = high[min(own.stop, len(high) - 2) :] = False
+    high[:, :2] = high[:, -2:] = False
+    y, x = np.nonzero(high)
     step = np.arange(-2, 3)
     at = y[:, None, None] + step[:, None], x[:, None, None] + step
     convolved = smooth[at]
     disc = step[:, None] ** 2 + step**2 <= 4
     peak = convolved[:, 2, 2] == np.where(disc, convolved, -np.inf).max(axis=(1, 2))
     at = at[0][peak], at[1][peak]
-    sharpness, roundness, offset = star_shapes(image[at], convolved[peak], fwhm_px)
+    sharpness, roundness, offset = star_shapes(flat[at], convolved[peak], fwhm_px)
     with np.errstate(invalid="ignore"):
         stellar = (sharpness > _SHARPNESS[0]) & (sharpness < _SHARPNESS[1])
         stellar &= (np.abs(roundness) < _ROUNDNESS).all(axis=1)
-    return np.column_stack([x[peak], y[peak]])[stellar] + offset[stellar]
+    return np.column_stack([x[peak], y[peak] + rows.start])[stellar] + offset[stellar]
 
 
 def _density_kernel(fwhm_px: float) -> tuple[NDArray[np.float32], float]:

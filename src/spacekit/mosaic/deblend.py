@@ -49,7 +49,7 @@ def deblend(
     """
     if not count:
         return labels, 0
-    large = _large(np.bincount(labels.ravel(), minlength=count + 1)[1:])
+    large = _large(np.bincount(labels[labels > 0], minlength=count + 1)[1:])
     boxes = ndimage.find_objects(labels, max_label=count)
     new = count
     for label in large:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spacekit.mosaic.background import Sky, depth_of, measure_sky, sky_map
+from spacekit.mosaic.background import depth_of, measure_sky, sky_map
 from spacekit.mosaic.drizzle import Stack
+from spacekit.mosaic.flattened import Flattened
 from spacekit.mosaic.parameters import DetectionSettings
 from spacekit.mosaic.points import find_points
-from spacekit.mosaic.segments import SegmentFinder, Segments, find_segments
+from spacekit.mosaic.segments import SegmentFinder, Segments, find_segments, segment_shapes
 
 __all__ = ["Detection", "detect", "edge_distance"]
 
@@ -31,8 +32,10 @@ class Detection:
     ----------
     point : ndarray, shape (n, 2), float64
         x and y of point sources, 0-based mosaic pixels.
-    segments : Segments
-        The others.
+    labels : ndarray, shape (ny, nx), int32
+        Segmentation image: k + 1 for the k-th segment.
+    shapes : dict of str to ndarray
+        From `segment_shapes`.
     inside : ndarray of bool, shape (ny, nx)
         Where sources were looked for.
     rms, background : float
@@ -40,7 +43,8 @@ class Detection:
     """
 
     point: NDArray[np.float64]
-    segments: Segments
+    labels: NDArray[np.int32]
+    shapes: dict[str, NDArray[Any]]
     inside: NDArray[np.bool_]
     rms: float
     background: float = 0.0
@@ -84,25 +88,16 @@ def detect(
     inside, core = distance > _EDGE_PX, distance > _CORE_PX
     del distance
     if not inside.any():
-        return Detection(np.empty((0, 2)), _nothing(total), inside, floor_rms)
+        none = Segments(np.zeros(total.sci.shape, np.int32), 0, total.sci)
+        return Detection(np.empty((0, 2)), none.labels, segment_shapes(none), inside, floor_rms)
     sky = measure_sky(total.sci, inside, settings, floor_rms, seconds)
-    image = np.where(inside, total.sci - sky.level, np.float32(0))
     depth = depth_of(total.wht, inside, settings.depth_step)
-    fwhm_px = settings.fwhm_arcsec / scale_arcsec
-    threshold = settings.nsigma_point * sky.rms
-    point = find_points(image, core, depth, threshold, settings.star_fwhm_px)
-
-    def other_sky() -> Sky | None:
-        if not isinstance(sky.level, float):
-            return None
-        mapped = sky_map(total.sci, inside, settings.box_px)
-        return None if mapped is None else Sky(mapped.level - sky.level, mapped.rms)
-
+    image = Flattened(total.sci, sky.level, depth)
+    point = find_points(image, core, settings.nsigma_point * sky.rms, settings.star_fwhm_px)
+    mapped = not isinstance(sky.level, float)
     exposed = int(np.count_nonzero(total.wht > 0))
-    finder = SegmentFinder(depth, sky.rms, fwhm_px, settings, exposed)
-    segments = find_segments(image, finder, other_sky)
-    return Detection(point, segments, inside, sky.rms, sky.median)
-
-
-def _nothing(total: Stack) -> Segments:
-    return Segments(np.zeros(total.sci.shape, np.int32), 0, total.sci)
+    finder = SegmentFinder(sky.rms, settings.fwhm_arcsec / scale_arcsec, settings, exposed)
+    segments = find_segments(
+        image, finder, lambda: None if mapped else sky_map(total.sci, inside, settings.box_px)
+    )
+    return Detection(point, segments.labels, segment_shapes(segments), inside, sky.rms, sky.median)

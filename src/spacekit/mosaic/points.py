@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from spacekit.mosaic.background import Depth
+from spacekit.mosaic.flattened import Flattened, strips
 
 __all__ = ["find_points", "star_shapes"]
 
@@ -20,19 +21,12 @@ _SEED_REACH_PX: Final = 5
 _SHARPNESS: Final = (0.4, 0.9)
 _ROUNDNESS: Final = 1.0
 
-#: Rows looked at together: a full-format mosaic needs no second copy in memory.
-_STRIP_ROWS: Final = 512
-
 #: A star's cutout reaches this far, px; of it the pixels within as much of the centre count.
 _REACH_PX: Final = 2
 
 
 def find_points(
-    image: NDArray[np.float32],
-    core: NDArray[np.bool_],
-    depth: Depth,
-    threshold: float,
-    fwhm_px: float,
+    image: Flattened, core: NDArray[np.bool_], threshold: float, fwhm_px: float
 ) -> NDArray[np.float64]:
     """Find stellar peaks above a threshold.
 
@@ -42,12 +36,10 @@ def find_points(
 
     Parameters
     ----------
-    image : ndarray, shape (ny, nx), float32
-        Sky subtracted, electrons/s.
+    image : Flattened
+        The total detection image.
     core : ndarray of bool, shape (ny, nx)
         Where seeds may lie.
-    depth : Depth
-        Regions of the image.
     threshold : float
         In the deepest region, electrons/s.
     fwhm_px : float
@@ -58,8 +50,8 @@ def find_points(
     ndarray, shape (n, 2), float64
         x and y, 0-based, by y.
     """
-    above = _Above(image, depth, threshold)
-    parts = [above.peaks(first) for first in range(0, image.shape[0], _STRIP_ROWS)]
+    above = _Above(image, threshold)
+    parts = [above.peaks(*strip) for strip in strips(image.shape[0], margin=2)]
     yx = np.concatenate([p for p in parts if len(p)] or [np.empty((0, 2), np.intp)])
     if not len(yx):
         return np.empty((0, 2))
@@ -72,25 +64,19 @@ def find_points(
     return yx[stellar, ::-1] + offset[stellar]
 
 
+@dataclass(frozen=True)
 class _Above:
-    """What of an image lies above its threshold, in pieces."""
+    """What of an image lies above its threshold."""
 
-    def __init__(self, image: NDArray[np.float32], depth: Depth, threshold: float) -> None:
-        self.image, self.region = image, depth.region
-        limits = depth.factor * np.float32(threshold)
-        limits[0] = np.inf
-        self.limits = limits
+    image: Flattened
+    threshold: float
 
-    def piece(self, key: tuple[slice, slice] | tuple[NDArray[np.intp], NDArray[np.intp]]):  # type: ignore[no-untyped-def]
-        return np.maximum(self.image[key] - self.limits[self.region[key]], 0)
-
-    def peaks(self, first: int) -> NDArray[np.intp]:
-        """Give y and x of the highest pixels of 5 x 5 boxes among the rows of a strip."""
-        low = max(first - 2, 0)
-        strip = self.piece((slice(low, first + _STRIP_ROWS + 2), slice(None)))
+    def peaks(self, rows: slice, own: slice) -> NDArray[np.intp]:
+        """Give y and x of the highest pixels of 5 x 5 boxes in a strip."""
+        strip = self.image.above(self.threshold, rows)
         peak = (strip > 0) & (strip == ndimage.maximum_filter(strip, size=5, mode="constant"))
-        y, x = np.nonzero(peak[first - low : first - low + _STRIP_ROWS])
-        return np.column_stack([y + first, x])
+        y, x = np.nonzero(peak[own])
+        return np.column_stack([y + rows.start + own.start, x])
 
     def cutouts(self, yx: NDArray[np.intp], reach: int) -> NDArray[np.float32]:
         """Give square cutouts around pixels, 0 beyond the image."""
@@ -99,7 +85,8 @@ class _Above:
         x = yx[:, 1, None, None] + steps
         ny, nx = self.image.shape
         beyond = (y < 0) | (y >= ny) | (x < 0) | (x >= nx)
-        found: NDArray[np.float32] = self.piece((np.clip(y, 0, ny - 1), np.clip(x, 0, nx - 1)))
+        at = np.clip(y, 0, ny - 1), np.clip(x, 0, nx - 1)
+        found = self.image.above(self.threshold, at)
         found[np.broadcast_to(beyond, found.shape)] = 0
         return found
 

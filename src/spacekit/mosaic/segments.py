@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spacekit.mosaic.background import Depth, Sky
+from spacekit.mosaic.background import Sky
 from spacekit.mosaic.deblend import deblend
+from spacekit.mosaic.flattened import Flattened, strips
 from spacekit.mosaic.parameters import DetectionSettings
 
 __all__ = ["SegmentFinder", "Segments", "find_segments", "segment_shapes"]
@@ -32,6 +33,8 @@ _LAST_BIGGEST: Final = 0.15
 _LIKE_STARS: Final = 2.0
 
 _EIGHT: Final = np.ones((3, 3))
+
+_Kernels = tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Segments:
 
     def crowding(self, exposed: int) -> tuple[float, float, int]:
         """Give the biggest segment and all together over the exposed pixels, and the first."""
-        areas = np.bincount(self.labels.ravel(), minlength=2)[1:]
+        areas = np.bincount(self.labels[self.labels > 0])
         biggest = int(areas.max())
         return biggest / exposed, float(areas.sum()) / exposed, biggest
 
@@ -65,8 +68,6 @@ class SegmentFinder:
 
     Parameters
     ----------
-    depth : Depth
-        Regions of the image.
     rms : float
         In the deepest region, electrons/s.
     fwhm_px : float
@@ -77,21 +78,20 @@ class SegmentFinder:
         Number of pixels that were exposed, border and all.
     """
 
-    depth: Depth
     rms: float
     fwhm_px: float
     settings: DetectionSettings
     exposed: int
 
-    def gauss(self, image: NDArray[np.float32], factor: float = 1.0) -> Segments:
+    def gauss(self, image: Flattened, factor: float = 1.0) -> Segments:
         """Find segments on the image smoothed by a star's width."""
         x = np.arange(_GAUSS_PX) - _GAUSS_PX // 2
         kernel = np.exp(-0.5 * (x / (self.fwhm_px / 2.3548)) ** 2)
         kernel /= kernel.sum()
-        smooth = _separable(image, kernel, kernel)
-        return self._connected(smooth, factor * self.settings.nsigma_segment)
+        nsigma = factor * self.settings.nsigma_segment
+        return self._connected(image, nsigma, ((kernel, kernel),))
 
-    def wavelet(self, image: NDArray[np.float32], factor: float = 1.0) -> Segments:
+    def wavelet(self, image: Flattened, factor: float = 1.0) -> Segments:
         """Find segments on the image filtered by a Mexican hat."""
         side = self.settings.wavelet_px
         x = np.arange(side) - side // 2
@@ -99,22 +99,27 @@ class SegmentFinder:
         gauss = np.exp(-0.5 * (x / sigma) ** 2)
         hat = gauss * 0.5 * (x / sigma) ** 2
         scale = 0.5 * 1.5**2 / (np.pi * sigma**2)
-        smooth = _separable(image, scale * (gauss - hat), gauss)
-        smooth -= _separable(image, scale * gauss, hat)
-        return self._connected(smooth, factor * self.settings.nsigma_crowded)
+        kernels = ((scale * (gauss - hat), gauss), (-scale * gauss, hat))
+        return self._connected(image, factor * self.settings.nsigma_crowded, kernels)
 
-    def _connected(self, smooth: NDArray[np.float32], nsigma: float) -> Segments:
-        limits = self.depth.factor * np.float32(nsigma * self.rms)
+    def _connected(self, image: Flattened, nsigma: float, kernels: _Kernels) -> Segments:
+        smooth = np.empty(image.shape, np.float32)
+        above = np.empty(image.shape, bool)
+        limits = image.depth.factor * np.float32(nsigma * self.rms)
         limits[0] = np.inf
-        above = smooth > limits[self.depth.region]
-        labels = np.zeros(smooth.shape, np.int32)
+        for rows, own in strips(image.shape[0], margin=kernels[0][0].size // 2):
+            mine = np.s_[rows.start + own.start : rows.start + own.stop]
+            smooth[mine] = _filtered(image[rows], kernels)[own]
+            above[mine] = smooth[mine] > limits[image.depth.region[mine]]
+        labels = np.zeros(image.shape, np.int32)
         count = int(ndimage.label(above, structure=_EIGHT, output=labels))
-        areas = np.bincount(labels.ravel(), minlength=count + 1)
-        areas[0] = 0
+        old = labels[above]
+        areas = np.bincount(old, minlength=count + 1)
         kept = np.flatnonzero(areas >= _LEAST_PX)
         new = np.zeros(count + 1, dtype=np.int32)
         new[kept] = np.arange(1, kept.size + 1)
-        return Segments(new[labels], kept.size, smooth)
+        labels[above] = new[old]
+        return Segments(labels, kept.size, smooth)
 
     def crowded(self, found: Segments, biggest: float, fraction: float = np.inf) -> bool:
         """Tell whether one segment or all together cover too much."""
@@ -123,7 +128,7 @@ class SegmentFinder:
 
 
 def find_segments(
-    image: NDArray[np.float32], finder: SegmentFinder, other_sky: Callable[[], Sky | None]
+    image: Flattened, finder: SegmentFinder, other_sky: Callable[[], Sky | None]
 ) -> Segments:
     """Find segments as the pipeline does, in crowded fields with a wavelet.
 
@@ -133,12 +138,12 @@ def find_segments(
 
     Parameters
     ----------
-    image : ndarray, shape (ny, nx), float32
-        Sky subtracted, 0 outside, electrons/s.
+    image : Flattened
+        The total detection image.
     finder : SegmentFinder
         How.
     other_sky : callable
-        Gives the sky of a second try relative to `image`; None: thresholds are doubled instead.
+        Gives the sky of a second try; None: thresholds are doubled instead.
     """
     biggest, fraction = finder.settings.biggest, finder.settings.fraction
     found = finder.gauss(image)
@@ -150,19 +155,20 @@ def find_segments(
     return _second_try(image, finder, other_sky())
 
 
-def _separable(
-    image: NDArray[np.float32], down: NDArray[np.float64], across: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    part = ndimage.correlate1d(image, down, axis=0, mode="constant")
-    smooth: NDArray[np.float32] = ndimage.correlate1d(part, across, axis=1, mode="constant")
-    return smooth
+def _filtered(strip: NDArray[np.float32], kernels: _Kernels) -> NDArray[np.float32]:
+    """Add up what separable kernels (along y, along x) make of a strip."""
+    out = np.zeros_like(strip)
+    for down, across in kernels:
+        part = ndimage.correlate1d(strip, down, axis=0, mode="constant")
+        out += ndimage.correlate1d(part, across, axis=1, mode="constant")
+    return out
 
 
-def _second_try(image: NDArray[np.float32], finder: SegmentFinder, sky: Sky | None) -> Segments:
+def _second_try(image: Flattened, finder: SegmentFinder, sky: Sky | None) -> Segments:
     factor = 1.0 if sky is not None else 2.0
     if sky is not None:
         finder = replace(finder, rms=sky.rms)
-        image = np.where(finder.depth.region > 0, image - sky.level, np.float32(0))
+        image = replace(image, level=sky.level)
     plain = finder.gauss(image, factor)
     if not plain.count or not finder.crowded(
         plain, finder.settings.biggest, finder.settings.fraction

@@ -44,7 +44,6 @@ from spacekit.mosaic.photometry import (
 )
 from spacekit.mosaic.products import photometric
 from spacekit.mosaic.reject import read_noise_e
-from spacekit.mosaic.segments import Segments, segment_shapes
 from spacekit.mosaic.visit_products import TOTAL, Image, Visit, wavelength_nm
 
 __all__ = ["Catalogs", "detect_visit", "make_catalogs", "write_catalogs"]
@@ -113,7 +112,7 @@ def make_catalogs(visit: Visit, detection: Detection, images: Mapping[str, Image
     """
     out: dict[str, dict[str, Columns]] = {name: {} for name in images}
     skies = {n: _sky(visit, detection, n, images[n].stack) for n in visit.filters}
-    shapes = segment_shapes(detection.segments)
+    shapes = detection.shapes
     centres = np.column_stack([shapes["X-Centroid"], shapes["Y-Centroid"]])
     first = settings_for(visit.exposures[0].detector)
     good = {}
@@ -124,7 +123,7 @@ def make_catalogs(visit: Visit, detection: Detection, images: Mapping[str, Image
         for each in filters:
             columns = each.measure(places)
             if kind == "segment":
-                columns |= shapes | each.segments(detection.segments)
+                columns |= shapes | each.segments(detection.labels, len(xy))
             measured[each.name] = filled(columns)
             out[each.name][kind] = filter_columns(kind, xy, visit.wcs, measured[each.name])
         flags = [c["Flags"] for c in measured.values()]
@@ -162,20 +161,20 @@ class _Filter:
         flags[few] |= FEW_EXPOSURES
         return columns | {"Flags": flags}
 
-    def segments(self, found: Segments) -> dict[str, NDArray[np.float64]]:
+    def segments(self, labels: NDArray[np.int32], count: int) -> dict[str, NDArray[Any]]:
         """Give the columns that come from the pixels of segments."""
-        y, x = np.nonzero(found.labels)
-        which = found.labels[y, x] - 1
+        y, x = np.nonzero(labels)
+        which = labels[y, x] - 1
         level = self.sky.level
         levels = level if isinstance(level, float) else level[y, x]
         light = (self.stack.sci[y, x] - levels).astype(np.float64)
         noise = self.sky.rms**2 + np.maximum(light, 0)
-        flux = np.bincount(which, light, minlength=found.count)
-        area = np.maximum(np.bincount(which, minlength=found.count), 1)
-        background = np.bincount(which, np.broadcast_to(levels, x.shape), minlength=found.count)
+        flux = np.bincount(which, light, minlength=count)
+        area = np.maximum(np.bincount(which, minlength=count), 1)
+        background = np.bincount(which, np.broadcast_to(levels, x.shape), minlength=count)
         return {
             "FluxSegment": flux,
-            "FluxSegmentErr": np.sqrt(np.bincount(which, noise, minlength=found.count)),
+            "FluxSegmentErr": np.sqrt(np.bincount(which, noise, minlength=count)),
             "MagSegment": ab_magnitude(np.where(flux > 0, flux, np.nan), self.calibration),
             "Bck": background / area,
         }

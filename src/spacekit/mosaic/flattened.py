@@ -1,0 +1,76 @@
+"""An image less its sky, in pieces: a full-format mosaic is never copied as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacekit.mosaic.background import Depth
+
+__all__ = ["Flattened", "strips"]
+
+#: Rows that are looked at together.
+_STRIP_ROWS: Final = 512
+
+
+def strips(rows: int, margin: int = 0) -> Iterator[tuple[slice, slice]]:
+    """Cut an image into strips of rows.
+
+    Parameters
+    ----------
+    rows : int
+        Height of the image.
+    margin : int
+        Rows that a strip needs beyond its own on either side, where the image has them.
+
+    Yields
+    ------
+    with_margin, own : slice
+        Rows of the image; and of these the strip's own, counted from the first of the former.
+    """
+    for first in range(0, rows, _STRIP_ROWS):
+        low = max(first - margin, 0)
+        last = min(first + _STRIP_ROWS, rows)
+        yield slice(low, min(last + margin, rows)), slice(first - low, last - low)
+
+
+@dataclass(frozen=True)
+class Flattened:
+    """Pixels less their sky; 0 where nothing is looked for.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (ny, nx), float32
+        Electrons/s.
+    level : float or ndarray, shape (ny, nx), float32
+        Of the sky, electrons/s.
+    depth : Depth
+        Regions of the image.
+    """
+
+    pixels: NDArray[np.float32]
+    level: NDArray[np.float32] | float
+    depth: Depth
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, px."""
+        ny, nx = self.pixels.shape
+        return ny, nx
+
+    def __getitem__(self, key: Any) -> NDArray[np.float32]:
+        level = self.level if isinstance(self.level, float) else self.level[key]
+        piece: NDArray[np.float32] = self.pixels[key] - level
+        piece[self.depth.region[key] == 0] = 0
+        return piece
+
+    def above(self, threshold: float, key: Any) -> NDArray[np.float32]:
+        """Give by how much pixels exceed a threshold, that of the deepest region; else 0."""
+        limits = self.depth.factor * np.float32(threshold)
+        piece = self[key] - limits[self.depth.region[key]]
+        piece[self.depth.region[key] == 0] = 0
+        return np.maximum(piece, 0, out=piece)
