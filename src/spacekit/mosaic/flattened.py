@@ -71,6 +71,7 @@ class Flattened:
     def above(self, threshold: float, key: Any) -> NDArray[np.float32]:
         """Give by how much pixels exceed a threshold, that of the deepest region; else 0."""
         limits = self.depth.factor * np.float32(threshold)
-        piece = self[key] - limits[self.depth.region[key]]
-        piece[self.depth.region[key] == 0] = 0
-        return np.maximum(piece, 0, out=piece)
+        region = self.depth.region[key]
+        over = np.where(region > 0, self[key] - limits[region], 0)
+        result: NDArray[np.float32] = np.maximum(over, 0)
+        return result
