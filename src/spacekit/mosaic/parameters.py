@@ -67,6 +67,10 @@ class DetectionSettings:
         """Whether single exposures of the detector are full of cosmic rays."""
         return self.detector not in ("ir", "sbc")
 
+    def for_chips(self, chips: int) -> DetectionSettings:
+        """Give the settings for a product of so many chips: with more, regions are coarser."""
+        return replace(self, depth_step=max(self.depth_step, (chips - 1) / 2))
+
 
 _IR: Final = DetectionSettings(
     "ir",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,8 @@ class Catalogs:
 
 def detect_visit(visit: Visit, total: Stack) -> Detection:
     """Find the sources of a visit on its total detection image."""
-    settings = settings_for(visit.exposures[0].detector)
     chips = sum(len(e.chips) for e in visit.exposures)
-    settings = replace(settings, depth_step=max(settings.depth_step, (chips - 1) / 2))
+    settings = settings_for(visit.exposures[0].detector).for_chips(chips)
     scale = plate_scale_arcsec(visit.exposures[0])
     return detect(total, settings, scale, *_depth(visit, TOTAL))
 

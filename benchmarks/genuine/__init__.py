@@ -1,0 +1,1 @@
+"""The embedded pipeline held against the real one, on the same exposures."""
