@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.interpolate import RectBivariateSpline
+from scipy.spatial import cKDTree
 
 from spacekit.mosaic.parameters import DetectionSettings
 
@@ -37,10 +38,13 @@ class Sky:
         Electrons/s: one number, or a map where it is uneven.
     rms : float
         Electrons/s, of the deepest region.
+    lift : float
+        By how much the image was lifted before its sky was measured; part of `level`.
     """
 
     level: NDArray[np.float32] | float
     rms: float
+    lift: float = 0.0
 
     @property
     def median(self) -> float:
@@ -96,21 +100,22 @@ def measure_sky(
         spread = float(counts.std(ddof=1)) if counts.size > 1 else 0.0
         return Sky(0.0, max(spread, 1 / seconds))
     mean, median, rms = _clipped(values, *settings.clip)
-    lifted = median < 0
-    if lifted:
-        values = values - np.float32(median - rms)
+    lift = rms - median if median < 0 else 0.0
+    if lift:
+        values = values + np.float32(lift)
         mean, median, rms = _clipped(values, *settings.clip)
     low = values[(values > 0) & (values < median + 0.1 * rms)]
     _, level, spread = _clipped(low, settings.clip[0], 5) if low.size else (0.0, 0.0, 0.0)
     if settings.detector == "sbc":
         floor_rms = float(np.sqrt(max(level * seconds, 1.0))) / seconds
-    plain = Sky(max(0.0, level), max(spread, floor_rms, _pixel_scatter(image[::step], lifted)))
+    scatter = _pixel_scatter(image[::step], everywhere=lift > 0)
+    plain = Sky(max(0.0, level), max(spread, floor_rms, scatter), lift)
     if rms <= 0 or abs(3 * (mean - median) / rms) <= _SKEW_LIMIT:
         return plain
-    uneven = sky_map(image, inside, settings.box_px)
+    uneven = sky_map(image, inside, settings.box_px, lift)
     if uneven is None or uneven.rms > plain.rms:
         return plain
-    too_low = np.count_nonzero((image - uneven.level)[inside] < -uneven.rms)
+    too_low = np.count_nonzero((image - uneven.level)[inside] < -lift - uneven.rms)
     return plain if too_low > _NEGATIVE_LIMIT * np.count_nonzero(inside) else uneven
 
 
@@ -125,7 +130,7 @@ def _clipped(values: NDArray[np.float32], sigma: float, rounds: int) -> tuple[fl
     return float(values.mean()), float(np.median(values)), float(values.std())
 
 
-def _pixel_scatter(image: NDArray[np.float32], everywhere: bool) -> float:
+def _pixel_scatter(image: NDArray[np.float32], *, everywhere: bool) -> float:
     """Give the noise from differences of pixels two apart (Stoehr et al. 2007, DER_SNR)."""
     difference = 2 * image[:, 2:-2] - image[:, :-4] - image[:, 4:]
     if not everywhere:
@@ -134,34 +139,50 @@ def _pixel_scatter(image: NDArray[np.float32], everywhere: bool) -> float:
     return float(np.median(np.abs(difference))) * 1.482602 / 6**0.5 if difference.size else 0.0
 
 
-def sky_map(image: NDArray[np.float32], inside: NDArray[np.bool_], box_px: int) -> Sky | None:
+def sky_map(
+    image: NDArray[np.float32], inside: NDArray[np.bool_], box_px: int, lift: float
+) -> Sky | None:
     """Map the background in boxes; None where no box has pixels enough.
 
     SExtractor's estimate (the mode, or the median of a crowded box) of the clipped pixels of each
-    box, smoothed by a median of 3 x 3 boxes, and splines between. photutils' Background2D does
-    the same in ten times the time.
+    box, smoothed by a median of 3 x 3 boxes, and splines between: photutils' Background2D, which
+    is slower. The lift is added to the level, as the pipeline does.
     """
-    level, rms, share = _boxes(image, inside, box_px)
+    levels, rms, share = _boxes(image, inside, box_px)
     for least in (0.9, 0.75, 0.5, 0.25):  # of a box that must be left
         good = share >= least
         if good.any():
             break
     else:
         return None
-    rows, columns = ndimage.distance_transform_edt(
-        ~good, return_distances=False, return_indices=True
+    smooth, spread = (
+        ndimage.median_filter(_filled(values, good), size=3, mode="nearest")
+        for values in (levels, rms)
     )
-    smooth = ndimage.median_filter(level[rows, columns], size=3, mode="nearest")
-    spread = ndimage.median_filter(rms[rows, columns], size=3, mode="nearest")
     ny, nx = image.shape
     at_y, at_x = ((np.arange(n) + 0.5) / box_px - 0.5 for n in (ny, nx))
     degree = [min(3, n - 1) for n in smooth.shape]
     if min(degree) < 1:
-        return Sky(np.full(image.shape, np.median(smooth), np.float32), float(np.median(spread)))
+        flat = np.full(image.shape, np.median(smooth) + lift, np.float32)
+        return Sky(flat, float(np.median(spread)), lift)
     nodes = [np.arange(n) for n in smooth.shape]
     spline = RectBivariateSpline(*nodes, smooth, kx=degree[0], ky=degree[1])
     inner = [np.clip(at, 0, n - 1) for at, n in zip((at_y, at_x), smooth.shape, strict=True)]
-    return Sky(spline(*inner).astype(np.float32), float(np.median(spread)))
+    level = (spline(*inner) + lift).astype(np.float32)
+    return Sky(level, float(np.median(spread)), lift)
+
+
+def _filled(values: NDArray[np.float64], good: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Give what isn't good the mean of the ten nearest that are, weighted by inverse distance."""
+    places = np.argwhere(good)
+    bad = np.argwhere(~good)
+    if not len(bad):
+        return values
+    distance, index = cKDTree(places).query(bad, k=min(10, len(places)))
+    distance, index = distance.reshape(len(bad), -1), index.reshape(len(bad), -1)
+    filled = values.copy()
+    filled[~good] = (values[good][index] / distance).sum(axis=1) / (1 / distance).sum(axis=1)
+    return filled
 
 
 def _boxes(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spacekit.mosaic.background import depth_of, measure_sky, sky_map
+from spacekit.mosaic.background import Sky, depth_of, measure_sky, sky_map
 from spacekit.mosaic.drizzle import Stack
 from spacekit.mosaic.flattened import Flattened
 from spacekit.mosaic.parameters import DetectionSettings
@@ -97,7 +97,9 @@ def detect(
     mapped = not isinstance(sky.level, float)
     exposed = int(np.count_nonzero(total.wht > 0))
     finder = SegmentFinder(sky.rms, settings.fwhm_arcsec / scale_arcsec, settings, exposed)
-    segments = find_segments(
-        image, finder, lambda: None if mapped else sky_map(total.sci, inside, settings.box_px)
-    )
+
+    def other_sky() -> Sky | None:
+        return None if mapped else sky_map(total.sci, inside, settings.box_px, sky.lift)
+
+    segments = find_segments(image, finder, other_sky)
     return Detection(point, segments.labels, segment_shapes(segments), inside, sky.rms, sky.median)

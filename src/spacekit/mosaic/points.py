@@ -7,12 +7,18 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 from scipy.spatial import cKDTree
 
 from spacekit.mosaic.flattened import Flattened, strips
 
 __all__ = ["find_points", "star_shapes"]
+
+#: Side of the blocks that are deconvolved together (`block_size`).
+_BLOCK_PX: Final = 1024
+
+#: Full width at half maximum of a Gaussian in units of its sigma.
+_FWHM_SIGMAS: Final = 2.3548200450309493
 
 #: Half the side of the box in which seeds are looked for; other peaks count this near to one.
 _SEED_REACH_PX: Final = 5
@@ -30,9 +36,9 @@ def find_points(
 ) -> NDArray[np.float64]:
     """Find stellar peaks above a threshold.
 
-    The pipeline deconvolves the image with a library PSF, takes the highest pixel of each box
-    of 11 for a seed, and then looks for peaks of the image itself near the seeds. Here the
-    seeds are peaks of the image too.
+    As the pipeline does: what is above the threshold is deconvolved, the highest pixel of each
+    box of 11 is a seed, and peaks of the image itself count near seeds. The pipeline deconvolves
+    with a library PSF, here a Gaussian of the same width stands for it.
 
     Parameters
     ----------
@@ -55,7 +61,7 @@ def find_points(
     yx = np.concatenate([p for p in parts if len(p)] or [np.empty((0, 2), np.intp)])
     if not len(yx):
         return np.empty((0, 2))
-    yx = yx[_near_seeds(above, yx, core)]
+    yx = yx[_near_seeds(above, yx, core, fwhm_px)]
     cutouts = above.cutouts(yx, _REACH_PX)
     sharpness, roundness, offset = star_shapes(cutouts, cutouts, fwhm_px)
     with np.errstate(invalid="ignore"):
@@ -91,16 +97,41 @@ class _Above:
         return found
 
 
-def _near_seeds(above: _Above, yx: NDArray[np.intp], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which peaks are seeds or near one."""
-    boxes = above.cutouts(yx, _SEED_REACH_PX)
-    middle = boxes[:, _SEED_REACH_PX, _SEED_REACH_PX]
-    seed: NDArray[np.bool_] = (middle == boxes.max(axis=(1, 2))) & core[yx[:, 0], yx[:, 1]]
-    if not seed.any():
-        return seed
-    distance, _ = cKDTree(yx[seed]).query(yx, p=np.inf)
+def _near_seeds(
+    above: _Above, yx: NDArray[np.intp], core: NDArray[np.bool_], fwhm_px: float
+) -> NDArray[np.bool_]:
+    """Tell which peaks lie near a seed, a peak of the deconvolved image."""
+    ny, nx = core.shape
+    corners = [(y, x) for y in range(0, ny, _BLOCK_PX) for x in range(0, nx, _BLOCK_PX)]
+    found = [_seeds(above, core, corner, fwhm_px) for corner in corners]
+    seeds = np.concatenate(found)
+    if not len(seeds):
+        return np.zeros(len(yx), dtype=bool)
+    distance, _ = cKDTree(seeds).query(yx, p=np.inf)
     near: NDArray[np.bool_] = distance <= _SEED_REACH_PX
     return near
+
+
+def _seeds(
+    above: _Above, core: NDArray[np.bool_], corner: tuple[int, int], fwhm_px: float
+) -> NDArray[np.intp]:
+    """Give y and x of the seeds in a block: the highest in boxes of 11 of what was positive.
+
+    Nothing damps the deconvolution, as in the pipeline, whose damping rounds to zero: noise
+    grows, and within the light of a bright star its grains are seeds.
+    """
+    y, x = corner
+    block = np.s_[y : y + _BLOCK_PX, x : x + _BLOCK_PX]
+    light = above.image.above(above.threshold, block).astype(np.float64)
+    if not light.any():
+        return np.empty((0, 2), np.intp)
+    shape = tuple(fft.next_fast_len(n, real=True) for n in light.shape)
+    down, across = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])
+    damped = np.exp(-2 * (np.pi * fwhm_px / _FWHM_SIGMAS) ** 2 * (down**2 + across**2))
+    sharp = fft.irfft2(fft.rfft2(light, shape) / damped, shape)[: light.shape[0], : light.shape[1]]
+    sharp[(light <= 0) | ~core[block]] = 0
+    highest = ndimage.maximum_filter(sharp, size=2 * _SEED_REACH_PX + 1, mode="constant")
+    return np.argwhere((sharp > 0) & (sharp == highest)) + corner
 
 
 def star_shapes(
@@ -165,7 +196,7 @@ def _marginal(
     data: NDArray[np.float64], fwhm_px: float, step: NDArray[np.int_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fit sky + height * Gaussian to the weighted sums along y; height and shift in x."""
-    sigma = fwhm_px / 2.3548200450309493
+    sigma = fwhm_px / _FWHM_SIGMAS
     weight = step.size // 2 + 1 - np.abs(step)
     gauss = np.exp(-(step**2) / (2 * sigma**2))
     kernel = gauss * (gauss * weight).sum()  # the Gaussian's own weighted sum along y
