@@ -38,8 +38,9 @@ less in height comes from the rounding of a footprint that a fit moved by hundre
 As `spacekit svm prep` scrapes them. `rms_ra`, `rms_dec` are in mas, `wcs` and `det` in words; `cat`
 comes from the proposal, not from the products. Fits differ because each pipeline centroids its own
 list of stars and rejects its own outliers; where no fit is made, or an old one survives, the values
-are the header's. Catalog counts follow the pixels: see below for how many differences are the
-catalogs' own.
+are the header's. Catalog counts follow the pixels: most of their differences are not the catalogs'
+own (see below). Where exposures disagree (iza401) the rejection of cosmic rays leaves broken stars,
+and which of them still pass for points is decided by a few pixels.
 """,
     ),
     "images": (
@@ -67,8 +68,8 @@ Our detection on the real pipeline's own total images: sources before the trimmi
 many of theirs have one of ours within a pixel. Nothing but the catalog code can differ here.
 Segments agree because the steps are the same: background and its quirks, kernel, thresholds by
 depth, wavelet in crowded fields, deblending. Point sources agree less: the real pipeline looks for
-seeds in the image deconvolved with a library PSF, which we don't have, so that close neighbours of
-bright stars and peaks within 21 px of the border are kept or dropped differently.
+seeds in the image deconvolved with a library PSF, for which a Gaussian stands here, so that other
+neighbours of bright stars are kept.
 """,
     ),
     "magnitudes": (
@@ -76,8 +77,8 @@ bright stars and peaks within 21 px of the border are kept or dropped differentl
         """
 Ours minus theirs, median and robust scatter, of sources of the point catalogs with errors below
 0.05 mag; the last column is the share of matched sources with the very same flag. On the same
-pixels and positions the photometry agrees to 1e-7 mag (`tests/mosaic/test_genuine.py`); the scatter
-here is that of positions and, where the fits differ, of resampled pixels.
+pixels and positions 95% agree to 1e-6 mag (`tests/mosaic/test_genuine.py`); the scatter here is
+that of positions and, where the fits differ, of resampled pixels.
 """,
     ),
     "crossmatch": (

@@ -73,7 +73,7 @@ class Catalogs:
 
 def detect_visit(visit: Visit, total: Stack) -> Detection:
     """Find the sources of a visit on its total detection image."""
-    chips = sum(len(e.chips) for e in visit.exposures)
+    chips = sum(len(e.chips) for e in visit.members(TOTAL))
     settings = settings_for(visit.exposures[0].detector).for_chips(chips)
     scale = plate_scale_arcsec(visit.exposures[0])
     return detect(total, settings, scale, *_depth(visit, TOTAL))
