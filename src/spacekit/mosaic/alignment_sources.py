@@ -60,11 +60,13 @@ def alignment_sources(chip: Chip, detector: str, fwhm_px: float) -> NDArray[np.f
         return np.empty((0, 2))
     image = np.where(good, chip.sci - sky, 0).astype(np.float32)
     smooth = ndimage.gaussian_filter(image, fwhm_px / 2.3548, truncate=3)
-    y, x = _segment_peaks(smooth, _OVER_THRESHOLD * (sky + 3 * rms) - sky)
+    segments, _ = ndimage.label(smooth > _OVER_THRESHOLD * (sky + 3 * rms) - sky)
+    y, x = _segment_peaks(smooth, segments)
     if not x.size:
         return np.empty((0, 2))
     strongest = np.argsort(-smooth[y, x])[: 4 * _BRIGHTEST_OTHERS]
-    raw = np.nan_to_num(chip.sci - sky, nan=0.0, posinf=0.0, neginf=0.0)
+    # The pipeline centres on a segment with its sky and nothing around it.
+    raw = np.where(segments > 0, np.nan_to_num(chip.sci, nan=0.0, posinf=0.0, neginf=0.0), 0)
     around = np.stack([raw[y + i, x + j] for i in (-1, 0, 1) for j in (-1, 0, 1)]).argmax(axis=0)
     y, x = y + around // 3 - 1, x + around % 3 - 1
     finder = DAOStarFinder(
@@ -74,7 +76,7 @@ def alignment_sources(chip: Chip, detector: str, fwhm_px: float) -> NDArray[np.f
         roundness_range=(-1.0, 1.0),
         xycoords=np.column_stack([x, y])[strongest],
     )
-    # From the brightest pixel, on all pixels: a flagged one set to 0 would pull the centre away.
+    # From the brightest pixel; a flagged one set to 0 would pull the centre away.
     found = finder(raw)
     if found is None:
         return np.empty((0, 2))
@@ -85,12 +87,11 @@ def alignment_sources(chip: Chip, detector: str, fwhm_px: float) -> NDArray[np.f
 
 
 def _segment_peaks(
-    smooth: NDArray[np.float32], threshold: float
+    smooth: NDArray[np.float32], labels: NDArray[np.int32]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Give row and column of the highest peak of each segment; touching stars count as one."""
-    labels, _ = ndimage.label(smooth > threshold)
     areas = np.bincount(labels.ravel())
-    peak = (smooth == ndimage.maximum_filter(smooth, size=5)) & (smooth > threshold)
+    peak = (smooth == ndimage.maximum_filter(smooth, size=5)) & (labels > 0)
     peak[:2], peak[-2:], peak[:, :2], peak[:, -2:] = False, False, False, False
     y, x = np.nonzero(peak & (areas[labels] >= _SEGMENT_PX))
     order = np.argsort(-smooth[y, x], kind="stable")

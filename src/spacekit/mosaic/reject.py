@@ -47,6 +47,9 @@ _READ_NOISE_E: Final[dict[str, float]] = {
 #: A pixel of a single drizzle with less than this fraction of the mean weight is left out.
 _MASK_FRACTION: Final = 0.3
 
+#: Pixels of an image that its sky is taken from: of a large one not all are needed.
+_SKY_PX: Final = 2_000_000
+
 #: Rows of the mosaic that are combined at a time.
 _BAND: Final = 256
 
@@ -131,7 +134,8 @@ def sky_offsets(
     images, weights : sequence of ndarray, shape (ny, nx)
         On one grid; weight 0 where there is nothing.
     """
-    thin = np.s_[::3, ::3]  # every ninth pixel is plenty for a median
+    step = max(1, int(np.sqrt(images[0].size / _SKY_PX)))
+    thin = np.s_[::step, ::step]
     skies = [_clipped_median(i[thin][w[thin] > 0]) for i, w in zip(images, weights, strict=True)]
     offsets = [0.0]
     for k in range(1, len(images)):
@@ -143,13 +147,12 @@ def sky_offsets(
 
 
 def _clipped_median(values: NDArray[np.float32]) -> float:
+    """Give the median of what lies within four standard deviations, as the pipeline does."""
     values = values[np.isfinite(values)]
     if not values.size:
         return 0.0
     for _ in range(5):
-        middle = np.median(values)
-        spread = 1.4826 * np.median(np.abs(values - middle))
-        kept = values[np.abs(values - middle) <= 4 * spread]
+        kept = values[np.abs(values - np.median(values)) <= 4 * values.std(dtype=np.float64)]
         if kept.size in (0, values.size):
             break
         values = kept
@@ -359,7 +362,7 @@ def reject_cosmic_rays(
     recipe = recipe_for(exposures[0].detector, len(exposures))
     raw = [CleanExposure(e, m, recipe.good_bits) for e, m in zip(exposures, maps, strict=True)]
     if not recipe.reject:
-        return [replace(each, sky=_own_sky(each)) for each in raw]
+        return raw
     kernel = "turbo" if exposures[0].detector == "ir" else "square"
     single = [
         drizzle_layers(
@@ -383,11 +386,6 @@ def reject_cosmic_rays(
         _cleaned(replace(each, sky=sky), model, recipe)
         for each, sky in zip(raw, skies, strict=True)
     ]
-
-
-def _own_sky(each: CleanExposure) -> float:
-    thin = np.s_[::2, ::2]
-    return min(_clipped_median(la.rate[thin][la.weight[thin] > 0]) for la in each.layers())
 
 
 def _cleaned(each: CleanExposure, model: NDArray[np.float32], recipe: Recipe) -> CleanExposure:

@@ -56,8 +56,15 @@ class Visit:
         return list(dict.fromkeys(e.filter for e in self.exposures))
 
     def members(self, name: str) -> list[Exposure]:
-        """Give the exposures of a filter, or all for the total."""
-        return [e for e in self.exposures if name in (TOTAL, e.filter)]
+        """Give the exposures of a filter or of the total.
+
+        The total leaves out filters of a single exposure, which are full of cosmic rays, unless
+        there are no others.
+        """
+        if name != TOTAL:
+            return [e for e in self.exposures if e.filter == name]
+        names = [e.filter for e in self.exposures]
+        return [e for e in self.exposures if names.count(e.filter) > 1] or list(self.exposures)
 
     def prefix(self) -> str:
         """Give what all names begin with, to the detector."""
@@ -127,8 +134,9 @@ def drizzle_visit(visit: Visit) -> tuple[dict[str, Image], dict[str, CleanExposu
         pixfrac = recipe_for(members[0].detector, len(members)).pixfrac
         every = (layer for each in clean for layer in each.layers())
         stacks[name] = drizzle_layers(every, visit.shape, pixfrac=pixfrac)
-    chips = [sum(len(e.chips) for e in visit.members(name)) for name in visit.filters]
-    total = combine(list(stacks.values()), chips)
+    used = list(dict.fromkeys(e.filter for e in visit.members(TOTAL)))
+    chips = [sum(len(e.chips) for e in visit.members(name)) for name in used]
+    total = combine([stacks[name] for name in used], chips)
     return {n: _image(visit, n, s) for n, s in {TOTAL: total, **stacks}.items()}, cleaned
 
 
