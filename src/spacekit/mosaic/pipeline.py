@@ -97,7 +97,9 @@ def process_visit(
 def _write(visit: Visit) -> tuple[Path, ...]:
     images, cleaned = drizzle_visit(visit)
     written = write_images(visit, images, cleaned)
+    # What is no longer needed takes hundreds of MB in full format.
     del cleaned
+    images = {name: image.without_context() for name, image in images.items()}
     if visit.settings.catalogs or visit.settings.qa:
         detection = detect_visit(visit, images[TOTAL].stack)
         catalogs = make_catalogs(visit, detection, images)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
@@ -97,6 +98,11 @@ class Image:
     stack: Stack
     primary: fits.Header
     sci: fits.Header
+
+    def without_context(self) -> Image:
+        """Give the product without knowledge of which layer contributed where."""
+        none = np.broadcast_to(np.int32(0), self.stack.sci.shape)
+        return replace(self, stack=replace(self.stack, ctx=none))
 
 
 def wavelength_nm(exposure: Exposure) -> float:
