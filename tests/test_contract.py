@@ -45,7 +45,7 @@ def test_prep_writes_the_published_files(prepped: Path) -> None:
     assert list(table.columns[:11]) == [*TEN, "index"]
     assert table[TEN].notna().all().all()
     for name in table["index"]:
-        frames = {p.name for p in (prepped / "img" / name).iterdir()}
+        frames = {p.name for p in (prepped / "img" / name).glob("*.png")}
         assert frames == {f"{name}.png", f"{name}_source.png", f"{name}_gaia.png"}
         with Image.open(prepped / "img" / name / f"{name}.png") as frame:
             assert max(frame.size) == 512

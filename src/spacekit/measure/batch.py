@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from spacekit.measure.blink import render_blinks, save_blinks
 from spacekit.measure.frames import frame_paths, save_frames
 from spacekit.measure.prep import PrepSettings, measure_mosaic
 from spacekit.measure.records import Record, fingerprint, read_record, write_record
@@ -89,6 +90,8 @@ def _work(mosaic: Mosaic, settings: PrepSettings, output: Path, mark: str) -> Re
     record = Record(measured.index, measured.row, measured.problems)
     if measured.frames is not None:
         save_frames(measured.frames, output / IMAGES, mosaic.index)
+        if settings.blink:
+            save_blinks(render_blinks(mosaic), output / IMAGES, mosaic.index)
     if record.row is not None:
         write_record(output, record, mark)
     return record

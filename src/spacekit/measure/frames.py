@@ -24,7 +24,17 @@ from spacekit.measure.features import Catalogs, inside_footprint, sky_to_pixels
 from spacekit.visit.catalogs import ReferenceCatalog, Sources
 from spacekit.visit.drizzled import Drizzled
 
-__all__ = ["FRAME_NAMES", "FrameSettings", "Frames", "frame_paths", "render_frames", "save_frames"]
+__all__ = [
+    "FRAME_NAMES",
+    "Crop",
+    "FrameSettings",
+    "Frames",
+    "average",
+    "frame_paths",
+    "render_frames",
+    "save_frames",
+    "stretch",
+]
 
 #: Suffixes of the three files of a mosaic, in the order of the stack.
 FRAME_NAMES: Final = ("", "_source", "_gaia")
@@ -87,7 +97,7 @@ class Frames:
 
 
 @dataclass(frozen=True)
-class _Crop:
+class Crop:
     """A mosaic's footprint on its way to a frame.
 
     Parameters
@@ -104,6 +114,18 @@ class _Crop:
     columns: slice
     scale: float
     shape: tuple[int, int]
+
+    @classmethod
+    def around(cls, footprint: NDArray[np.bool_], size_px: int) -> Crop | None:
+        """Bound a footprint, shape (ny, nx), its long side to be `size_px`; None of nothing."""
+        rows, columns = np.flatnonzero(footprint.any(axis=1)), np.flatnonzero(footprint.any(axis=0))
+        if not len(rows):
+            return None
+        box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+        height, width = (side.stop - side.start for side in box)
+        scale = size_px / max(height, width)
+        shape = max(1, round(height * scale)), max(1, round(width * scale))
+        return cls(*box, scale, shape)
 
 
 def render_frames(
@@ -128,8 +150,10 @@ def render_frames(
         If the pixels can't be read.
     """
     settings = settings or FrameSettings()
-    crop = _crop(image, settings.size_px)
-    gray = _stretch(*_average(image, crop), crop.scale, settings)
+    crop = Crop.around(image.footprint, settings.size_px)
+    if crop is None:
+        raise FrameError(f"{image.path}: no pixel is exposed (weight 0 or NaN everywhere)")
+    gray = stretch(*average(image, crop), crop.scale, settings)
     plain = np.repeat(np.flipud(gray)[:, :, None], 3, axis=2)
     radius = max(2.0, settings.radius_fraction * settings.size_px)
     # segment circles are a little wider, so that both are seen where a source is in both
@@ -165,21 +189,15 @@ def save_frames(frames: Frames, folder: Path, index: str) -> tuple[Path, Path, P
     return paths
 
 
-def _crop(image: Drizzled, size_px: int) -> _Crop:
-    """Find the bounding box of the footprint and the frame it goes to."""
-    footprint = image.footprint
-    rows, columns = np.flatnonzero(footprint.any(axis=1)), np.flatnonzero(footprint.any(axis=0))
-    if not len(rows):
-        raise FrameError(f"{image.path}: no pixel is exposed (weight 0 or NaN everywhere)")
-    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-    height, width = (side.stop - side.start for side in box)
-    scale = size_px / max(height, width)
-    shape = max(1, round(height * scale)), max(1, round(width * scale))
-    return _Crop(*box, scale, shape)
-
-
-def _average(image: Drizzled, crop: _Crop) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def average(image: Drizzled, crop: Crop) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Average the cropped mosaic over the area of each frame pixel, exposed pixels only.
+
+    Parameters
+    ----------
+    image : Drizzled
+        Read in strips.
+    crop : Crop
+        Of this image's grid.
 
     Returns
     -------
@@ -225,13 +243,30 @@ def _overlaps(pixels: int, cells: int) -> sparse.csr_array:
     return sparse.coo_array((width.astype(np.float32), place), shape=(cells, pixels)).tocsr()
 
 
-def _stretch(
+def stretch(
     mean: NDArray[np.float32],
     exposed: NDArray[np.bool_],
     scale: float,
     settings: FrameSettings,
 ) -> NDArray[np.uint8]:
-    """Turn the averaged mosaic into gray values; what isn't exposed is black."""
+    """Turn an averaged mosaic into gray values; what isn't exposed is black.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (height, width), float32
+        Brightness, in any unit.
+    exposed : ndarray, shape (height, width), bool
+        Where it is known.
+    scale : float
+        Pixels of `mean` per mosaic pixel.
+    settings : FrameSettings
+        Levels.
+
+    Returns
+    -------
+    ndarray, shape (height, width), uint8
+        Black throughout where all exposed pixels are alike.
+    """
     values = mean[exposed].astype(np.float64)
     black, white = np.percentile(values, [settings.black_percentile, settings.white_percentile])
     noise = _noise(mean, exposed, max(1, math.ceil(scale))) or float(np.std(values))
@@ -289,7 +324,7 @@ def _gaia_rings(image: Drizzled, reference: ReferenceCatalog | None, radius: flo
 
 
 def _overlay(
-    plain: NDArray[np.uint8], image: Drizzled, crop: _Crop, rings: list[_Rings]
+    plain: NDArray[np.uint8], image: Drizzled, crop: Crop, rings: list[_Rings]
 ) -> NDArray[np.uint8]:
     """Draw open circles around positions inside the footprint."""
     picture = Image.fromarray(plain)

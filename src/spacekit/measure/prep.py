@@ -33,6 +33,8 @@ class PrepSettings:
         Whether to render frames.
     evidence : bool
         Whether to measure our own columns from the pixels; NaN without.
+    blink : bool
+        Whether to draw the products for blinking, beside the frames.
     labelled : bool
         Whether the mosaics are corrupted copies, whose label is recorded in their folder.
     frames : FrameSettings
@@ -41,6 +43,7 @@ class PrepSettings:
 
     draw: bool = True
     evidence: bool = True
+    blink: bool = True
     labelled: bool = False
     frames: FrameSettings = field(default_factory=FrameSettings)
 

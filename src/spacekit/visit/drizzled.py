@@ -95,10 +95,25 @@ class Drizzled:
             sci, wht = self._read(rows, ("SCI", "WHT"))
             yield rows, sci, _as_weight(wht)
 
-    def _read(self, rows: slice, names: tuple[str, ...]) -> list[NDArray[np.float32]]:
+    def window(
+        self, rows: slice, columns: slice
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Give a part of SCI and WHT at native pixels, shape (rows, columns), float32.
+
+        Raises
+        ------
+        ProductError
+            If the pixels can't be read.
+        """
+        sci, wht = self._read(rows, ("SCI", "WHT"), columns)
+        return sci, _as_weight(wht)
+
+    def _read(
+        self, rows: slice, names: tuple[str, ...], columns: slice = slice(None)
+    ) -> list[NDArray[np.float32]]:
         with _translating(self.path), _open(self.path) as hdus:
             return [
-                np.array(_extension(self.path, hdus, name).section[rows], dtype=np.float32)
+                np.array(_extension(self.path, hdus, name).section[rows, columns], dtype=np.float32)
                 for name in names
             ]
 

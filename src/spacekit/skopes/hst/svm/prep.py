@@ -65,6 +65,7 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
     workers: int | None = None,
     size: int = 512,
     evidence: bool = True,
+    blink: bool = True,
     progress: Progress | None = None,
 ) -> PrepResult:
     """Scrape every visit below a folder into tables, and draw its frames.
@@ -98,6 +99,8 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
         Long side of the frames, px.
     evidence : bool
         Whether to measure our own columns from the pixels.
+    blink : bool
+        Whether to draw the filter products for blinking, beside the frames.
     progress : callable (done, total), optional
         Called after each mosaic.
 
@@ -124,6 +127,7 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
     settings = PrepSettings(
         draw=bool(draw),
         evidence=evidence and scraped is None,
+        blink=blink,
         labelled=bool(crpt),
         frames=replace(FrameSettings(), size_px=_checked_size(size)),
     )

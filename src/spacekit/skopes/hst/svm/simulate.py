@@ -170,7 +170,9 @@ def _measure_scene(out: Path, number: int, seed: int, settings: SimulationSettin
             simulate_to(
                 scratch / "visits", number, seed, _some_exposure_products(number, seed, settings)
             )
-            made = run_preprocessing(scratch / "visits", output_path=scratch / "out", workers=1)
+            made = run_preprocessing(
+                scratch / "visits", output_path=scratch / "out", workers=1, blink=False
+            )
             table = label_table(made.table, read_truths(scratch / "visits"))
             for frames in made.img_path.iterdir():
                 target = out / "img" / frames.name
