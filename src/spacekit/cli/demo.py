@@ -30,6 +30,7 @@ def demo(*, out: Path, seed: int, workers: int | None) -> int:
     truth = {name: f"{t['true_mode']}, {t['true_offset_px']:.2f} px" for name, t in truths.items()}
     show_verdicts(result.predictions, truth)
     show_problems(result.problems)
-    say(f"\nvisits in {visits}\nframes in {result.img_path}\npredictions in")
+    say(f"\nvisits in {visits}\nframes in {result.img_path}\nlook at {result.report}")
+    say("predictions in")
     click.echo(result.predictions_path)
     return 1 if result.problems else 0

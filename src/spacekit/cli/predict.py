@@ -25,6 +25,7 @@ __all__ = ["predict"]
     help="Kept for scripts of old: the model file knows its normalisation.",
 )
 @click.option("-g", "--group", help="What the mosaics are called in the report.")
+@click.option("--report/--no-report", default=True, help="Whether to write the page.")
 def predict(
     *,
     data_file: Path,
@@ -34,10 +35,12 @@ def predict(
     size: int | None,
     normalization: str | None,
     group: str | None,
+    report: bool,
 ) -> int:
     """Classify the mosaics of CSV (svm_data.csv) with their frames in IMG (a folder or .npz).
 
-    Writes predictions/predictions.csv, compromised.txt and clf_report.txt. Exit status 1 says
+    Writes predictions/predictions.csv, compromised.txt and clf_report.txt, and a page to look at,
+    report/index.html. Exit status 1 says
     that some mosaics had problems; predictions/problems.csv names them.
     """
     from spacekit.skopes.hst.svm.predict import classify
@@ -52,6 +55,7 @@ def predict(
             output_path,
             size,
             group=group,
+            report=report,
             progress=advance,
         )
     show_problems(verdicts.problems)
@@ -60,5 +64,7 @@ def predict(
     if blind:
         say(f"{blind} answers rest on no measurement of the pixels (see rests_on): run prep")
     say(f"{suspicious} of {len(verdicts.predictions)} mosaics are suspicious")
+    if verdicts.report:
+        say(f"look at {verdicts.report}")
     click.echo(verdicts.folder / "predictions.csv")
     return 1 if verdicts.problems else 0

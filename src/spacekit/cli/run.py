@@ -27,9 +27,16 @@ __all__ = ["run", "show_verdicts"]
 )
 @click.option("-m", "--model_path", type=click.Path(path_type=Path), help="Another model file.")
 @click.option("-c", "--crpt", type=click.IntRange(0, 1), default=0, help="1: corrupted copies.")
+@click.option("--report/--no-report", default=True, help="Whether to write the page.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; one a core by default.")
 def run(
-    *, visits: Path, output: Path, model_path: Path | None, crpt: int, workers: int | None
+    *,
+    visits: Path,
+    output: Path,
+    model_path: Path | None,
+    crpt: int,
+    report: bool,
+    workers: int | None,
 ) -> int:
     """Classify every mosaic below VISITS: prep and predict in one go.
 
@@ -45,11 +52,14 @@ def run(
             model_path=model_path,
             crpt=crpt,
             workers=workers,
+            report=report,
             watch=Watch(measured, classified),
         )
     show_verdicts(result.predictions)
     show_problems(result.problems)
     say(f"\npredictions in {result.predictions_path}\nframes in {result.img_path}")
+    if result.report:
+        say(f"look at {result.report}")
     return 1 if result.problems else 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from spacekit.evaluate.predictions import joined, write_predictions
 from spacekit.model.features import read_table
 from spacekit.model.images import open_frames
 from spacekit.model.infer import load_model
+from spacekit.report.entries import read_scraped
+from spacekit.report.write import ReportSource, write_report
 from spacekit.visit.nouns import Problem
 
 __all__ = ["Verdicts", "classify", "predict_alignment"]
@@ -32,12 +34,15 @@ class Verdicts:
         Mosaics answered with something missing, or not at all; also in problems.csv.
     threshold : float
         Probability from which on a mosaic was called suspicious.
+    report : Path or None
+        The page to look at, where it was asked for.
     """
 
     predictions: pd.DataFrame
     folder: Path
     problems: tuple[Problem, ...]
     threshold: float
+    report: Path | None = None
 
 
 def predict_alignment(
@@ -70,12 +75,14 @@ def classify(
     *,
     group: str | None = None,
     threads: int = 1,
+    report: bool = True,
+    earlier: Sequence[Problem] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Verdicts:
     """Tell which mosaics of a table are misaligned.
 
     Writes ``predictions/predictions.csv``, ``compromised.txt``, ``clf_report.txt`` and, where
-    there were any, ``problems.csv`` below `output_path`.
+    there were any, ``problems.csv`` below `output_path`, and the page ``report/index.html``.
 
     Parameters
     ----------
@@ -94,6 +101,10 @@ def classify(
         What the mosaics are called as a whole, for the report; the table's name by default.
     threads : int
         Cores to use.
+    report : bool
+        Whether to write the page.
+    earlier : sequence of Problem
+        What went wrong before, for the page.
     progress : callable (done, total), optional
         Called as rows are done.
 
@@ -110,8 +121,20 @@ def classify(
         answers = model.predict_table(table, frames, progress=progress)
     predictions = joined(table, answers.table)
     folder = Path(output_path or ".") / "predictions"
-    write_predictions(folder, predictions, group or Path(data_file).stem, answers.problems)
-    return Verdicts(predictions, folder, answers.problems, model.manifest.threshold)
+    group = group or Path(data_file).stem
+    write_predictions(folder, predictions, group, answers.problems)
+    page = None
+    if report:
+        source = ReportSource(
+            predictions,
+            Path(img_path),
+            group,
+            threshold=model.manifest.threshold,
+            scraped=read_scraped(Path(data_file).with_name(f"raw_{Path(data_file).name}")),
+            problems=(*earlier, *answers.problems),
+        )
+        page = write_report(source, folder.with_name("report"))
+    return Verdicts(predictions, folder, answers.problems, model.manifest.threshold, page)
 
 
 if __name__ == "__main__":

@@ -29,12 +29,15 @@ class RunResult:
         Where the frames are.
     problems : tuple of Problem
         What could not be read or classified.
+    report : Path or None
+        The page to look at, where it was asked for.
     """
 
     predictions: pd.DataFrame
     predictions_path: Path
     img_path: Path
     problems: tuple[Problem, ...]
+    report: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def run_visits(
     model_path: Path | None = None,
     crpt: int = 0,
     workers: int | None = None,
+    report: bool = True,
     watch: Watch | None = None,
 ) -> RunResult:
     """Measure every mosaic below a folder and classify it.
@@ -68,6 +72,8 @@ def run_visits(
         1: the visits are corrupted copies.
     workers : int or None
         Processes; one a core by default.
+    report : bool
+        Whether to write the page ``report/index.html``.
     watch : Watch or None
         Who wants to know how far it is.
 
@@ -86,6 +92,8 @@ def run_visits(
         model_path=model_path,
         output_path=output,
         group=visits.resolve().name,
+        report=report,
+        earlier=prepared.problems,
         progress=watch.predict,
     )
     return RunResult(
@@ -93,4 +101,5 @@ def run_visits(
         verdicts.folder / "predictions.csv",
         prepared.img_path,
         prepared.problems + verdicts.problems,
+        verdicts.report,
     )

@@ -1,0 +1,151 @@
+"""What the page shows, as plain data: checked, bounded, not yet escaped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from spacekit.visit.nouns import Problem
+
+__all__ = ["Entry", "Offset", "Offsets", "Pictures", "Summary"]
+
+
+@dataclass(frozen=True)
+class Offset:
+    """How one product lies against the reference: its minus reference, along the mosaic's axes.
+
+    Parameters
+    ----------
+    filter, exposure : str
+        Whose product; the exposure's two letters, empty for a filter product.
+    dx_px, dy_px, dx_mas, dy_mas : float or None
+        The shift, None where it could not be measured.
+    sigma_px : float or None
+        Its standard error, per axis.
+    roll_deg : float or None
+        Rotation from +x to +y.
+    n_sources : int or None
+        Sources it was measured on.
+    method : str
+        How, in a word.
+    """
+
+    filter: str
+    exposure: str = ""
+    dx_px: float | None = None
+    dy_px: float | None = None
+    dx_mas: float | None = None
+    dy_mas: float | None = None
+    sigma_px: float | None = None
+    roll_deg: float | None = None
+    n_sources: int | None = None
+    method: str = ""
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """The measured offsets of a mosaic's products.
+
+    Parameters
+    ----------
+    reference : str
+        The product they are measured against.
+    products : tuple of Offset
+        The others.
+    """
+
+    reference: str
+    products: tuple[Offset, ...]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Which pictures of a mosaic lie in ``media/<name>/<kind>.webp``.
+
+    Parameters
+    ----------
+    kinds : tuple of str
+        "plain", "source", "gaia", "stamps", "blink_<product>", "blinkfield_<product>".
+    notes : tuple of str
+        Why others don't, a sentence each.
+    """
+
+    kinds: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One mosaic on the page.
+
+    Parameters
+    ----------
+    index : str
+        Its name.
+    detector : str
+        "ir", "uvis", ..., "unknown".
+    verdict : int or None
+        1 suspicious, 0 aligned, None where there is no answer.
+    probability : float or None
+        Of misalignment.
+    offset_px : float or None
+        The largest measured, px.
+    reason, rests_on : str
+        In words; empty where the table has none.
+    target : str
+        TARGNAME; empty where unknown.
+    ra_deg, dec_deg : float or None
+        Of the target.
+    values : dict of str to float
+        The measured columns of the table.
+    offsets : Offsets or None
+        Where they were measured product by product.
+    pictures : Pictures
+        What is to be seen.
+    problems : tuple of str
+        What went wrong with it.
+    """
+
+    index: str
+    detector: str
+    verdict: int | None
+    probability: float | None
+    offset_px: float | None = None
+    reason: str = ""
+    rests_on: str = ""
+    target: str = ""
+    ra_deg: float | None = None
+    dec_deg: float | None = None
+    values: dict[str, float] = field(default_factory=dict)
+    offsets: Offsets | None = None
+    pictures: Pictures = field(default_factory=Pictures)
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The whole at a glance.
+
+    Parameters
+    ----------
+    mosaics, suspicious, aligned, unanswered : int
+        Counts.
+    by_detector : DataFrame
+        detector, mosaics, suspicious, aligned, unanswered.
+    histogram : tuple of int
+        Mosaics in each of 20 equal bins of the probability.
+    problems : tuple of Problem
+        The worst first, bounded.
+    problems_total : int
+        How many there are in all.
+    """
+
+    mosaics: int
+    suspicious: int
+    aligned: int
+    unanswered: int
+    by_detector: pd.DataFrame
+    histogram: tuple[int, ...]
+    problems: tuple[Problem, ...]
+    problems_total: int

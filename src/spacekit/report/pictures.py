@@ -1,0 +1,176 @@
+"""Bring a mosaic's pictures beside the page: decoded, reduced, within a budget of bytes.
+
+Nothing of a stranger's file reaches the page as it is: each picture is decoded and written anew.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from spacekit.errors import FrameError
+from spacekit.files import replacing
+from spacekit.measure.blink import BLINK_KINDS
+from spacekit.model.images import MOST_PIXELS, read_png
+from spacekit.report.nouns import Pictures
+
+__all__ = ["BUDGET_BYTES", "MEDIA", "bring_pictures", "is_plain_name"]
+
+#: The folder of the pictures, beside the page.
+MEDIA: Final = "media"
+#: All pictures of a mosaic together; the page has another 2 kB on it.
+BUDGET_BYTES: Final = 190_000
+#: WebP qualities and long sides that are tried until the budget holds.
+_STEPS: Final = ((80, 512), (60, 512), (45, 448), (30, 384), (20, 256))
+#: A contact sheet holds many small pictures.
+_SHEET_SIDE: Final = 2
+_FRAMES: Final = {"plain": "", "source": "_source", "gaia": "_gaia", "stamps": "_stamps"}
+_MOST_BLINKS: Final = 6
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}")
+_PRODUCT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
+
+
+def is_plain_name(index: str) -> bool:
+    """Whether a mosaic's name may be part of a path."""
+    return _NAME.fullmatch(index) is not None
+
+
+def bring_pictures(img: Path, index: str, report: Path) -> Pictures:
+    """Write a mosaic's pictures to ``<report>/media/<index>/``, unless they are there already.
+
+    Parameters
+    ----------
+    img : Path
+        The folder of frames; a mosaic's are in ``<index>/``, ``0/<index>/`` or ``1/<index>/``.
+    index : str
+        The mosaic.
+    report : Path
+        The page's folder.
+
+    Returns
+    -------
+    Pictures
+        What is there now. A picture that is missing or can't be read is told in its notes.
+
+    Raises
+    ------
+    OutputError
+        If they can't be written.
+    """
+    if not is_plain_name(index):
+        return Pictures((), ("its name is no mosaic's name; pictures were not looked for",))
+    folder = _folder(img, index)
+    if folder is None:
+        return Pictures((), (f"no pictures: there is no folder {index} in {img.name}",))
+    sources = _sources(folder, index, img)
+    target = report / MEDIA / index
+    if _is_current(sources, target):
+        return Pictures(tuple(sources), _absent(sources))
+    pictures, notes = {}, []
+    for kind, source in sources.items():
+        try:
+            pictures[kind] = _read(source)
+        except FrameError as error:
+            notes.append(str(error).replace(str(source), source.name))
+    _clear(target)
+    for kind, encoded in _within_budget(pictures).items():
+        path = target / f"{kind}.webp"
+        with replacing(path) as part:
+            part.write_bytes(encoded)
+            os.utime(part, ns=(_mtime(sources[kind]),) * 2)
+    return Pictures(tuple(pictures), (*notes, *_absent(sources)))
+
+
+def _folder(img: Path, index: str) -> Path | None:
+    """Find a mosaic's folder; nothing that leads out of the root."""
+    for place in (index, f"0/{index}", f"1/{index}"):
+        folder = img / place
+        if folder.is_dir() and folder.resolve().is_relative_to(img.resolve()):
+            return folder
+    return None
+
+
+def _sources(folder: Path, index: str, img: Path) -> dict[str, Path]:
+    """Name the pictures that are there by kind: frames, stamps, then what blinks."""
+    files = {kind: folder / f"{index}{suffix}.png" for kind, suffix in _FRAMES.items()}
+    for kind in BLINK_KINDS:
+        start = f"{index}_{kind}_"
+        found = sorted(folder.glob(f"*_{kind}_*.webp"))
+        products = {p.name.removeprefix(start).removesuffix(".webp"): p for p in found}
+        known = [name for name, p in products.items() if p.name.startswith(start)]
+        for name in [name for name in known if _PRODUCT.fullmatch(name)][:_MOST_BLINKS]:
+            files[f"{kind}_{name}"] = products[name]
+    inside = img.resolve()
+    return {k: p for k, p in files.items() if p.is_file() and p.resolve().is_relative_to(inside)}
+
+
+def _absent(sources: dict[str, Path]) -> tuple[str, ...]:
+    """Say what there might be and isn't."""
+    words = {"plain": "frame", "source": "frame with sources", "gaia": "frame with Gaia stars"}
+    lacking = [words[kind] for kind in words if kind not in sources]
+    lacking += [] if "stamps" in sources else ["stamps"]
+    lacking += [] if any(kind.startswith("blink_") for kind in sources) else ["pictures to blink"]
+    return (f"not there: {', '.join(lacking)}",) if lacking else ()
+
+
+def _is_current(sources: dict[str, Path], target: Path) -> bool:
+    """Whether the pictures in `target` were made from these files as they are now."""
+    made = {path.stem: _mtime(path) for path in target.glob("*.webp")}
+    return bool(sources) and made == {kind: _mtime(path) for kind, path in sources.items()}
+
+
+def _mtime(path: Path) -> int:
+    """Give the time of change in whole seconds, as ns: not every file system keeps more."""
+    return path.stat().st_mtime_ns // 1_000_000_000 * 1_000_000_000
+
+
+def _clear(target: Path) -> None:
+    for path in target.glob("*.webp"):
+        path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Image.Image:
+    """Decode a PNG or WebP of bounded size.
+
+    Raises
+    ------
+    FrameError
+        If it is something else, cut off, or unreasonably large.
+    """
+    if path.suffix == ".png":
+        return Image.fromarray(read_png(path))
+    try:
+        with path.open("rb") as file, Image.open(file, formats=("WEBP",)) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise FrameError(f"{path}: {image.width} x {image.height} px is too large")
+            return image.convert("RGB")
+    except FrameError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise FrameError(f"{path}: can't be read as WebP ({str(error)[:100]})") from error
+
+
+def _within_budget(pictures: dict[str, Image.Image]) -> dict[str, bytes]:
+    """Encode pictures, at lower quality and smaller until they fit together."""
+    encoded: dict[str, bytes] = {}
+    for quality, side in _STEPS:
+        encoded = {
+            kind: _encode(p, quality, side * _SHEET_SIDE if kind == "stamps" else side)
+            for kind, p in pictures.items()
+        }
+        if sum(map(len, encoded.values())) <= BUDGET_BYTES:
+            break
+    return encoded
+
+
+def _encode(picture: Image.Image, quality: int, side: int) -> bytes:
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.BOX)
+    buffer = io.BytesIO()
+    small.save(buffer, format="WEBP", quality=quality, method=2)
+    return buffer.getvalue()

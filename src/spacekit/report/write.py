@@ -1,0 +1,142 @@
+"""Write the report of a run: ``index.html`` and the pictures beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from spacekit.errors import TableError
+from spacekit.files import ensure_folder, write_text
+from spacekit.report.entries import entries_of, shown_text
+from spacekit.report.nouns import Entry, Pictures
+from spacekit.report.offsets import read_offsets
+from spacekit.report.page import PageFacts, render_page
+from spacekit.report.pictures import bring_pictures, is_plain_name
+from spacekit.report.summary import summarise
+from spacekit.visit.nouns import Problem
+
+__all__ = ["ReportSource", "write_report"]
+
+
+@dataclass(frozen=True)
+class ReportSource:
+    """What a report is made from.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As in predictions.csv.
+    img : Path
+        The folder of frames; a page without pictures comes of anything else.
+    group : str
+        What the mosaics are called as a whole.
+    threshold : float or None
+        Probability from which on a mosaic was called suspicious.
+    scraped : DataFrame or None
+        The raw table of prep, which knows the targets.
+    problems : tuple of Problem
+        Of prep and predict.
+    notes : tuple of str
+        What else is missing, a sentence each.
+    """
+
+    predictions: pd.DataFrame
+    img: Path
+    group: str
+    threshold: float | None = None
+    scraped: pd.DataFrame | None = None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def write_report(
+    source: ReportSource, folder: Path, progress: Callable[[int, int], None] | None = None
+) -> Path:
+    """Write ``index.html`` and ``media/<name>/`` into a folder.
+
+    Pictures that are there from an earlier run and still hold are kept.
+
+    Parameters
+    ----------
+    source : ReportSource
+        What it is made from.
+    folder : Path
+        Made where it is missing.
+    progress : callable (done, total), optional
+        Called as pictures are done.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    OutputError
+        If it can't be written.
+    """
+    ensure_folder(folder)
+    entries = entries_of(source.predictions, source.scraped, source.problems)
+    notes = list(source.notes)
+    if source.img.is_dir():
+        entries = _with_files(entries, source.img, folder, progress)
+    else:
+        notes.append(f"no pictures: {source.img.name} is no folder of frames")
+    notes += _lacking(source, entries)
+    facts = PageFacts(
+        group=shown_text(source.group, 200),
+        threshold=source.threshold,
+        notes=tuple(notes),
+        written=datetime.now().astimezone(),
+    )
+    page = folder / "index.html"
+    write_text(page, render_page(entries, summarise(entries, source.problems), facts))
+    return page
+
+
+def _with_files(
+    entries: Sequence[Entry], img: Path, folder: Path, progress: Callable[[int, int], None] | None
+) -> list[Entry]:
+    """Add pictures and offsets; decoding and encoding release the interpreter."""
+    done: list[Entry] = []
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for entry in pool.map(lambda e: _with_file(e, img, folder), entries):
+            done.append(entry)
+            if progress is not None:
+                progress(len(done), len(entries))
+    return done
+
+
+def _with_file(entry: Entry, img: Path, folder: Path) -> Entry:
+    pictures = bring_pictures(img, entry.index, folder)
+    if not is_plain_name(entry.index):
+        return replace(entry, pictures=pictures)
+    name = f"{entry.index}_offsets.json"
+    paths = [img / place / entry.index / name for place in ("", "0", "1")]
+    root = img.resolve()
+    path = next((p for p in paths if p.is_file() and p.resolve().is_relative_to(root)), None)
+    if path is None:
+        return replace(entry, pictures=pictures)
+    try:
+        return replace(entry, pictures=pictures, offsets=read_offsets(path))
+    except TableError as error:
+        told = Pictures(pictures.kinds, (*pictures.notes, f"offsets: {error}"))
+        return replace(entry, pictures=told)
+
+
+def _lacking(source: ReportSource, entries: Sequence[Entry]) -> list[str]:
+    """Say what is missing for all mosaics."""
+    notes = []
+    if entries and not any(entry.reason for entry in entries):
+        notes.append("predictions.csv gives no reasons: it is of an older version")
+    if entries and source.scraped is None:
+        notes.append("names of targets are unknown: no raw table of prep was beside the table")
+    if entries and all(entry.probability is None for entry in entries):
+        notes.append("no mosaic has a probability")
+    return notes

@@ -1,0 +1,85 @@
+"""A run's output made of numpy: predictions, pictures, offsets, some of it missing or hostile."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from spacekit.report.write import ReportSource
+from spacekit.visit.nouns import Problem
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"></script><script>alert(1)</script>"
+
+
+def mosaic_name(number: int) -> str:
+    """Name a made-up mosaic."""
+    return f"hst_{30000 + number}_01_wfc3_ir_total_i{number:04d}1"
+
+
+def predictions(count: int, seed: int = 1) -> pd.DataFrame:
+    """Make a table as predict writes it; the first row is the most suspicious one."""
+    rng = np.random.default_rng(seed)
+    proba = np.sort(rng.beta(0.3, 2.0, count))[::-1]
+    offset = np.where(rng.random(count) < 0.2, np.nan, 4 * proba + rng.uniform(0, 0.2, count))
+    return pd.DataFrame(
+        {
+            "numexp": 4,
+            "rms_ra": 8.0,
+            "point": rng.integers(5, 500, count),
+            "det": rng.integers(0, 5, count),
+            "wcs": rng.integers(0, 4, count),
+            "offset_px": offset,
+            "y_pred": (proba > 0.5).astype(float),
+            "y_proba": proba,
+            "index": [mosaic_name(number) for number in range(count)],
+            "rests_on": "table + pixels + frames",
+            "reason": [f"F160W is off by {4 * p:.2f} px from F110W" for p in proba],
+        }
+    )
+
+
+def draw_pictures(img: Path, name: str, rng: np.random.Generator, shift: int = 5) -> None:
+    """Write frames, stamps, and two filters to blink, one shifted against the other."""
+    folder = img / name
+    folder.mkdir(parents=True)
+    y, x = np.mgrid[:200, :200]
+    sky = 20 + rng.normal(0, 3, (200, 200))
+    for y0, x0 in rng.uniform(15, 185, (25, 2)):
+        sky += rng.uniform(60, 220) * np.exp(-((x - x0) ** 2 + (y - y0) ** 2) / 4)
+    gray = sky.clip(0, 255).astype(np.uint8)
+    for suffix in ("", "_source", "_gaia", "_stamps"):
+        Image.fromarray(np.repeat(gray[:, :, None], 3, axis=2)).save(folder / f"{name}{suffix}.png")
+    for kind in ("blink", "blinkfield"):
+        Image.fromarray(gray).save(folder / f"{name}_{kind}_f110w.webp")
+        Image.fromarray(np.roll(gray, shift, 1)).save(folder / f"{name}_{kind}_f160w.webp")
+
+
+_MEASURED = {"dx_px": 3.1, "dy_px": -1.4, "dx_mas": 397, "dy_mas": -179, "sigma_px": 0.03}
+OFFSETS = {
+    "reference": "F110W",
+    "products": [
+        {"filter": "f160w", **_MEASURED, "roll_deg": 3e-4, "n_sources": 41, "method": "stars"},
+        {"filter": "f160w", "exposure": "ac", "dx_px": 3.0, "dy_px": -1.5, "sigma_px": 0.05},
+        {"filter": "f105w", "exposure": "", "dx_px": None, "dy_px": None},
+    ],
+}
+
+
+def write_run(folder: Path, count: int, pictured: int = 3) -> ReportSource:
+    """Lay out a run of `count` mosaics, the first few with pictures and offsets."""
+    rng = np.random.default_rng(2)
+    table = predictions(count)
+    for name in table["index"][:pictured]:
+        draw_pictures(folder / "img", name, rng)
+        path = folder / "img" / name / f"{name}_offsets.json"
+        path.write_text(json.dumps(OFFSETS))
+    (folder / "img").mkdir(exist_ok=True)
+    scraped = table[["index"]].assign(targname="SIM-FIELD-01", ra_targ=149.4, dec_targ=-63.4)
+    problems = (Problem("", "x_total_x.fits", "file is empty; fetch it again"),)
+    return ReportSource(
+        table, folder / "img", "night 1", threshold=0.5, scraped=scraped, problems=problems
+    )

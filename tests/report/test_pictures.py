@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spacekit.report.pictures import BUDGET_BYTES, bring_pictures
+
+from .runs import draw_pictures
+
+NAME = "hst_1_01_wfc3_ir_total_i00001"
+ALL = ("plain", "source", "gaia", "stamps")
+ALL += ("blink_f110w", "blink_f160w", "blinkfield_f110w", "blinkfield_f160w")
+
+
+@pytest.fixture
+def img(tmp_path: Path) -> Path:
+    draw_pictures(tmp_path / "img", NAME, np.random.default_rng(1))
+    return tmp_path / "img"
+
+
+def made(report: Path) -> dict[str, int]:
+    folder = report / "media" / NAME
+    return {path.name: path.stat().st_ino for path in folder.glob("*")}
+
+
+def test_pictures_are_brought_and_kept(img: Path, tmp_path: Path) -> None:
+    found = bring_pictures(img, NAME, tmp_path)
+    assert found.kinds == ALL
+    assert found.notes == ()
+    before = made(tmp_path)
+    assert set(before) == {f"{kind}.webp" for kind in ALL}
+    assert bring_pictures(img, NAME, tmp_path) == found
+    assert made(tmp_path) == before
+
+
+def test_a_changed_or_vanished_picture_is_noticed(img: Path, tmp_path: Path) -> None:
+    bring_pictures(img, NAME, tmp_path)
+    before = made(tmp_path)
+    changed = img / NAME / f"{NAME}_stamps.png"
+    Image.new("RGB", (40, 30), "red").save(changed)
+    os.utime(changed, (1, 1))
+    (img / NAME / f"{NAME}_gaia.png").unlink()
+    found = bring_pictures(img, NAME, tmp_path)
+    assert "gaia.webp" not in made(tmp_path)
+    assert found.notes == ("not there: frame with Gaia stars",)
+    with Image.open(tmp_path / "media" / NAME / "stamps.webp") as image:
+        assert image.size == (40, 30)
+    assert before
+
+
+def test_noise_stays_within_the_budget(tmp_path: Path) -> None:
+    folder = tmp_path / "img" / NAME
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(3)
+    for suffix in ("", "_source", "_gaia", "_stamps"):
+        noise = rng.integers(0, 256, (1500, 1500, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{NAME}{suffix}.png", compress_level=0)
+    bring_pictures(tmp_path / "img", NAME, tmp_path)
+    files = list((tmp_path / "media" / NAME).iterdir())
+    assert len(files) == 4
+    assert sum(path.stat().st_size for path in files) <= BUDGET_BYTES
+
+
+def test_frames_below_a_label_are_found(img: Path, tmp_path: Path) -> None:
+    (img / "1").mkdir()
+    (img / NAME).rename(img / "1" / NAME)
+    assert bring_pictures(img, NAME, tmp_path).kinds == ALL
+
+
+def test_broken_pictures_are_told_and_the_rest_is_shown(img: Path, tmp_path: Path) -> None:
+    (img / NAME / f"{NAME}.png").write_bytes(b"<svg onload=alert(1)>")
+    (img / NAME / f"{NAME}_blink_f160w.webp").write_bytes(b"RIFF....WEBP")
+    found = bring_pictures(img, NAME, tmp_path)
+    assert set(found.kinds) == set(ALL) - {"plain", "blink_f160w"}
+    assert len(found.notes) == 2
+    assert all(str(img) not in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["../img", "", ".", "a/b", "<b>", "x" * 300])
+def test_names_that_are_no_names_are_not_looked_for(img: Path, tmp_path: Path, name: str) -> None:
+    assert bring_pictures(img, name, tmp_path).kinds == ()
+    assert not (tmp_path / "media").exists()
+
+
+def test_links_that_lead_out_are_not_followed(img: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.png"
+    (img / NAME / f"{NAME}.png").rename(outside)
+    (img / NAME / f"{NAME}.png").symlink_to(outside)
+    assert "plain" not in bring_pictures(img, NAME, tmp_path).kinds

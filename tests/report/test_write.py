@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spacekit.errors import TableError
+from spacekit.report.entries import entries_of, read_predictions, read_scraped
+from spacekit.report.summary import summarise
+from spacekit.report.write import ReportSource, write_report
+from spacekit.visit.nouns import Problem
+
+from .runs import HOSTILE, mosaic_name, predictions, write_run
+
+
+class Tags(HTMLParser):
+    """Collects what elements a page has, and the text of its data block."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.data = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.seen and self.seen[-1] == ("script", {"type": "application/json", "id": "data"}):
+            self.data += data
+
+
+def content(page: Path) -> dict:
+    return json.loads(Tags(page.read_text()).data)
+
+
+def test_the_page_holds_the_mosaics_and_stays_small(page: Path) -> None:
+    mosaics = content(page)["mosaics"]
+    assert [m["name"] for m in mosaics] == [mosaic_name(number) for number in range(12)]
+    first = mosaics[0]
+    assert first["verdict"] == 1
+    assert first["reason"].startswith("F160W is off by")
+    assert first["target"] == "SIM-FIELD-01"
+    assert first["offsets"]["products"][0]["dx_px"] == 3.1
+    assert "blink_f160w" in first["pictures"]
+    assert any("not there" in note or "no folder" in note for note in mosaics[5]["notes"])
+    assert page.stat().st_size < 60_000
+    folder = page.parent / "media" / mosaic_name(0)
+    assert sum(p.stat().st_size for p in folder.iterdir()) < 200_000
+
+
+def test_the_page_is_whole_and_strict(page: Path) -> None:
+    tags = Tags(page.read_text()).seen
+    assert not [a for _, attrs in tags for a in attrs if a.startswith("on") or a == "style"]
+    linked = [attrs for tag, attrs in tags if tag in ("link", "iframe", "img", "object", "base")]
+    assert linked == []
+    assert not [attrs for tag, attrs in tags if "src" in attrs]
+    (policy,) = (a["content"] for t, a in tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_what_is_hostile_is_escaped(tmp_path: Path) -> None:
+    source = write_run(tmp_path, 3)
+    table = source.predictions.assign(reason=HOSTILE, rests_on=HOSTILE)
+    table.loc[0, "index"] = HOSTILE
+    scraped = table[["index"]].assign(targname=HOSTILE, ra_targ=HOSTILE, dec_targ=1e9)
+    hostile = replace(
+        source,
+        predictions=table,
+        scraped=scraped,
+        group=HOSTILE,
+        problems=(Problem(HOSTILE, HOSTILE, HOSTILE),),
+        notes=(HOSTILE,),
+    )
+    page = write_report(hostile, tmp_path / "report")
+    tags = Tags(page.read_text())
+    assert [tag for tag, _ in tags.seen].count("script") == 2
+    assert "img" not in [tag for tag, _ in tags.seen]
+    assert json.loads(tags.data)["mosaics"][0]["name"] == HOSTILE
+    assert "ra" not in json.loads(tags.data)["mosaics"][0]
+
+
+def test_an_older_table_one_class_and_nan(tmp_path: Path) -> None:
+    table = predictions(4).drop(columns=["reason", "rests_on", "offset_px"])
+    table["y_proba"] = [np.nan, 2.0, 0.1, 0.2]
+    page = write_report(ReportSource(table, tmp_path / "absent", "old"), tmp_path / "report")
+    text = page.read_text()
+    assert "gives no reasons" in text
+    assert "no pictures: absent is no folder of frames" in text
+    assert "names of targets are unknown" in text
+    found = content(page)["mosaics"]
+    assert ["verdict" in m for m in found] == [False, False, True, True]
+    assert re.search(r"2 without an answer", text)
+
+
+def test_an_empty_table(tmp_path: Path) -> None:
+    page = write_report(ReportSource(predictions(0), tmp_path, "none"), tmp_path / "report")
+    assert "The table holds no mosaic" in page.read_text()
+    assert content(page)["mosaics"] == []
+
+
+def test_counts() -> None:
+    entries = entries_of(predictions(40).assign(det=[1] * 30 + [9] * 10))
+    problems = [Problem("", "f", "r", fatal=False)] * 300 + [Problem("", "f", "worst")]
+    summary = summarise(entries, problems)
+    assert (summary.mosaics, summary.suspicious + summary.aligned) == (40, 40)
+    assert sum(summary.histogram) == 40
+    assert summary.by_detector.set_index("detector")["mosaics"].to_dict() == {
+        "ir": 30,
+        "unknown": 10,
+    }
+    assert summary.problems[0].reason == "worst"
+    assert (len(summary.problems), summary.problems_total) == (200, 301)
+
+
+def test_tables_are_read_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.csv"
+    predictions(3).drop(columns="y_proba").to_csv(path, index=False)
+    table, notes = read_predictions(path)
+    assert table["y_proba"].isna().all()
+    assert notes == ("predictions.csv has no column y_proba: not shown",)
+    pd.DataFrame({"a": [1]}).to_csv(path, index=False)
+    with pytest.raises(TableError, match="index"):
+        read_predictions(path)
+    assert read_scraped(path) is None
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(TableError):
+        read_predictions(path)
+    with pytest.raises(TableError):
+        read_predictions(tmp_path / "absent.csv")
+
+
+def test_a_table_without_rows_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.csv"
+    predictions(0).to_csv(path, index=False)
+    assert len(read_predictions(path)[0]) == 0
