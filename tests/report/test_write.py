@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from spacekit.errors import TableError
-from spacekit.report.entries import entries_of, read_predictions, read_scraped
+from spacekit.evaluate.predictions import write_predictions
+from spacekit.report.entries import entries_of, read_predictions, read_problems, read_scraped
 from spacekit.report.summary import summarise
 from spacekit.report.write import ReportSource, write_report
+from spacekit.skopes.hst.svm.report import report_predictions
 from spacekit.visit.nouns import Problem
 
 from .runs import HOSTILE, mosaic_name, predictions, write_run
@@ -142,3 +144,21 @@ def test_a_table_without_rows_is_read(tmp_path: Path) -> None:
     path = tmp_path / "predictions.csv"
     predictions(0).to_csv(path, index=False)
     assert len(read_predictions(path)[0]) == 0
+
+
+def test_the_page_of_earlier_predictions(tmp_path: Path) -> None:
+    source = write_run(tmp_path, 3)
+    folder = tmp_path / "predictions"
+    write_predictions(folder, source.predictions, "g", [Problem(mosaic_name(0), "f", "no frame")])
+    assert source.scraped is not None
+    source.scraped.to_csv(tmp_path / "raw_svm_data.csv", index=False)
+    page = report_predictions(folder / "predictions.csv", source.img, tmp_path / "again")
+    first = content(page)["mosaics"][0]
+    assert first["problems"] == ["no frame"]
+    assert first["target"] == "SIM-FIELD-01"
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "\x00\x01"])
+def test_problems_that_are_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "problems.csv").write_text(text)
+    assert read_problems(tmp_path / "problems.csv") == []

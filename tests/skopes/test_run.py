@@ -50,6 +50,13 @@ def test_verdicts_come_out_and_what_is_broken_is_named(visits: Path, tmp_path: P
     assert "empty" in said
     assert str(tmp_path / "predictions" / "predictions.csv") in said
     assert not list(tmp_path.rglob(".part*"))
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert all(name in page for name in predictions["index"])
+    assert "cut short" in page
+    for name in predictions["index"]:
+        media = list((tmp_path / "report" / "media" / name).iterdir())
+        assert any(path.name.startswith("blink_") for path in media)
+        assert sum(path.stat().st_size for path in media) < 200_000
 
 
 def test_a_second_run_does_only_what_is_missing(visits: Path, tmp_path: Path) -> None:

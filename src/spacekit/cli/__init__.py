@@ -18,6 +18,7 @@ _JOBS = {
     "demo": "Simulate six visits, three of them bad, and classify them.",
     "prep": "Read visits; write the table and the frames.",
     "predict": "Classify mosaics from a table and frames.",
+    "report": "Write the page of earlier predictions again.",
     "train": "Train and evaluate a model on labelled mosaics.",
     "corrupt": "Copy visits and corrupt the pointing of chosen exposures.",
     "simulate": "Simulate visits with known truth.",

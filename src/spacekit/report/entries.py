@@ -19,7 +19,7 @@ from spacekit.report.nouns import Entry, Pictures
 from spacekit.visit.nouns import Problem
 from spacekit.visit.values import as_number, as_text
 
-__all__ = ["entries_of", "read_predictions", "read_scraped", "shown_text"]
+__all__ = ["entries_of", "read_predictions", "read_problems", "read_scraped", "shown_text"]
 
 _LARGEST_BYTES: Final = 500_000_000
 _DETECTORS: Final = {number: name for name, number in CATEGORIES["det"].items()}
@@ -62,6 +62,20 @@ def read_scraped(path: Path) -> pd.DataFrame | None:
     except TableError:
         return None
     return table if INDEX in table.columns else None
+
+
+def read_problems(path: Path) -> list[Problem]:
+    """Read problems.csv; what is missing or something else gives none."""
+    try:
+        table = _read_csv(path, "problems.csv")
+    except TableError:
+        return []
+    if not {"index", "file", "reason", "fatal"} <= set(table.columns):
+        return []
+    text = table[["index", "file", "reason"]].fillna("").astype(str)
+    fatal = (table["fatal"] == 1).tolist()
+    columns = (text[name].tolist() for name in text.columns)
+    return [Problem(*row) for row in zip(*columns, fatal, strict=True)]
 
 
 def _read_csv(path: Path, wanted: str) -> pd.DataFrame:

@@ -60,14 +60,14 @@ const productName = (product) =>
   [product.filter.toUpperCase(), product.exposure].filter(Boolean).join(" ");
 
 function numbers(products) {
-  const titles = ["product", "dx px", "dy px", "± px", "mas", "roll °", "sources", "method"];
+  const titles = ["product", "dx px", "dy px", "± px", "mas", "roll °", "sources"];
   const head = make("tr", {}, ...titles.map((text) => make("th", { text })));
   const rows = products.map((p, number) => {
-    const name = make("td", {}, swatch(number), productName(p));
+    const name = make("td", { title: p.method }, swatch(number), productName(p));
     const far = p.dx_mas === undefined || p.dy_mas === undefined
       ? undefined : Math.hypot(p.dx_mas, p.dy_mas);
     const values = [shown(p.dx_px), shown(p.dy_px), shown(p.sigma_px), shown(far, 0),
-      shown(p.roll_deg, 4), shown(p.n_sources, 0), p.method ?? ""];
+      shown(p.roll_deg, 4), shown(p.n_sources, 0)];
     return make("tr", {}, name, ...values.map((text) => make("td", { text })));
   });
   const table = make("table", { class: "plain" }, make("thead", {}, head), make("tbody", {}, ...rows));
