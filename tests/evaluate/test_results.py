@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -56,6 +57,31 @@ def test_one_class_is_written_without_nan(tmp_path: Path) -> None:
     assert np.isnan(read_result(tmp_path).roc_auc)
 
 
+def test_calibration_and_true_offsets_are_kept(tmp_path: Path) -> None:
+    result = replace(RESULT, true_offset_px=np.array([0.1, 0.2, 0.7, 3.0, np.nan]))
+    write_result(result, tmp_path)
+    again = read_result(tmp_path)
+    assert np.array_equal(again.true_offset_px, result.true_offset_px, equal_nan=True)
+    assert again.recall_by_offset["recall"].tolist() == [0.0, 1.0]
+    bins = pd.read_csv(tmp_path / "calibration.csv")
+    assert bins["count"].sum() == 4
+    content = json.loads((tmp_path / "metrics.json").read_text())
+    assert content["ece"] == pytest.approx(result.calibration.ece)
+    assert RESULT.recall_by_offset.empty
+
+
+def test_results_of_an_older_version_are_read(tmp_path: Path) -> None:
+    write_result(RESULT, tmp_path)
+    (tmp_path / "history.csv").unlink()
+    (tmp_path / "calibration.csv").unlink()
+    (tmp_path / "metrics.json").write_text('{"threshold": 0.5}')
+    old = read_result(tmp_path)
+    assert old.metrics == RESULT.metrics
+    assert old.name == tmp_path.name
+    assert old.notes == ("the history of the training was not kept",)
+    assert all(path.is_file() for path in old.draw_plots())
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
 def test_broken_results(tmp_path: Path, content: str) -> None:
     write_result(RESULT, tmp_path)
@@ -68,16 +94,41 @@ def test_broken_results(tmp_path: Path, content: str) -> None:
 
 @pytest.mark.parametrize(
     "result",
-    [RESULT, replace(RESULT, y_true=np.zeros(5)), replace(RESULT, history={})],
-    ids=["whole", "one class", "no history"],
+    [
+        RESULT,
+        replace(RESULT, true_offset_px=np.array([0.1, 0.2, 0.7, 3.0, np.nan])),
+        replace(RESULT, y_true=np.zeros(5)),
+        replace(RESULT, history={}),
+        replace(RESULT, y_proba=np.full(5, np.nan)),
+        replace(RESULT, index=(), y_true=np.empty(0), y_proba=np.empty(0)),
+    ],
+    ids=["whole", "true offsets", "one class", "no history", "no probability", "no row"],
 )
 def test_plots(tmp_path: Path, result: Result) -> None:
     pytest.importorskip("matplotlib")
-    written = write_result(result, tmp_path)
-    paths = written.draw_plots()
+    paths = write_result(result, tmp_path).draw_plots()
     names = ["accuracy", "loss", "roc", "precision_recall", "confusion_matrix"]
-    assert [p.name for p in paths] == [f"{name}.png" for name in names]
+    names += ["reliability", "recall_by_offset"]
+    assert [p.name for p in paths] == [f"{n}{s}" for n in names for s in (".png", ".svg")]
     for path in paths:
         assert path.parent == tmp_path
+        if path.suffix == ".svg":
+            assert path.read_text().endswith("</svg>\n")
+            continue
         with Image.open(path) as image:
             assert len(image.convert("L").getcolors()) > 20  # something is drawn
+
+
+def test_plots_say_what_is_missing(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    empty = replace(RESULT, y_true=np.zeros(5), history={})
+    empty.draw_plots(tmp_path)
+    said = {"roc": "one class only", "loss": "no history", "recall_by_offset": "no true offset"}
+    for name, words in said.items():
+        assert words in (tmp_path / f"{name}.svg").read_text()
+
+
+def test_the_same_result_gives_the_same_bytes(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    first, second = (RESULT.draw_plots(tmp_path / name) for name in ("a", "b"))
+    assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]

@@ -20,7 +20,8 @@ QUICK = TrainingSettings(epochs=1, batch_size=8, image_size=64, threads=1)
 
 def test_what_is_written(trained: Path, toy: Path) -> None:
     files = {str(p.relative_to(trained)) for p in trained.rglob("*") if p.is_file()}
-    parts = ("metrics.json", "predictions.csv", "history.csv", "classification_report.txt")
+    parts = ["metrics.json", "predictions.csv", "history.csv", "calibration.csv"]
+    parts.append("classification_report.txt")
     assert files == {
         "models/svm_align.onnx",
         *(f"results/{part}/{name}" for part in ("test", "val") for name in parts),
@@ -67,6 +68,31 @@ def test_published_call(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert set(result.index) <= set(table["index"])
 
 
+def test_labels_that_people_gave(toy: Path, tmp_path: Path) -> None:
+    """An unlabelled table with the report page's labels.csv, of the original's true offsets."""
+    table = pd.read_csv(toy / "svm_data.csv")
+    words = table["label"].map({0.0: "aligned", 1.0: "misaligned"}).fillna("unsure")
+    labels = pd.DataFrame({"index": table["index"], "label": words, "time": "2026-01-01"})
+    labels.loc[len(labels)] = ["hst_elsewhere", "aligned", ""]
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    unlabelled = table.drop(columns="label").assign(true_offset_px=table["offset_px"])
+    unlabelled.to_csv(tmp_path / "svm_data.csv", index=False)
+    com, val = run_training(
+        tmp_path / "svm_data.csv",
+        toy / "img",
+        output_path=tmp_path,
+        labels=tmp_path / "labels.csv",
+        settings=QUICK,
+    )
+    truth = table.set_index("index")
+    for result in (com, val):
+        assert result.y_true.tolist() == truth["label"][list(result.index)].tolist()
+        assert result.true_offset_px is not None
+        assert result.true_offset_px.tolist() == truth["offset_px"][list(result.index)].tolist()
+    problems = pd.read_csv(tmp_path / "results" / "problems.csv")
+    assert problems["index"].tolist() == ["hst_elsewhere"]
+
+
 def test_frames_below_the_label(toy: Path, tmp_path: Path) -> None:
     import shutil
 
@@ -85,6 +111,7 @@ def test_frames_below_the_label(toy: Path, tmp_path: Path) -> None:
         {"norm": 2},
         {"model_name": "../escape"},
         {"synth_data": "absent.csv"},
+        {"labels": "absent.csv"},
     ],
 )
 def test_wrong_calls_write_nothing(toy: Path, tmp_path: Path, wrong: dict[str, object]) -> None:

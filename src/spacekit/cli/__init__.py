@@ -20,6 +20,8 @@ _JOBS = {
     "predict": "Classify mosaics from a table and frames.",
     "report": "Write the page of earlier predictions again.",
     "train": "Train and evaluate a model on labelled mosaics.",
+    "compare": "Compare the results of several trainings.",
+    "explore": "Look at a table: distributions, correlation, outliers.",
     "corrupt": "Copy visits and corrupt the pointing of chosen exposures.",
     "simulate": "Simulate visits with known truth.",
     "label": "Join label and true offsets of simulated visits to a table.",

@@ -34,6 +34,9 @@ _SWITCH = click.Choice(["0", "1"])
 @click.option("-v", "--validate", type=_SWITCH, default="1", help="1: write results/val.")
 @click.option("-p", "--plots", type=_SWITCH, default="0", help="1: draw plots of the results.")
 @click.option("--synth_data", type=click.Path(path_type=Path), help="Second table to add.")
+@click.option(
+    "--labels", type=click.Path(path_type=Path), help="labels.csv of the report: over the table's."
+)
 @click.option("--seed", type=int, default=0, help="Makes a run repeatable.")
 @click.option("--threads", type=int, help="Cores to use.")
 @click.option("--device", default="cpu", help="Where torch computes.")
@@ -51,6 +54,7 @@ def train(
     validate: str,
     plots: str,
     synth_data: Path | None,
+    labels: Path | None,
     seed: int,
     threads: int | None,
     device: str,
@@ -73,6 +77,7 @@ def train(
             model_name,
             {name: value for name, value in given.items() if value is not None},
             out,
+            labels=labels,
             settings=TrainingSettings(
                 image_size=image_size, seed=seed, threads=threads, device=device
             ),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacekit.errors import MissingExtraError, TableError
+from spacekit.evaluate.calibration import calibrate_bins
 
 __all__ = ["CLASSES", "Metrics", "classification_report", "measure", "pr_curve", "roc_curve"]
 
@@ -40,6 +41,8 @@ class Metrics:
         `pr_auc` is average precision.
     recall_at_fpr : float
         Share of the misaligned found when at most 0.5% of the aligned are flagged.
+    ece : float
+        Expected calibration error in 15 bins of equal count.
     confusion : tuple of tuple of int
         Rows true aligned, misaligned; columns predicted so.
     confusion_share : tuple of tuple of float
@@ -54,6 +57,7 @@ class Metrics:
     roc_auc: float
     pr_auc: float
     recall_at_fpr: float
+    ece: float
     confusion: tuple[tuple[int, int], tuple[int, int]]
     confusion_share: tuple[tuple[float, float], tuple[float, float]]
 
@@ -95,6 +99,7 @@ def measure(y_true: Floats, y_proba: Floats, threshold: float, *, fpr: float = 0
         roc_auc=_area(y_true, y_proba, "roc_auc_score"),
         pr_auc=_area(y_true, y_proba, "average_precision_score"),
         recall_at_fpr=_recall_at(y_true, y_proba, fpr),
+        ece=calibrate_bins(y_true, y_proba).ece,
         confusion=((int(counts[0, 0]), int(counts[0, 1])), (int(counts[1, 0]), int(counts[1, 1]))),
         confusion_share=(
             (float(shares[0, 0]), float(shares[0, 1])),

@@ -1,131 +1,154 @@
-"""Plots of a result, readable in print and by colour-blind eyes."""
+"""Plots of one result, or of several side by side.
+
+What can't be drawn (no history, one class only, no true offsets) is said in the plot's place.
+"""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spacekit.errors import MissingExtraError
+import numpy as np
+
+from spacekit.evaluate.calibration import OFFSET_EDGES_PX
 from spacekit.evaluate.metrics import CLASSES, pr_curve, roc_curve
-from spacekit.files import replacing
+from spacekit.evaluate.style import COLOURS, DASHES, GRAY, MARKERS, save_figures, say
 
 if TYPE_CHECKING:
     from spacekit.evaluate.results import Result
 
-__all__ = ["draw_plots"]
+__all__ = ["draw_comparison", "draw_plots"]
 
-#: Blue and vermilion of Okabe & Ito's palette, told apart by line style as well.
-_FIRST, _SECOND = "#0072B2", "#D55E00"
-_GRAY = "#777777"
+#: Results by the name they have in the legend; one result has no name.
+Runs = Mapping[str, "Result"]
 
 
 def draw_plots(result: Result, folder: Path) -> list[Path]:
-    """Draw the five plots of a result into `folder` as PNG; show them where a display is.
-
-    A plot that can't be drawn (no history, one class only) says so in its place.
+    """Draw the plots of a result as PNG and SVG; show them where a display is.
 
     Returns
     -------
     list of Path
-        accuracy.png, loss.png, roc.png, precision_recall.png, confusion_matrix.png.
+        accuracy, loss, roc, precision_recall, confusion_matrix, reliability and
+        recall_by_offset, each .png and .svg.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib import pyplot as plt
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("Drawing plots", "train") from error
-
+    runs = {"": result}
     drawers = {
-        "accuracy": _accuracy,
-        "loss": _loss,
-        "roc": _roc,
-        "precision_recall": _precision_recall,
-        "confusion_matrix": _confusion,
+        "accuracy": partial(_accuracy, runs),
+        "loss": partial(_loss, runs),
+        "roc": partial(_roc, runs),
+        "precision_recall": partial(_precision_recall, runs),
+        "confusion_matrix": partial(_confusion, result),
+        "reliability": partial(_reliability, runs),
+        "recall_by_offset": partial(_recall_by_offset, runs),
     }
-    interactive = mpl.get_backend().lower() in {b.lower() for b in _interactive_backends(mpl)}
-    paths = []
-    for name, draw in drawers.items():
-        size = (5.2, 4.2)
-        figure = plt.figure(figsize=size) if interactive else Figure(figsize=size)
-        figure.set_layout_engine("constrained")
-        draw(result, figure.add_subplot())
-        path = folder / f"{name}.png"
-        with replacing(path) as part:
-            figure.savefig(part, dpi=120)
-        paths.append(path)
-    if interactive:
-        plt.show(block=False)
-    return paths
+    return save_figures({name: _on_axes(draw) for name, draw in drawers.items()}, folder)
 
 
-def _interactive_backends(mpl: Any) -> list[str]:
-    """Names of the backends that open windows."""
-    names: list[str] = mpl.backends.backend_registry.list_builtin(
-        mpl.backends.BackendFilter.INTERACTIVE
-    )
-    return names
+def draw_comparison(runs: Runs, folder: Path) -> list[Path]:
+    """Draw several results over one another, up to six.
+
+    Returns
+    -------
+    list of Path
+        roc, precision_recall, reliability, recall_by_offset, accuracy and loss, each .png and
+        .svg.
+    """
+    drawers = {
+        "roc": partial(_roc, runs),
+        "precision_recall": partial(_precision_recall, runs),
+        "reliability": partial(_reliability, runs),
+        "recall_by_offset": partial(_recall_by_offset, runs),
+        "accuracy": partial(_accuracy, runs),
+        "loss": partial(_loss, runs),
+    }
+    return save_figures({name: _on_axes(draw) for name, draw in drawers.items()}, folder)
 
 
-def _accuracy(result: Result, axes: Any) -> None:
+def _on_axes(draw: Callable[[Any], None]) -> Callable[[Any], None]:
+    return lambda figure: draw(figure.add_subplot())
+
+
+def _title(runs: Runs, text: str) -> str:
+    """Name the set where there is one result."""
+    return f"{text}, {runs[''].name} set" if "" in runs else text
+
+
+def _accuracy(runs: Runs, axes: Any) -> None:
     """Accuracy by epoch."""
-    _by_epoch(result, axes, "accuracy")
+    _by_epoch(runs, axes, "accuracy")
     axes.set(title="Accuracy by epoch", ylabel="accuracy", ylim=(0, 1.03))
 
 
-def _loss(result: Result, axes: Any) -> None:
+def _loss(runs: Runs, axes: Any) -> None:
     """Loss by epoch."""
-    _by_epoch(result, axes, "loss")
+    _by_epoch(runs, axes, "loss")
     axes.set(title="Loss by epoch", ylabel="binary cross-entropy")
     axes.set_ylim(bottom=0)
 
 
-def _by_epoch(result: Result, axes: Any, name: str) -> None:
-    """Two lines over epochs: training rows and tune rows."""
+def _by_epoch(runs: Runs, axes: Any, name: str) -> None:
+    """Lines over epochs: training rows and tuning rows; of several runs the tuning rows."""
     from matplotlib.ticker import MaxNLocator
 
-    training, tuning = (result.history.get(key, []) for key in (name, f"val_{name}"))
-    if not training:
-        _say(axes, "no history was kept")
+    lines: dict[str, list[float]] = {}
+    for run, result in runs.items():
+        if run:
+            lines[run] = result.history.get(f"val_{name}", [])
+        else:
+            lines["training (augmented)"] = result.history.get(name, [])
+            lines["tuning (as they are)"] = result.history.get(f"val_{name}", [])
+    lines = {label: values for label, values in lines.items() if values}
+    if not lines:
+        say(axes, "no history was kept")
         return
-    epochs = range(1, len(training) + 1)
-    axes.plot(epochs, training, "o-", color=_FIRST, label="training (augmented)", ms=4)
-    axes.plot(epochs, tuning, "s--", color=_SECOND, label="tuning (as they are)", ms=4)
+    for number, (label, values) in enumerate(lines.items()):
+        epochs = range(1, len(values) + 1)
+        axes.plot(epochs, values, label=label, ms=4, **_look(number, marked=True))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
-    axes.legend(frameon=False)
-    axes.grid(alpha=0.25)
+    _legend(axes)
 
 
-def _roc(result: Result, axes: Any) -> None:
+def _roc(runs: Runs, axes: Any) -> None:
     """Draw true against false positive rate."""
-    axes.set(title=f"ROC, {result.name} set")
-    curve = roc_curve(result.y_true, result.y_proba)
-    if curve is None:
-        _say(axes, "one class only: no curve")
+    axes.set(title=_title(runs, "ROC"))
+    curves = {run: roc_curve(r.y_true, r.y_proba) for run, r in runs.items()}
+    if not any(curves.values()):
+        say(axes, "one class only: no curve")
         return
-    axes.plot([0, 1], [0, 1], ":", color=_GRAY, label="chance")
-    axes.plot(*curve, color=_FIRST, label=f"area {result.roc_auc:.3f}")
+    axes.plot([0, 1], [0, 1], ":", color=GRAY, lw=1, label="chance")
+    for number, (run, curve) in enumerate(curves.items()):
+        if curve is not None:
+            label = _label(run, f"area {runs[run].roc_auc:.3f}")
+            axes.plot(*curve, label=label, **_look(number))
     axes.set(xlabel="aligned flagged (false positive rate)", ylabel="misaligned found (recall)")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    axes.legend(frameon=False, loc="lower right")
-    axes.grid(alpha=0.25)
+    _legend(axes, loc="lower right")
 
 
-def _precision_recall(result: Result, axes: Any) -> None:
+def _precision_recall(runs: Runs, axes: Any) -> None:
     """Precision against recall."""
-    axes.set(title=f"Precision and recall, {result.name} set")
-    curve = pr_curve(result.y_true, result.y_proba)
-    if curve is None:
-        _say(axes, "one class only: no curve")
+    axes.set(title=_title(runs, "Precision and recall"))
+    curves = {run: pr_curve(r.y_true, r.y_proba) for run, r in runs.items()}
+    if not any(curves.values()):
+        say(axes, "one class only: no curve")
         return
-    share = result.metrics.misaligned / result.metrics.count
-    axes.axhline(share, ls=":", color=_GRAY, label=f"chance ({share:.2f} are misaligned)")
-    axes.step(*curve, where="post", color=_FIRST, label=f"average precision {result.pr_auc:.3f}")
+    for number, (run, curve) in enumerate(curves.items()):
+        if curve is None:
+            continue
+        metrics, look = runs[run].metrics, _look(number)
+        label = _label(run, f"average precision {metrics.pr_auc:.3f}")
+        axes.step(*curve, where="post", label=label, **look)
+        share = metrics.misaligned / metrics.count
+        chance = f"chance ({share:.2f} are misaligned)" if not run else None
+        axes.axhline(share, ls=":", lw=1, color=GRAY if not run else look["color"], label=chance)
     axes.set(xlabel="misaligned found (recall)", ylabel="flagged and misaligned (precision)")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
-    axes.legend(frameon=False, loc="lower left")
-    axes.grid(alpha=0.25)
+    _legend(axes, loc="lower left")
 
 
 def _confusion(result: Result, axes: Any) -> None:
@@ -136,16 +159,77 @@ def _confusion(result: Result, axes: Any) -> None:
         for column, count in enumerate(counts):
             share = shares[row, column]
             text = f"{count}\n({share:.1%})" if count else "0"
-            dark = share > 0.5
-            axes.text(
-                column, row, text, ha="center", va="center", color="white" if dark else "black"
-            )
+            colour = "white" if share > 0.5 else "black"
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=12)
     axes.set(title=f"Verdicts at {result.threshold:.2f}, {result.name} set")
-    axes.set(xticks=(0, 1), xticklabels=CLASSES, yticks=(0, 1), yticklabels=CLASSES)
+    axes.set(xticks=(0, 1), xticklabels=CLASSES, yticks=(0, 1))
+    axes.set_yticklabels(CLASSES, rotation=90, va="center")
     axes.set(xlabel="verdict", ylabel="truth")
 
 
-def _say(axes: Any, text: str) -> None:
-    """Tell in a plot's place why it is empty."""
-    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=_GRAY)
-    axes.set(xticks=(), yticks=())
+def _reliability(runs: Runs, axes: Any) -> None:
+    """Draw the share that is misaligned against the probability, one run with 95% intervals."""
+    axes.set(title=_title(runs, "Reliability"))
+    curves = {run: result.calibration for run, result in runs.items()}
+    if not any(len(curve.mean) for curve in curves.values()):
+        say(axes, "no row has label and probability")
+        return
+    axes.plot([0, 1], [0, 1], ":", color=GRAY, lw=1, label="as it should be")
+    for number, (run, curve) in enumerate(curves.items()):
+        # several runs' intervals would hide one another
+        reach = None if run else np.abs([curve.share - curve.low, curve.high - curve.share])
+        label = _label(run, f"calibration error {curve.ece:.3f}")
+        shown = _look(number, marked=True)
+        axes.errorbar(curve.mean, curve.share, reach, ms=5, capsize=2, lw=1, label=label, **shown)
+    axes.set(xlabel="probability (bins of equal count)", ylabel="share that is misaligned")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    _legend(axes, loc="upper left")
+
+
+def _recall_by_offset(runs: Runs, axes: Any) -> None:
+    """Draw recall in bins of the true offset, with 95% intervals."""
+    axes.set(title=_title(runs, "Recall by true offset"))
+    tables = {run: result.recall_by_offset for run, result in runs.items()}
+    tables = {run: table for run, table in tables.items() if len(table)}
+    if not tables:
+        say(axes, "no true offset is known")
+        return
+    edges = list(OFFSET_EDGES_PX)
+    for number, (run, table) in enumerate(tables.items()):
+        # runs stand beside one another in a bin
+        place = np.array([edges.index(edge) for edge in table["from_px"]])
+        place = place + (number - (len(tables) - 1) / 2) * 0.12
+        reach = np.abs([table["recall"] - table["low"], table["high"] - table["recall"]])
+        axes.errorbar(
+            place, table["recall"], reach, ms=6, capsize=3, label=run or None, **_point(number)
+        )
+        for x, y, n in zip(place, table["high"], table["count"], strict=True):
+            if not run:
+                axes.annotate(f"n = {n}", (x, y), (0, 3), textcoords="offset points", ha="center")
+    names = [f"{a:g} to {b:g}" for a, b in itertools.pairwise(edges[:-1])]
+    axes.set(xticks=range(len(edges) - 1), xticklabels=[*names, f"over {edges[-2]:g}"])
+    axes.set(xlabel="true offset, px", ylabel="misaligned found (recall)")
+    axes.set(xlim=(-0.5, len(edges) - 1.5), ylim=(-0.02, 1.14))
+    _legend(axes, loc="lower right")
+
+
+def _look(number: int, *, marked: bool = False) -> dict[str, Any]:
+    """Colour and dashes of a run, and its marker."""
+    place = number % len(COLOURS)
+    look: dict[str, Any] = {"color": COLOURS[place], "ls": DASHES[place]}
+    return look | ({"marker": MARKERS[place]} if marked else {})
+
+
+def _point(number: int) -> dict[str, Any]:
+    """Colour and marker of a run, without a line."""
+    return _look(number, marked=True) | {"ls": "none"}
+
+
+def _label(run: str, text: str) -> str:
+    return f"{run}: {text}" if run else text
+
+
+def _legend(axes: Any, **where: Any) -> None:
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(frameon=False, fontsize=9, **where)
+    axes.grid(alpha=0.25)

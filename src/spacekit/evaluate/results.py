@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from dataclasses import asdict, dataclass, field
@@ -14,12 +15,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spacekit.errors import TableError
+from spacekit.evaluate.calibration import Calibration, calibrate_bins, recall_by_offset
 from spacekit.evaluate.metrics import Metrics, classification_report, measure
 from spacekit.files import write_csv, write_json, write_text
 
 __all__ = ["Result", "read_result", "write_result"]
 
-_FILES = ("metrics.json", "predictions.csv", "history.csv", "classification_report.txt")
+#: Of metrics.json; files without one are older and lack some of what is read here.
+_FORMAT = 2
+#: No result holds more; a million mosaics have 100 MB of predictions.
+_LARGEST_BYTES = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Result:
         What a reader of the scores must know.
     folder : Path or None
         Where it was written.
+    true_offset_px : ndarray, shape (N,), float64, or None
+        True offsets, NaN where unknown; None where none is known.
     """
 
     name: str
@@ -52,6 +59,7 @@ class Result:
     history: dict[str, list[float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     folder: Path | None = None
+    true_offset_px: NDArray[np.float64] | None = None
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -77,6 +85,18 @@ class Result:
     def pr_auc(self) -> float:
         """Average precision."""
         return self.metrics.pr_auc
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """Probability against what came true, in 15 bins of equal count."""
+        return calibrate_bins(self.y_true, self.y_proba)
+
+    @property
+    def recall_by_offset(self) -> pd.DataFrame:
+        """Share found by true offset; no row where offsets are unknown."""
+        unknown = np.full(len(self.index), np.nan)
+        offsets = unknown if self.true_offset_px is None else self.true_offset_px
+        return recall_by_offset(self.y_true, self.y_pred, offsets)
 
     @property
     def confusion_matrix(self) -> NDArray[np.int64]:
@@ -109,13 +129,13 @@ class Result:
         return self._names((self.y_true == 0) & (self.y_pred == 1))
 
     def draw_plots(self, folder: Path | str | None = None) -> list[Path]:
-        """Draw accuracy, loss, ROC, precision-recall and confusion matrix.
+        """Draw accuracy, loss, ROC, precision-recall, confusion, reliability, recall by offset.
 
         Parameters
         ----------
         folder : Path, optional
-            Where the PNG files go; by default where the result was written. They are shown as
-            well where there is a display.
+            Where the PNG and SVG files go; by default where the result was written. They are
+            shown as well where there is a display.
 
         Returns
         -------
@@ -135,7 +155,8 @@ def write_result(result: Result, folder: Path) -> Result:
     """Write a result as JSON, CSV and text.
 
     ``metrics.json`` (scores, names of false negatives and positives, notes, threshold),
-    ``predictions.csv`` (index, y_true, y_pred, y_proba), ``history.csv`` (a row an epoch) and
+    ``predictions.csv`` (index, y_true, y_pred, y_proba, true_offset_px where known),
+    ``history.csv`` (a row an epoch), ``calibration.csv`` (a row a bin) and
     ``classification_report.txt``.
 
     Returns
@@ -144,6 +165,7 @@ def write_result(result: Result, folder: Path) -> Result:
         The same, knowing where it lies.
     """
     content = {
+        "format": _FORMAT,
         "name": result.name,
         "threshold": result.threshold,
         "notes": list(result.notes),
@@ -153,38 +175,65 @@ def write_result(result: Result, folder: Path) -> Result:
     }
     write_json(folder / "metrics.json", _without_nan(content))
     columns = {"y_true": result.y_true, "y_pred": result.y_pred, "y_proba": result.y_proba}
+    if result.true_offset_px is not None:
+        columns["true_offset_px"] = result.true_offset_px
     write_csv(folder / "predictions.csv", pd.DataFrame({"index": result.index, **columns}))
     history = pd.DataFrame({"epoch": range(1, _epochs(result.history) + 1), **result.history})
     write_csv(folder / "history.csv", history)
+    write_csv(folder / "calibration.csv", result.calibration.table())
     write_text(folder / "classification_report.txt", result.report)
     return Result(**{**_fields(result), "folder": folder})
 
 
 def read_result(folder: Path) -> Result:
-    """Read what `write_result` wrote.
+    """Read what `write_result` wrote, in this version or an older one.
+
+    Probabilities and labels are what counts: scores are computed anew. What an older version
+    left out (history, notes, true offsets) is told in the notes and done without.
 
     Raises
     ------
     TableError
-        If files are missing or don't hold what they should.
+        If there are no labels and probabilities, or no threshold.
     """
     folder = Path(folder)
     try:
-        content = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        rows = pd.read_csv(folder / "predictions.csv", dtype={"index": "str"})
-        history = pd.read_csv(folder / "history.csv").drop(columns="epoch")
+        content = json.loads(_text(folder / "metrics.json"))
+        rows = pd.read_csv(io.StringIO(_text(folder / "predictions.csv")), dtype={"index": "str"})
+        offsets = rows.get("true_offset_px")
+        history, missing = _history(folder / "history.csv")
+        notes = tuple(map(str, content.get("notes", ())))
         return Result(
-            name=str(content["name"]),
+            name=str(content.get("name", folder.name)),
             index=tuple(rows["index"].fillna("").astype(str)),
             y_true=rows["y_true"].to_numpy(float),
             y_proba=rows["y_proba"].to_numpy(float),
             threshold=float(content["threshold"]),
-            history={str(k): history[k].astype(float).tolist() for k in history},
-            notes=tuple(map(str, content["notes"])),
+            history=history,
+            notes=(*notes, *(note for note in missing if note not in notes)),
             folder=folder,
+            true_offset_px=None if offsets is None else offsets.to_numpy(float),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TableError(f"{folder}: holds no result that can be read ({error})") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, TableError):
+            raise
+        raise TableError(
+            f"{folder}: holds no result that can be read ({error}); train writes results/test"
+        ) from error
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > _LARGEST_BYTES:
+        raise TableError(f"{path}: too large for a result")
+    return path.read_text(encoding="utf-8")
+
+
+def _history(path: Path) -> tuple[dict[str, list[float]], list[str]]:
+    """Read values by epoch; without the file there are none, and a note."""
+    if not path.is_file():
+        return {}, ["the history of the training was not kept"]
+    table = pd.read_csv(io.StringIO(_text(path))).drop(columns="epoch", errors="ignore")
+    return {str(name): table[name].astype(float).tolist() for name in table}, []
 
 
 def _fields(result: Result) -> dict[str, Any]:

@@ -19,17 +19,22 @@ from spacekit.errors import TrainingError
 from spacekit.evaluate.results import Result, write_result
 from spacekit.extras import require
 from spacekit.files import write_problems
-from spacekit.measure.schema import CATEGORIES, INDEX
+from spacekit.measure.schema import CATEGORIES, INDEX, TRUTH_PREFIX
 from spacekit.model.artifact import Manifest, save_artifact
 from spacekit.model.dataset import Dataset, build_dataset
 from spacekit.model.features import CATEGORICAL, NUMERIC, fingerprint, read_table
 from spacekit.model.images import open_frames
+from spacekit.model.labels import read_label_file, with_labels
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.train import Trained, train_model
+from spacekit.visit.nouns import Problem
 
 __all__ = ["DEFAULT_NAME", "Watch", "run_training"]
 
 _log = logging.getLogger(__name__)
+
+#: The simulator's truth, which `label` joins to a table.
+TRUE_OFFSET = f"{TRUTH_PREFIX}offset_px"
 
 #: The model file's name where none is given.
 DEFAULT_NAME = "svm_align"
@@ -60,6 +65,7 @@ def run_training(  # noqa: PLR0917 (the published call)
     params: Mapping[str, Any] | None = None,
     output_path: Path | str | None = None,
     *,
+    labels: Path | str | None = None,
     settings: TrainingSettings | None = None,
     validate: bool = True,
     command: str | None = None,
@@ -86,6 +92,9 @@ def run_training(  # noqa: PLR0917 (the published call)
         batch_size, epochs, lr, decay, early_stopping, verbose; see `TrainingSettings`.
     output_path : Path or str, optional
         The working directory by default.
+    labels : Path or str, optional
+        ``labels.csv`` of the report page: labels that people gave go over those of the tables
+        (which then need none), "unsure" leaves a mosaic out.
     settings : TrainingSettings, optional
         What `params` doesn't say (image_size, seed, threads).
     validate : bool
@@ -113,7 +122,7 @@ def run_training(  # noqa: PLR0917 (the published call)
     watch = watch or Watch(epoch=_log_epoch if settings.verbose else None)
     out = Path(output_path or ".")
     model_file = out / "models" / f"{_plain(model_name or DEFAULT_NAME)}.onnx"
-    table = _tables(training_data, synth_data)
+    table, unused = _tables(training_data, synth_data, labels)
     with (
         tempfile.TemporaryDirectory(prefix="spacekit-") as scratch,
         open_frames(Path(img_path)) as frames,
@@ -122,7 +131,8 @@ def run_training(  # noqa: PLR0917 (the published call)
             table, frames, settings.image_size, Path(scratch), progress=watch.frames
         )
         trained = train_model(data, settings, progress=watch.epoch)
-    com, val = (_result(name, data, trained) for name in ("test", "val"))
+    offsets = _true_offsets(table)
+    com, val = (_result(name, data, trained, offsets) for name in ("test", "val"))
     call = command or f"run_training({Path(training_data).name}, {Path(img_path).name})"
     manifest = _manifest(table, data, trained, settings, com)
     manifest.provenance["command"] = call
@@ -130,7 +140,7 @@ def run_training(  # noqa: PLR0917 (the published call)
     com = write_result(com, out / "results" / "test")
     if validate:
         val = write_result(val, out / "results" / "val")
-    write_problems(out / "results" / "problems.csv", data.problems)
+    write_problems(out / "results" / "problems.csv", (*unused, *data.problems))
     return com, val
 
 
@@ -154,14 +164,26 @@ def _plain(name: str) -> str:
     return name.removesuffix(".onnx")
 
 
-def _tables(training_data: Path | str, synth_data: Path | str | None) -> pd.DataFrame:
-    """Read the labelled table, with the synthetic one below it."""
+def _tables(
+    training_data: Path | str, synth_data: Path | str | None, labels: Path | str | None
+) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
+    """Read the labelled table, the synthetic one below it; people's labels go over theirs."""
     tables = [read_table(Path(p)) for p in (training_data, synth_data) if p is not None]
-    table = pd.concat(tables, ignore_index=True)
-    return table.drop_duplicates(INDEX, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True).drop_duplicates(INDEX, ignore_index=True)
+    if labels is None:
+        return table, ()
+    return with_labels(table, read_label_file(Path(labels)))
 
 
-def _result(name: str, data: Dataset, trained: Trained) -> Result:
+def _true_offsets(table: pd.DataFrame) -> dict[str, float]:
+    """Take true offsets by name, px, where the table has them; for evaluation alone."""
+    if TRUE_OFFSET not in table.columns:
+        return {}
+    offsets = pd.to_numeric(table[TRUE_OFFSET], errors="coerce").astype(float)
+    return dict(zip(table[INDEX].fillna("").astype(str), offsets, strict=True))
+
+
+def _result(name: str, data: Dataset, trained: Trained, offsets: Mapping[str, float]) -> Result:
     """Take the evaluation of one part."""
     part = {"test": "test", "val": "calibrate"}[name]
     rows = getattr(trained.split, part)
@@ -170,14 +192,16 @@ def _result(name: str, data: Dataset, trained: Trained) -> Result:
         notes.append(f"{data.ambiguous} rows with an empty label (ambiguous) were left out")
     if name == "val":
         notes.append("temperature and threshold were found on these rows")
+    names = tuple(data.index[row] for row in rows)
     return Result(
         name,
-        tuple(data.index[row] for row in rows),
+        names,
         data.labels[rows].astype(np.float64),
         trained.probabilities[part],
         trained.threshold,
         trained.history,
         tuple(notes),
+        true_offset_px=np.array([offsets[n] for n in names], float) if offsets else None,
     )
 
 
