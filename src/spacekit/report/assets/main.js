@@ -50,4 +50,5 @@ refresh();
 choose(state.shown[0]);
 if (!state.chosen) drawDetail();
 drawLabels();
+performance.mark("ready");
 document.documentElement.dataset.ready = "yes";

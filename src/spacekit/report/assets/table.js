@@ -7,9 +7,9 @@ const COLUMNS = [
   { key: "name", title: "mosaic", value: (m) => m.name },
   { key: "detector", title: "detector", value: (m) => m.detector },
   { key: "verdict", title: "verdict", value: (m) => m.verdict },
-  { key: "probability", title: "probability", value: (m) => m.probability },
-  { key: "offset", title: "offset, px", value: (m) => m.offset },
-  { key: "label", title: "your label", value: (m) => labels.of(m) || undefined },
+  { key: "probability", title: "prob.", value: (m) => m.probability },
+  { key: "offset", title: "offset px", value: (m) => m.offset },
+  { key: "label", title: "label", value: (m) => labels.of(m) || undefined },
 ];
 
 function drawHead() {
