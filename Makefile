@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP = bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv-demo/ready  ## simulate six visits, classify them
@@ -16,6 +16,9 @@ lint: .venv-test/ready  ## style and types
 	.venv-test/bin/ruff format --check .
 	.venv-test/bin/mypy
 
+docs: .venv-test/ready  ## the site, in site/
+	.venv-test/bin/mkdocs build --strict
+
 .venv-demo/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-demo
 	.venv-demo/$(PIP) --editable ".[simulate]"
@@ -23,8 +26,8 @@ lint: .venv-test/ready  ## style and types
 
 .venv-test/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-test
-	.venv-test/$(PIP) --editable ".[simulate,train,test,dev]"
+	.venv-test/$(PIP) --editable ".[simulate,train,test,browser,docs,dev]"
 	touch $@
 
 clean:
-	rm -rf .venv-demo .venv-test demo
+	rm -rf .venv-demo .venv-test demo site

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from spacekit.cli import app, launch
 
-HEAVY = ("numpy", "pandas", "astropy", "onnxruntime", "torch", "PIL", "scipy", "tqdm")
+HEAVY = ("numpy", "pandas", "astropy", "onnxruntime", "torch", "PIL", "scipy", "tqdm", "jinja2")
 
 
 @pytest.mark.parametrize("args", [["--help"], ["svm", "--help"], ["--version"]])

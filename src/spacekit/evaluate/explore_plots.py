@@ -23,6 +23,10 @@ __all__ = ["draw_exploration"]
 _MOST_SCATTERED: Final = 5
 #: More points in a scatter plot hide one another.
 _MOST_POINTS: Final = 3000
+#: Labels of ticks nearer than this share of an axis run into one another.
+_LEAST_GAP: Final = 0.16
+#: The first class's boxes are filled, so that classes differ without colour.
+_FILL: Final = "#a9cfe8"
 
 Floats = NDArray[np.float64]
 
@@ -57,23 +61,23 @@ def _grid(figure: Any, count: int, columns: int = 4) -> list[Any]:
 
 
 def _ticks(axis: Any, values: Floats, name: str) -> None:
-    """Write plain numbers on a scaled axis."""
-    known = values[np.isfinite(values)]
-    if COLUMNS[name].kind is Kind.FLAG or not len(known):
+    """Write plain numbers on a scaled axis, without changing what it shows."""
+    if COLUMNS[name].kind is Kind.FLAG or not np.isfinite(values).any():
         return
-    top = float(np.abs(known).max())
-    powers = 10.0 ** np.arange(math.floor(math.log10(unit_of(values))), 10)
-    places = [0.0, *(p for p in powers if p <= top * 1.5)]
-    axis.set_ticks(_scaled_like(places, values), [f"{p:g}" for p in places])
-
-
-def _scaled_like(places: Sequence[float], values: Floats) -> Floats:
-    scaled: Floats = np.log10(1 + np.asarray(places) / unit_of(values))
-    return scaled
+    unit = unit_of(values)
+    low, high = sorted(axis.get_view_interval())
+    powers = 10.0 ** np.arange(math.floor(math.log10(unit)), 10)
+    kept: dict[float, str] = {}
+    for place in (0.0, *powers, *(3 * powers)):
+        tick = math.log10(1 + place / unit)
+        inside = low <= tick <= high
+        if inside and all(abs(tick - other) >= _LEAST_GAP * (high - low) for other in kept):
+            kept[tick] = f"{place:g}"
+    axis.set_ticks(list(kept), list(kept.values()))
 
 
 def _draw_distributions(found: Exploration, figure: Any) -> None:
-    """Histograms of each feature by class, each class of area one."""
+    """Cumulative distributions of each feature by class: no bins, readable with few rows."""
     axes = _grid(figure, found.values.shape[1])
     for ax, name in zip(axes, found.values.columns, strict=True):
         values = found.values[name].to_numpy()
@@ -83,17 +87,15 @@ def _draw_distributions(found: Exploration, figure: Any) -> None:
         if not known.any():
             say(ax, "not measured")
             continue
-        edges = np.linspace(drawn[known].min(), drawn[known].max() + 1e-9, 25)
         for number, kind in enumerate(_kinds(found)):
             part = drawn[known & (found.classes == kind).to_numpy()]
             if len(part):
-                weights = np.full(len(part), 1 / len(part))
-                style = {"color": COLOURS[number], "ls": DASHES[number], "lw": 1.6}
-                label = f"{kind} ({len(part)})"
-                ax.hist(part, edges, weights=weights, histtype="step", label=label, **style)
+                ax.ecdf(part, color=COLOURS[number], ls=DASHES[number], lw=1.6)
         _ticks(ax.xaxis, values, name)
-        ax.set_ylabel("share", fontsize=9)
-        ax.legend(frameon=False, fontsize=7)
+        ax.set_ylabel("share up to here", fontsize=9)
+        ax.grid(alpha=0.25)
+    lines = [_line(number) for number in range(len(_kinds(found)))]
+    _legend(figure, lines, _kinds(found))
 
 
 def _draw_by_detector(found: Exploration, figure: Any) -> None:
@@ -119,13 +121,7 @@ def _draw_by_detector(found: Exploration, figure: Any) -> None:
             _boxes(ax, parts, places, number)
         ax.set_xticks(range(len(detectors)), detectors)
         _ticks(ax.yaxis, values, name)
-    figure.legend(
-        [_key(number) for number in range(len(kinds))],
-        kinds,
-        loc="outside lower center",
-        ncols=len(kinds),
-        frameon=False,
-    )
+    _legend(figure, [_key(number) for number in range(len(kinds))], kinds)
 
 
 def _boxes(ax: Any, parts: Sequence[pd.Series], places: Floats, number: int) -> None:
@@ -137,18 +133,28 @@ def _boxes(ax: Any, parts: Sequence[pd.Series], places: Floats, number: int) -> 
         whis=(5, 95),
         patch_artist=True,
         manage_ticks=False,
-        boxprops={"facecolor": "white" if number else colour, "edgecolor": colour},
-        medianprops={"color": colour if number else "white", "lw": 1.6},
+        boxprops={"facecolor": "white" if number else _FILL, "edgecolor": colour},
+        medianprops={"color": colour, "lw": 2},
         whiskerprops={"color": colour},
         capprops={"color": colour},
         flierprops={"marker": ".", "ms": 2, "mec": colour, "alpha": 0.5},
     )
 
 
+def _legend(figure: Any, keys: list[Any], kinds: list[str]) -> None:
+    figure.legend(keys, kinds, loc="outside lower center", ncols=len(kinds), frameon=False)
+
+
+def _line(number: int) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=COLOURS[number], ls=DASHES[number], lw=1.6)
+
+
 def _key(number: int) -> Any:
     from matplotlib.patches import Patch
 
-    return Patch(facecolor="white" if number else COLOURS[number], edgecolor=COLOURS[number])
+    return Patch(facecolor="white" if number else _FILL, edgecolor=COLOURS[number])
 
 
 def _draw_scatter(found: Exploration, figure: Any) -> None:
@@ -157,21 +163,27 @@ def _draw_scatter(found: Exploration, figure: Any) -> None:
     if len(names) < 2:
         say(figure.add_subplot(), "fewer than two features were measured")
         return
-    figure.set_size_inches(2.2 * len(names), 2.2 * len(names))
-    axes = figure.subplots(len(names), len(names), squeeze=False)
+    across, down = names[:-1], names[1:]
+    figure.set_size_inches(2.4 * len(across) + 0.6, 2.4 * len(down) + 0.6)
+    axes = figure.subplots(len(down), len(across), squeeze=False)
     step = max(1, len(found.values) // _MOST_POINTS)
-    for row, y in enumerate(names):
-        for column, x in enumerate(names):
+    for row, y in enumerate(down):
+        for column, x in enumerate(across):
             ax = axes[row, column]
             if column > row:
                 ax.set_axis_off()
                 continue
             _scatter(ax, found, (x, y), step)
-            ax.set_xlabel(_named(x) if row == len(names) - 1 else "", fontsize=9)
+            ax.set_xlabel(_named(x) if row == len(down) - 1 else "", fontsize=9)
             ax.set_ylabel(_named(y) if column == 0 else "", fontsize=9)
             ax.tick_params(labelsize=7)
-    handles, names = axes[-1, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="upper right", frameon=False, markerscale=2)
+    figure.legend(
+        *axes[-1, 0].get_legend_handles_labels(),
+        loc="outside upper right",
+        ncols=3,
+        frameon=False,
+        markerscale=2,
+    )
 
 
 def _scatter(ax: Any, found: Exploration, pair: tuple[str, str], step: int) -> None:
@@ -206,7 +218,8 @@ def _draw_correlation(found: Exploration, figure: Any) -> None:
     for row, column in np.argwhere(np.isfinite(matrix)):
         value = matrix[row, column]
         colour = "white" if abs(value) > 0.6 else "black"
-        ax.text(column, row, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=7)
+        text = f"{value:.1f}".replace("-0.0", "0.0")
+        ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
     ax.set_xticks(range(len(varied)), varied, rotation=60, ha="right", fontsize=8)
     ax.set_yticks(range(len(varied)), varied, fontsize=8)
     ax.set_facecolor("#dddddd")
