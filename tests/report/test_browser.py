@@ -126,7 +126,7 @@ def test_pictures_load_as_one_comes_near_them(page: Path, look: Any) -> None:
     visit.press("j")
     visit.tab.locator("#detail .frames").scroll_into_view_if_needed()
     visit.loaded("#detail .frames img")
-    assert any(f"{mosaic_name(1)}/gaia.webp" in url for url in visit.requests)
+    assert any(f"{mosaic_name(1)}/gaia.jpg" in url for url in visit.requests)
 
 
 def test_sorting(page: Path, look: Any) -> None:
@@ -329,11 +329,11 @@ def test_two_thousand_mosaics(tmp_path: Path, look: Any) -> None:
 
 def test_what_is_missing_is_said(tmp_path: Path, look: Any) -> None:
     page = write_report(write_run(tmp_path, 3, pictured=1), tmp_path / "report")
-    (page.parent / "media" / mosaic_name(0) / "gaia.webp").unlink()
+    (page.parent / "media" / mosaic_name(0) / "gaia.jpg").unlink()
     visit = look(page, quiet=False)  # the browser tells of the file
     visit.tab.locator("#detail .frames").scroll_into_view_if_needed()
     visit.tab.wait_for_selector("#detail .frames .missing")
-    assert visit.tab.text_content("#detail .frames .missing") == "missing: gaia.webp"
+    assert visit.tab.text_content("#detail .frames .missing") == "missing: gaia.jpg"
     visit.press("j")
     assert "there is no folder" in visit.tab.text_content("#detail")
     assert visit.tab.locator("#stage").count() == 0

@@ -32,7 +32,7 @@ def test_pictures_are_brought_and_kept(img: Path, tmp_path: Path) -> None:
     assert found.kinds == ALL
     assert found.notes == ()
     before = made(tmp_path)
-    assert set(before) == {f"{kind}.webp" for kind in ALL}
+    assert set(before) == {f"{kind}.jpg" for kind in ALL}
     assert bring_pictures(img, NAME, tmp_path) == found
     assert made(tmp_path) == before
 
@@ -45,9 +45,9 @@ def test_a_changed_or_vanished_picture_is_noticed(img: Path, tmp_path: Path) -> 
     os.utime(changed, (1, 1))
     (img / NAME / f"{NAME}_gaia.png").unlink()
     found = bring_pictures(img, NAME, tmp_path)
-    assert "gaia.webp" not in made(tmp_path)
+    assert "gaia.jpg" not in made(tmp_path)
     assert found.notes == ("not there: frame with Gaia stars",)
-    with Image.open(tmp_path / "media" / NAME / "stamps.webp") as image:
+    with Image.open(tmp_path / "media" / NAME / "stamps.jpg") as image:
         assert image.size == (40, 30)
     assert before
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from spacekit.cli import app
 from spacekit.errors import TableError
 from spacekit.evaluate.predictions import write_predictions
 from spacekit.report.entries import entries_of, read_predictions, read_problems, read_scraped
@@ -153,6 +155,10 @@ def test_the_page_of_earlier_predictions(tmp_path: Path) -> None:
     assert source.scraped is not None
     source.scraped.to_csv(tmp_path / "raw_svm_data.csv", index=False)
     page = report_predictions(folder / "predictions.csv", source.img, tmp_path / "again")
+    args = ["svm", "report", str(folder / "predictions.csv"), str(source.img)]
+    done = CliRunner().invoke(app, [*args, "-o", str(tmp_path / "cli")], standalone_mode=False)
+    assert done.stdout.strip() == str(tmp_path / "cli" / "index.html")
+    assert content(tmp_path / "cli" / "index.html") == content(page)
     first = content(page)["mosaics"][0]
     assert first["problems"] == ["no frame"]
     assert first["target"] == "SIM-FIELD-01"

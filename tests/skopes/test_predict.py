@@ -39,7 +39,7 @@ def test_files_and_columns(toy: Path, model_file: Path, tmp_path: Path) -> None:
     assert verdicts.report == tmp_path / "report" / "index.html"
     assert table["index"][0] in verdicts.report.read_text()
     pictures = {p.name for p in (tmp_path / "report" / "media" / table["index"][0]).iterdir()}
-    assert pictures == {"plain.webp", "source.webp", "gaia.webp"}
+    assert pictures == {"plain.jpg", "source.jpg", "gaia.jpg"}
     report = (folder / "clf_report.txt").read_text()
     wanted = ("date", "time", "group", "Mean", "Standard Deviation", "0.0=aligned")
     assert all(word in report for word in (*wanted, "1.0=suspicious", "ir"))

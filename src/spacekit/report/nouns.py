@@ -61,7 +61,7 @@ class Offsets:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Which pictures of a mosaic lie in ``media/<name>/<kind>.webp``.
+    """Which pictures of a mosaic lie in ``media/<name>/<kind>.jpg``.
 
     Parameters
     ----------

@@ -25,8 +25,10 @@ __all__ = ["BUDGET_BYTES", "MEDIA", "bring_pictures", "is_plain_name"]
 MEDIA: Final = "media"
 #: All pictures of a mosaic together; the page has another 2 kB on it.
 BUDGET_BYTES: Final = 190_000
-#: WebP qualities and long sides that are tried until the budget holds.
-_STEPS: Final = ((80, 512), (60, 512), (45, 448), (30, 384), (20, 256))
+#: JPEG qualities and long sides that are tried until the budget holds.
+_STEPS: Final = ((75, 512), (60, 512), (45, 448), (30, 384), (20, 256))
+#: Blinking shows what changes: these are worth more quality, and are gray.
+_BLINK_BONUS: Final = 12
 #: A contact sheet holds many small pictures.
 _SHEET_SIDE: Final = 2
 _FRAMES: Final = {"plain": "", "source": "_source", "gaia": "_gaia", "stamps": "_stamps"}
@@ -79,7 +81,7 @@ def bring_pictures(img: Path, index: str, report: Path) -> Pictures:
             notes.append(str(error).replace(str(source), source.name))
     _clear(target)
     for kind, encoded in _within_budget(pictures).items():
-        path = target / f"{kind}.webp"
+        path = target / f"{kind}.jpg"
         with replacing(path) as part:
             part.write_bytes(encoded)
             os.utime(part, ns=(_mtime(sources[kind]),) * 2)
@@ -120,7 +122,7 @@ def _absent(sources: dict[str, Path]) -> tuple[str, ...]:
 
 def _is_current(sources: dict[str, Path], target: Path) -> bool:
     """Whether the pictures in `target` were made from these files as they are now."""
-    made = {path.stem: _mtime(path) for path in target.glob("*.webp")}
+    made = {path.stem: _mtime(path) for path in target.glob("*.jpg")}
     return bool(sources) and made == {kind: _mtime(path) for kind, path in sources.items()}
 
 
@@ -130,7 +132,7 @@ def _mtime(path: Path) -> int:
 
 
 def _clear(target: Path) -> None:
-    for path in target.glob("*.webp"):
+    for path in target.glob("*.jpg"):
         path.unlink(missing_ok=True)
 
 
@@ -160,17 +162,20 @@ def _within_budget(pictures: dict[str, Image.Image]) -> dict[str, bytes]:
     encoded: dict[str, bytes] = {}
     for quality, side in _STEPS:
         encoded = {
-            kind: _encode(p, quality, side * _SHEET_SIDE if kind == "stamps" else side)
-            for kind, p in pictures.items()
+            kind: _encode(kind, picture, quality, side) for kind, picture in pictures.items()
         }
         if sum(map(len, encoded.values())) <= BUDGET_BYTES:
             break
     return encoded
 
 
-def _encode(picture: Image.Image, quality: int, side: int) -> bytes:
-    small = picture.copy()
-    small.thumbnail((side, side), Image.Resampling.BOX)
+def _encode(kind: str, picture: Image.Image, quality: int, side: int) -> bytes:
+    blinks = kind.startswith(BLINK_KINDS)
+    small = picture.convert("L") if blinks else picture.copy()
+    longest = side * _SHEET_SIDE if kind == "stamps" else side
+    small.thumbnail((longest, longest), Image.Resampling.BOX)
     buffer = io.BytesIO()
-    small.save(buffer, format="WEBP", quality=quality, method=2)
+    # thin coloured circles need their colour at full resolution
+    quality += _BLINK_BONUS if blinks else 0
+    small.save(buffer, format="JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()

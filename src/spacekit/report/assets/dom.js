@@ -26,14 +26,14 @@ function makeSvg(tag, attributes = {}, text = null) {
 function picture(mosaic, kind, alt) {
   const image = make("img", { alt, loading: "lazy", decoding: "async" });
   image.addEventListener("error", () => {
-    image.replaceWith(make("span", { class: "missing", text: `missing: ${kind}.webp` }));
+    image.replaceWith(make("span", { class: "missing", text: `missing: ${kind}.jpg` }));
   });
   image.src = pictureUrl(mosaic, kind);
   return image;
 }
 
 const pictureUrl = (mosaic, kind) =>
-  [page.media, encodeURIComponent(mosaic.name), `${encodeURIComponent(kind)}.webp`].join("/");
+  [page.media, encodeURIComponent(mosaic.name), `${encodeURIComponent(kind)}.jpg`].join("/");
 
 /** A number as people read it; a dash for none. */
 function shown(value, digits = 2) {
