@@ -60,12 +60,21 @@ def draw_pictures(img: Path, name: str, rng: np.random.Generator, shift: int = 5
 
 _MEASURED = {"dx_px": 3.1, "dy_px": -1.4, "dx_mas": 397, "dy_mas": -179, "sigma_px": 0.03}
 OFFSETS = {
-    "reference": "F110W",
-    "products": [
-        {"filter": "f160w", **_MEASURED, "roll_deg": 3e-4, "n_sources": 41, "method": "stars"},
-        {"filter": "f160w", "exposure": "ac", "dx_px": 3.0, "dy_px": -1.5, "sigma_px": 0.05},
-        {"filter": "f105w", "exposure": "", "dx_px": None, "dy_px": None},
-    ],
+    "format": 1,
+    "filters": {
+        "reference": "f110w",
+        "offsets": [
+            {"filter": "f160w", **_MEASURED, "roll_deg": 3e-4, "sources": 41, "method": "sources"},
+            {"filter": "f105w", "exposure": "", "dx_px": None, "dy_px": None},
+        ],
+        "unmatched": ["f140w"],
+    },
+    "exposures": {
+        "reference": "f110w aa",
+        "offsets": [{"filter": "f160w", "exposure": "ac", "dx_px": 3.0, "dy_px": -1.5}],
+        "unmatched": [],
+    },
+    "absolute": {"dx_mas": 12.3, "dy_mas": -3.0, "sigma_mas": 1.0, "sources": 19},
 }
 
 

@@ -114,6 +114,8 @@ def test_it_opens_on_the_most_suspicious_mosaic(page: Path, look: Any) -> None:
     assert visit.names() == [mosaic_name(number) for number in range(12)]
     assert "F160W is off by" in visit.tab.text_content("#detail .reason")
     assert visit.tab.locator("#detail .vectors line").count() == 2
+    assert "F140W" in visit.tab.text_content("#detail tr:has-text('nowhere')")
+    assert "(12, -3) mas" in visit.tab.text_content("#detail")
     assert "night 1" in visit.tab.title()
     visit.loaded("#stage img")
     visit.shot("first-view")

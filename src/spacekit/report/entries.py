@@ -141,6 +141,8 @@ def _entry(
     index = str(row[INDEX]) if isinstance(row[INDEX], str) else ""
     values = {name: n for name in measured if (n := as_number(_plain(row[name]))) is not None}
     offsets = [values[name] for name in _OFFSETS if name in values]
+    # an rms of 0 and less stands for no fit
+    values = {k: v for k, v in values.items() if not (k.startswith("rms_") and v <= 0)}
     target = targets.get(index, {})
     probability = as_number(_plain(row["y_proba"]))
     known = probability is not None and 0 <= probability <= 1

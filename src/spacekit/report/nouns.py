@@ -8,7 +8,7 @@ import pandas as pd
 
 from spacekit.visit.nouns import Problem
 
-__all__ = ["Entry", "Offset", "Offsets", "Pictures", "Summary"]
+__all__ = ["Entry", "Offset", "OffsetGroup", "Offsets", "Pictures", "Summary"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Offset:
     n_sources : int or None
         Sources it was measured on.
     method : str
-        How, in a word.
+        How, in a word; "no match" for a product whose sources match the reference's nowhere.
     """
 
     filter: str
@@ -44,19 +44,38 @@ class Offset:
 
 
 @dataclass(frozen=True)
-class Offsets:
-    """The measured offsets of a mosaic's products.
+class OffsetGroup:
+    """Products that were measured against the same one.
 
     Parameters
     ----------
     reference : str
-        The product they are measured against.
+        That product.
     products : tuple of Offset
         The others.
     """
 
     reference: str
     products: tuple[Offset, ...]
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """The measured offsets of a mosaic.
+
+    Parameters
+    ----------
+    groups : tuple of OffsetGroup
+        Filter products, exposure products; those that were compared.
+    absolute_mas : tuple of float or None
+        (dx, dy) of the mosaic as a whole against the reference catalog, along its axes.
+    absolute_sources : int or None
+        Catalog sources that was measured on.
+    """
+
+    groups: tuple[OffsetGroup, ...]
+    absolute_mas: tuple[float, float] | None = None
+    absolute_sources: int | None = None
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from spacekit.errors import TableError
-from spacekit.report.nouns import Offset, Offsets
+from spacekit.report.nouns import Offset, OffsetGroup, Offsets
 from spacekit.visit.values import as_count, as_number, as_text
 
-__all__ = ["read_offsets"]
+__all__ = ["NO_MATCH", "read_offsets"]
+
+#: The method of a product that lies nowhere on the reference.
+NO_MATCH: Final = "no match"
 
 #: A visit of 100 exposures has 30 kB.
 _LARGEST_BYTES: Final = 1_000_000
@@ -26,9 +30,11 @@ def read_offsets(path: Path) -> Offsets:
     Parameters
     ----------
     path : Path
-        JSON: ``{"reference": ..., "products": [{"filter", "exposure", "dx_px", "dy_px",
-        "dx_mas", "dy_mas", "sigma_px", "roll_deg", "n_sources", "method"}, ...]}``; numbers may
-        be null, keys beyond these are passed over.
+        JSON with the groups ``filters`` and ``exposures``, each ``{"reference": ..., "offsets":
+        [{"filter", "exposure", "dx_px", "dy_px", "dx_mas", "dy_mas", "sigma_px", "roll_deg",
+        "sources", "method"}, ...], "unmatched": [title, ...]}``, and ``absolute`` ``{"dx_mas",
+        "dy_mas", "sources"}``. Or one group alone, its list called ``products``. Numbers may be
+        null, keys beyond these are passed over.
 
     Raises
     ------
@@ -40,13 +46,42 @@ def read_offsets(path: Path) -> Offsets:
             raise TableError(f"{path.name}: larger than offsets can be")
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, TableError):
+            raise
         raise TableError(f"{path.name}: can't be read as JSON; prep makes it again") from error
-    reference = _name(content.get("reference")) if isinstance(content, dict) else ""
-    products = content.get("products") if isinstance(content, dict) else None
-    if not isinstance(products, list) or len(products) > _MOST_PRODUCTS:
+    groups = [group for group in _groups(content) if isinstance(group, dict)]
+    found = [group for given in groups if (group := _group(path, given)).products]
+    if not groups:
         raise TableError(f"{path.name}: holds no list of products; prep makes it again")
-    found = [_offset(product) for product in products]
-    return Offsets(reference, tuple(offset for offset in found if offset is not None))
+    absolute = content.get("absolute")
+    known = absolute if isinstance(absolute, dict) else {}
+    shift = _bounded(known.get("dx_mas")), _bounded(known.get("dy_mas"))
+    return Offsets(
+        tuple(found),
+        None if shift[0] is None or shift[1] is None else (shift[0], shift[1]),
+        as_count(known.get("sources")),
+    )
+
+
+def _groups(content: Any) -> Iterator[Any]:
+    """Give the groups of products a file holds."""
+    if not isinstance(content, dict):
+        return
+    if "products" in content:
+        yield content
+    for name in ("filters", "exposures"):
+        yield content.get(name)
+
+
+def _group(path: Path, content: Mapping[str, Any]) -> OffsetGroup:
+    given = content.get("offsets", content.get("products"))
+    unmatched = content.get("unmatched", [])
+    for items in (given, unmatched):
+        if not isinstance(items, list) or len(items) > _MOST_PRODUCTS:
+            raise TableError(f"{path.name}: holds no list of products; prep makes it again")
+    found = [offset for item in given or [] if (offset := _offset(item)) is not None]
+    lost = [Offset(name, method=NO_MATCH) for item in unmatched if (name := _name(item))]
+    return OffsetGroup(_name(content.get("reference")), (*found, *lost))
 
 
 def _offset(product: Any) -> Offset | None:
@@ -57,7 +92,7 @@ def _offset(product: Any) -> Offset | None:
     return Offset(
         filter=_name(product.get("filter")),
         exposure=_name(product.get("exposure")),
-        n_sources=as_count(product.get("n_sources")),
+        n_sources=as_count(product.get("n_sources", product.get("sources"))),
         method=_name(product.get("method")),
         **numbers,
     )

@@ -173,11 +173,17 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 def _offsets(offsets: dict[str, Any]) -> dict[str, Any]:
     """Offsets as JSON has them, numbers shortened."""
-    products = [
-        {k: _short(v) if isinstance(v, float) else v for k, v in p.items() if v not in ("", None)}
-        for p in offsets["products"]
+    groups = [
+        {"reference": group["reference"], "products": [_product(p) for p in group["products"]]}
+        for group in offsets["groups"]
     ]
-    return {"reference": offsets["reference"], "products": products}
+    absolute = {"absolute": offsets["absolute_mas"], "sources": offsets["absolute_sources"]}
+    return {"groups": groups, **({} if offsets["absolute_mas"] is None else absolute)}
+
+
+def _product(product: dict[str, Any]) -> dict[str, Any]:
+    known = {key: value for key, value in product.items() if value not in ("", None)}
+    return {k: _short(v) if isinstance(v, float) else v for k, v in known.items()}
 
 
 def _short(value: float | None) -> float | None:

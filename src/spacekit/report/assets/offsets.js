@@ -3,20 +3,34 @@ const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9
 const LIMIT_PX = 0.5;
 const HALF = 100;
 
+/** Blocks of the groups of products: filters, exposures. */
 function drawOffsets(offsets) {
-  const known = offsets.products.filter((p) => p.dx_px !== undefined && p.dy_px !== undefined);
+  const blocks = offsets.groups.map(drawGroup);
+  if (offsets.absolute) {
+    const [dx, dy] = offsets.absolute.map((value) => value.toFixed(0));
+    const on = offsets.sources === null ? "" : `, ${offsets.sources} sources`;
+    blocks.push(make("p", { class: "small", text: "As a whole the mosaic lies " +
+      `(${dx}, ${dy}) mas from the reference catalog${on}: no sign of misalignment.` }));
+  }
+  return make("div", {}, ...blocks);
+}
+
+function drawGroup(group) {
+  const known = group.products.filter((p) => p.dx_px !== undefined && p.dy_px !== undefined);
+  const reference = group.reference.toUpperCase() || "the reference";
   const block = make("section", { class: "block" },
-    make("h3", { text: `Offsets from ${offsets.reference || "the reference"}` }));
+    make("h3", { text: `Offsets from ${reference}` }));
   if (known.length) {
-    block.append(vectors(known), make("p", { class: "small", text:
+    block.append(vectors(group.products), make("p", { class: "small", text:
       `Product minus reference. Dashed circle: ${LIMIT_PX} px, misaligned from there on.` }));
   }
-  block.append(numbers(offsets.products));
+  block.append(numbers(group.products));
   return block;
 }
 
 function vectors(products) {
-  const farthest = Math.max(LIMIT_PX, ...products.map((p) => Math.hypot(p.dx_px, p.dy_px)));
+  const lengths = products.map((p) => Math.hypot(p.dx_px, p.dy_px)).filter(Number.isFinite);
+  const farthest = Math.max(LIMIT_PX, ...lengths);
   const scale = (HALF - 12) / (farthest * 1.05);
   const svg = makeSvg("svg", { class: "vectors", role: "img", "aria-label": "offset vectors",
     viewBox: `${-HALF - 20} ${-HALF - 8} ${2 * HALF + 40} ${2 * HALF + 16}` });
@@ -30,7 +44,11 @@ function vectors(products) {
     const at = radius * scale * Math.SQRT1_2;
     if (at > 9) svg.append(makeSvg("text", { x: -at, y: at, "text-anchor": "end" }, `${radius} px`));
   }
-  products.forEach((product, number) => svg.append(...arrow(product, number, scale)));
+  products.forEach((product, number) => {
+    if (product.dx_px !== undefined && product.dy_px !== undefined) {
+      svg.append(...arrow(product, number, scale));
+    }
+  });
   return svg;
 }
 
@@ -66,6 +84,10 @@ function numbers(products) {
     const name = make("td", { title: p.method }, swatch(number), productName(p));
     const far = p.dx_mas === undefined || p.dy_mas === undefined
       ? undefined : Math.hypot(p.dx_mas, p.dy_mas);
+    if (p.method === "no match") {
+      const told = make("td", { colspan: titles.length - 1, text: "matches the reference nowhere" });
+      return make("tr", {}, name, told);
+    }
     const values = [shown(p.dx_px), shown(p.dy_px), shown(p.sigma_px), shown(far, 0),
       shown(p.roll_deg, 4), shown(p.n_sources, 0)];
     return make("tr", {}, name, ...values.map((text) => make("td", { text })));
