@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
-PLOTS = ("roc.png", "recall_by_offset.png", "reliability.png", "distributions.png")
+PLOTS = ("roc.png", "recall_by_offset.png", "distributions.png")
 
 
 def main() -> None:
