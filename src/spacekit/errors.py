@@ -13,6 +13,7 @@ __all__ = [
     "ModelFileError",
     "NameFormatError",
     "OutputError",
+    "PipelineError",
     "ProductError",
     "SimulationError",
     "SpacekitError",
@@ -56,6 +57,10 @@ class TrainingError(SpacekitError, ValueError):
 
 class SimulationError(SpacekitError, ValueError):
     """A visit was asked for that can't exist (two filters' error in a one-filter visit)."""
+
+
+class PipelineError(SpacekitError, RuntimeError):
+    """The real pipeline can't be started, or did not get through."""
 
 
 class OutputError(SpacekitError, OSError):

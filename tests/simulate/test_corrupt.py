@@ -14,12 +14,11 @@ from spacekit.errors import ProductError, VisitError
 from spacekit.simulate.corrupt import (
     THRESHOLDS_PX,
     CorruptionSettings,
-    PollerLine,
     find_exposure_folders,
     make_copy,
     plan_copies,
-    read_poller,
 )
+from spacekit.visit.poller import PollerLine, read_poller
 
 SCALE_DEG = 0.04 / 3600
 FILTERS = {"ia1a01aaq": "F606W", "ia1a01abq": "F606W", "ia1a01acq": "F814W"}

@@ -72,7 +72,20 @@ _switch = click.IntRange(0, 1)
     type=_switch,
     default=0,
     show_default=True,
-    help="1: process the copies with the embedded pipeline.",
+    help="1: single-visit processing of the copies.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "drizzlepac"]),
+    default="embedded",
+    show_default=True,
+    help="What processes: the embedded pipeline, or the real one.",
+)
+@click.option(
+    "--drizzlepac-python",
+    type=click.Path(path_type=Path),
+    help="Interpreter with drizzlepac [default: .venv-drizzlepac/bin/python, which "
+    "`make drizzlepac-env` makes].",
 )
 @click.option(
     "-d",
@@ -95,6 +108,8 @@ def corrupt(
     workflow: str,
     crpt: int,
     runsvm: int,
+    engine: str,
+    drizzlepac_python: Path | None,
     draw: int,
     seed: int | None,
 ) -> int:
@@ -116,6 +131,8 @@ def corrupt(
             runsvm=runsvm,
             draw=draw,
             seed=seed,
+            engine=engine,
+            drizzlepac_python=drizzlepac_python,
             progress=advance,
         )
     problems = made.problems + (made.prepared.problems if made.prepared else ())

@@ -185,5 +185,21 @@ def _chip_hdus(exposure: Exposure, chip: Chip, version: int) -> list[fits.ImageH
         hdu = fits.ImageHDU(data, header=bare, name=name, ver=version)
         hdu.header["ROOTNAME"] = hdu.header["EXPNAME"] = exposure.rootname
         hdu.header["BUNIT"] = units.get(name, header.get("BUNIT", "ELECTRONS"))
+        if name in {"SCI", "ERR"}:
+            hdu.header.update(_statistics(data, chip.dq))
         hdus.append(hdu)
     return hdus
+
+
+def _statistics(data: NDArray[np.generic], dq: NDArray[np.int16]) -> dict[str, float]:
+    """Give the cards on good pixels that calibration leaves; drizzlepac drops files without."""
+    good = data[(dq == 0) & np.isfinite(data)]
+    if not good.size:
+        return {"NGOODPIX": 0}
+    mean = float(np.mean(good, dtype=np.float64))
+    return {
+        "NGOODPIX": int(good.size),
+        "GOODMIN": float(good.min()),
+        "GOODMAX": float(good.max()),
+        "GOODMEAN": mean,
+    }

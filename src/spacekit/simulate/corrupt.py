@@ -6,7 +6,6 @@ by an offset given in the detector's own pixels. The input is never touched.
 
 from __future__ import annotations
 
-import csv
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -15,24 +14,29 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 
 from spacekit.errors import ProductError, VisitError
 from spacekit.files import write_text
+from spacekit.simulate.aperture import WcsError, erroneous
+from spacekit.visit.poller import PollerLine, find_pollers
 
 __all__ = [
+    "EXPOSURES",
     "PALETTES",
+    "PART",
     "THRESHOLDS_PX",
     "Corruption",
     "CorruptionSettings",
-    "PollerLine",
     "Shift",
+    "exposure_inputs",
     "find_exposure_folders",
     "make_copy",
     "plan_copies",
-    "read_poller",
+    "visit_name",
 ]
 
 PALETTES: Final = ("rex", "rfi", "mfi", "multi")
@@ -45,7 +49,10 @@ THRESHOLDS_PX: Final[dict[str, tuple[float, float]]] = {
     "any": (0.0, 20.0),
 }
 
-_POLLER_COLUMNS = 8
+#: Folders in the making start so.
+PART: Final = ".part-"
+#: Where `simulate --exposures` puts a visit's exposures.
+EXPOSURES: Final = "exposures"
 _EXPOSURE_SUFFIXES = ("_flt.fits", "_flc.fits")
 _MAS_PER_DEG = 3.6e6
 
@@ -74,15 +81,6 @@ class CorruptionSettings:
 
 
 @dataclass(frozen=True)
-class PollerLine:
-    """What the poller file says of one exposure: file name, filter (lower case), detector."""
-
-    filename: str
-    filter: str
-    detector: str
-
-
-@dataclass(frozen=True)
 class Corruption:
     """A copy to make: its folder's name, and the exposures to corrupt."""
 
@@ -95,23 +93,40 @@ class Corruption:
 
 @dataclass(frozen=True)
 class Shift:
-    """What was done to one exposure: an offset on the sky, and its size in detector pixels."""
+    """What was done to one exposure.
+
+    Parameters
+    ----------
+    filename : str
+        Which.
+    east_mas, north_mas : float
+        By how much its reference points were moved on the sky.
+    offset_px : float
+        The same in pixels of the detector.
+    largest_px : float
+        The largest displacement of the footprint's corners. Near the poles it is more: north at
+        the new CRVAL is another direction, and the field turns with it.
+    """
 
     filename: str
     east_mas: float
     north_mas: float
     offset_px: float
+    largest_px: float
 
 
 def find_exposure_folders(source: Path, pattern: str = "*") -> list[Path]:
-    """Folders below `source` (or itself) that match and hold exposures and a poller file.
+    """Find folders of exposures: `source`, those below it that match, and their `exposures/`.
+
+    Folders that are corrupted copies themselves (with corruption.txt) are left out.
 
     Raises
     ------
     VisitError
         If there is none.
     """
-    found = [f for f in sorted({source, *source.glob(pattern)}) if f.is_dir() and _has_inputs(f)]
+    visits = {source, *source.glob(pattern)}
+    found = sorted(f for f in visits | {v / EXPOSURES for v in visits} if _has_inputs(f))
     if not found:
         raise VisitError(
             f"{source}: no folder matching '{pattern}' holds exposures (flt or flc) and the "
@@ -121,32 +136,24 @@ def find_exposure_folders(source: Path, pattern: str = "*") -> list[Path]:
 
 
 def _has_inputs(folder: Path) -> bool:
-    has_exposures = any(any(folder.glob(f"*{s}")) for s in _EXPOSURE_SUFFIXES)
-    return has_exposures and any(folder.glob("*.out"))
+    if not folder.is_dir() or (folder / "corruption.txt").is_file():
+        return False
+    return bool(_exposures(folder) and find_pollers(folder))
 
 
-def read_poller(folder: Path) -> list[PollerLine]:
-    """Read the poller files of a folder; exposures they name that aren't there are an error.
-
-    Raises
-    ------
-    ProductError
-        If a line has not eight columns or names a file that is missing or lies elsewhere.
-    """
-    lines: list[PollerLine] = []
-    for path in sorted(folder.glob("*.out")):
-        with path.open(newline="", encoding="utf-8", errors="replace") as handle:
-            lines += [_poller_line(path, row) for row in csv.reader(handle) if row]
-    return lines
+def _exposures(folder: Path) -> list[Path]:
+    """Name the exposures of a folder; products of that kind (``hst_...``) are none."""
+    return sorted(
+        path
+        for suffix in _EXPOSURE_SUFFIXES
+        for path in folder.glob(f"*{suffix}")
+        if not path.name.startswith("hst_")
+    )
 
 
-def _poller_line(path: Path, row: Sequence[str]) -> PollerLine:
-    if len(row) != _POLLER_COLUMNS:
-        raise ProductError(f"{path}: a line has {len(row)} columns; a poller file has 8")
-    name, filters, detector = row[0].strip(), row[5].strip(), row[6].strip()
-    if Path(name).name != name or not (path.parent / name).is_file():
-        raise ProductError(f"{path}: names the exposure {name!r}, which isn't in its folder")
-    return PollerLine(name, filters.lower().replace(";", "_"), detector.lower())
+def visit_name(folder: Path) -> str:
+    """Name the visit (``ipppss``) that a folder of exposures is of, by its first exposure."""
+    return _exposures(folder)[0].name[:6].lower()
 
 
 def plan_copies(
@@ -162,7 +169,7 @@ def plan_copies(
     Parameters
     ----------
     visit : str
-        Name of its folder, which begins the copies' names.
+        Its name (``ipppss``), which begins the copies' names.
     exposures : sequence of PollerLine
         All of its exposures.
     settings : CorruptionSettings
@@ -233,10 +240,10 @@ def make_copy(
         If an exposure has no science extension with a celestial WCS.
     """
     target = outputs / copy.name
-    with tempfile.TemporaryDirectory(dir=outputs, prefix=".part-") as name:
+    with tempfile.TemporaryDirectory(dir=outputs, prefix=PART) as name:
         part = Path(name) / "copy"
         part.mkdir()
-        for path in _inputs(source):
+        for path in exposure_inputs(source):
             shutil.copyfile(path, part / path.name)
         shifts = _corrupt_files(part, copy, settings.threshold, rng)
         write_text(part / "corruption.txt", _describe(source, copy, settings, shifts))
@@ -244,9 +251,11 @@ def make_copy(
     return target
 
 
-def _inputs(source: Path) -> list[Path]:
-    patterns = (*(f"*{s}" for s in _EXPOSURE_SUFFIXES), "*.out", "*ref_cat*.ecsv", "*.csv")
-    return sorted({path for pattern in patterns for path in source.glob(pattern)})
+def exposure_inputs(folder: Path) -> list[Path]:
+    """Name what a pipeline takes in: exposures, poller files, reference catalogs."""
+    patterns = ("*.out", "*ref_cat*.ecsv", "*.csv")
+    others = {path for pattern in patterns for path in folder.glob(pattern)}
+    return sorted({*_exposures(folder), *others})
 
 
 def _corrupt_files(
@@ -263,19 +272,36 @@ def _corrupt_files(
 
 
 def _shift_exposure(path: Path, offset_px: float, angle_rad: float) -> Shift:
+    """Move the reference point of every chip by one vector on the exposure's tangent plane."""
     with fits.open(path, mode="update") as hdus:
         chips = [hdu for hdu in hdus if hdu.name == "SCI"]
         if not chips:
             raise ProductError(f"{path.name}: no SCI extension; is it a calibrated exposure?")
-        scale_deg = float(np.mean(proj_plane_pixel_scales(_celestial(hdus, chips[0], path))))
-        east_deg = offset_px * scale_deg * np.cos(angle_rad)
-        north_deg = offset_px * scale_deg * np.sin(angle_rad)
-        for chip in chips:
-            header = chip.header
-            dec_deg = header["CRVAL2"]
-            header["CRVAL1"] = (header["CRVAL1"] + east_deg / np.cos(np.deg2rad(dec_deg))) % 360
-            header["CRVAL2"] = dec_deg + north_deg
-    return Shift(path.name, east_deg * _MAS_PER_DEG, north_deg * _MAS_PER_DEG, offset_px)
+        right = tuple(_celestial(hdus, chip, path) for chip in chips)
+        scale_deg = float(np.mean(proj_plane_pixel_scales(right[0])))
+        error = WcsError(offset_px * np.cos(angle_rad), offset_px * np.sin(angle_rad))
+        wrong = erroneous(right, error, scale_deg * 3600)
+        for chip, wcs in zip(chips, wrong, strict=True):
+            chip.header["CRVAL1"], chip.header["CRVAL2"] = (float(v) for v in wcs.wcs.crval)
+    apart_deg = [
+        _corner_distance_deg(one, other, chip.shape)
+        for one, other, chip in zip(right, wrong, chips, strict=True)
+    ]
+    scale_mas = scale_deg * _MAS_PER_DEG
+    return Shift(
+        path.name,
+        error.dx_px * scale_mas,
+        error.dy_px * scale_mas,
+        offset_px,
+        max(apart_deg) / scale_deg,
+    )
+
+
+def _corner_distance_deg(one: WCS, other: WCS, shape: tuple[int, int]) -> float:
+    """Give the largest distance on the sky between where two WCS put a chip's corners."""
+    x, y = np.array([0, shape[1] - 1] * 2), np.repeat([0, shape[0] - 1], 2)
+    places = [SkyCoord(*w.all_pix2world(x, y, 0), unit="deg") for w in (one, other)]
+    return float(places[0].separation(places[1]).deg.max())
 
 
 def _celestial(hdus: fits.HDUList, chip: fits.ImageHDU, path: Path) -> WCS:
@@ -289,7 +315,7 @@ def _describe(
     source: Path, copy: Corruption, settings: CorruptionSettings, shifts: Sequence[Shift]
 ) -> str:
     lines = [
-        f"visit: {source.name}",
+        f"visit: {visit_name(source)}",
         f"copy: {copy.name}",
         f"palette: {settings.palette}",
         f"filter: {copy.filter}",
@@ -300,7 +326,7 @@ def _describe(
     ]
     lines += [
         f"exposure: {s.filename} east_mas={s.east_mas:.3f} north_mas={s.north_mas:.3f} "
-        f"offset_px={s.offset_px:.4f}"
+        f"offset_px={s.offset_px:.4f} largest_px={s.largest_px:.4f}"
         for s in shifts
     ]
     return "\n".join(lines) + "\n"

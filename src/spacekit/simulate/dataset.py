@@ -19,7 +19,9 @@ from spacekit.errors import OutputError
 from spacekit.files import ensure_folder, write_json, write_text
 from spacekit.mosaic.exposure_io import write_exposure
 from spacekit.mosaic.pipeline import PipelineSettings, ProcessedVisit, process_visit
+from spacekit.mosaic.reference import write_reference_stars
 from spacekit.parallel import run_jobs
+from spacekit.simulate.corrupt import EXPOSURES
 from spacekit.simulate.detectors import find_detector
 from spacekit.simulate.draw import DrawSettings, draw_spec
 from spacekit.simulate.spec import VisitSpec
@@ -158,7 +160,7 @@ def write_visit(visit: SimulatedVisit, out: Path, settings: SimulationSettings) 
         )
         _, entry = visit_truth(visit, processed)
         if settings.exposures:
-            _write_exposures(visit, part / "exposures")
+            _write_exposures(visit, part / EXPOSURES)
         write_truth(
             part,
             {total_name(visit): entry},
@@ -178,6 +180,7 @@ def _write_exposures(visit: SimulatedVisit, folder: Path) -> None:
     folder.mkdir()
     for exposure in visit.exposures:
         write_exposure(exposure, folder)
+    write_reference_stars(folder, visit.reference)
     write_text(folder / visit.poller_name, "\n".join(visit.poller_lines) + "\n")
 
 

@@ -109,6 +109,10 @@ class Identity:
     moving: bool = False
 
 
+#: Reads of an IR ramp, the zeroth included.
+_RAMP_SAMPLES: Final = 14
+
+
 def draw_fit(prior: str, rng: Generator) -> Fit | None:
     """Draw what the header claims of its fit; it says nothing about exposures among themselves."""
     few = rng.random() < 0.35  # a fit on few, perhaps false matches: a deceptively small rms
@@ -191,7 +195,7 @@ def primary_header(  # noqa: PLR0913, PLR0917
         "SUBARRAY": subarray,
         "DETECTOR": detector.name.upper(),
     }
-    cards |= _filter_cards(detector, band)
+    cards |= _filter_cards(detector, band) | _camera_cards(detector, exptime_s)
     cards |= {
         "APERTURE": detector.name.upper(),
         "PROPAPER": "",
@@ -212,7 +216,8 @@ def primary_header(  # noqa: PLR0913, PLR0917
         "PHOTZPT": -21.1,
         "PHOTPLAM": band.pivot_angstrom,
         "PHOTBW": round(band.pivot_angstrom * 0.11, 1),
-        "CCDAMP": "ABCD",
+        # HRC is read through one corner; the pipeline takes the direction of CTE from it
+        "CCDAMP": {"hrc": "C", "sbc": "N/A"}.get(detector.name, "ABCD"),
         "CCDGAIN": detector.gain,
     }
     for letter in "ABCD":
@@ -228,6 +233,16 @@ def primary_header(  # noqa: PLR0913, PLR0917
         "SIPNAME": detector.idctab,
     }
     return fits.Header(list(cards.items()))
+
+
+def _camera_cards(detector: Detector, exptime_s: float) -> dict[str, Any]:
+    """Give what one kind of detector has and another hasn't; drizzlepac asks for some of it."""
+    if detector.rates:
+        return {"SAMP_SEQ": "STEP100", "NSAMP": _RAMP_SAMPLES, "SAMPZERO": 2.911756}
+    if not detector.is_ccd:
+        return {}
+    cards = {"DARKTIME": exptime_s, "CRSPLIT": 1, "FLASHDUR": 0.0, "FLASHSTA": "NOT PERFORMED"}
+    return cards | ({"CHINJECT": "NONE"} if detector.name == "uvis" else {})
 
 
 def _filter_cards(detector: Detector, band: Filter) -> dict[str, Any]:
@@ -292,6 +307,12 @@ def science_header(  # noqa: PLR0913, PLR0917
         "PHOTBW": round(band.pivot_angstrom * 0.11, 1),
         "RADESYS": "ICRS",
         "MDRIZSKY": 0.0,
+        "RA_APER": float(wcs.wcs.crval[0]),
+        "DEC_APER": float(wcs.wcs.crval[1]),
+        "MEANDARK": 0.0,
+        "IDCTAB": "N/A",
+        "NPOLFILE": "N/A",
+        "D2IMFILE": "N/A",
     }
     if detector.is_ccd:
         cards["CCDCHIP"] = detector.n_chips - chip
@@ -336,5 +357,5 @@ def _wcs_cards(wcs: WCS, detector: Detector, name: str) -> dict[str, Any]:
     cards |= {"OCX10": l12, "OCX11": l11, "OCY10": l22, "OCY11": l21}
     cards["IDCSCALE"] = detector.scale_arcsec
     cards["IDCTHETA"] = 45.0
-    cards["ORIENTAT"] = float(np.degrees(np.arctan2(cd[0, 1], cd[1, 1])))
+    cards["ORIENTAT"] = cards["PA_APER"] = float(np.degrees(np.arctan2(cd[0, 1], cd[1, 1])))
     return cards

@@ -1,99 +1,178 @@
-"""Process a corrupted copy with the embedded pipeline, and record what came of the error."""
+"""Process exposures of known pointing with either engine, and record what came of their errors."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
-from astropy.table import Table
+from astropy.wcs import WCS
 
-from spacekit.errors import ProductError
-from spacekit.files import write_text
+from spacekit.errors import ProductError, SimulationError
+from spacekit.files import ensure_folder, write_text
+from spacekit.mosaic.engines import Engine, Solution
 from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.exposure_io import read_exposure
-from spacekit.mosaic.pipeline import PipelineSettings, process_visit
-from spacekit.simulate.corrupt import read_poller
+from spacekit.simulate.corrupt import EXPOSURES, exposure_inputs
 from spacekit.simulate.truth import Truth, Witness, compute_truth, truth_json, write_truth
 
-__all__ = ["reprocess_copy"]
+__all__ = ["process_simulated", "reprocess_copy"]
+
+_RECORDED: Final = ("engine:", "final_offset_px:", "label:", "mosaic:")
+_MakeWitness = Callable[[str, tuple[WCS, ...]], Witness]
 
 
-def reprocess_copy(copy: Path, source: Path, settings: PipelineSettings | None = None) -> None:
+def reprocess_copy(copy: Path, source: Path, engine: Engine, engine_name: str) -> None:
     """Run single-visit processing on a corrupted copy, in its folder.
 
     The pipeline may repair the error, or not: the final offsets are measured by geometry against
     the pointings of the source's exposures, which are taken to be right, and recorded with the
-    label in `corruption.txt` and `truth.json`. A copy that has them is left alone.
+    label in `corruption.txt` and `truth.json`. A copy that has them of this engine is left alone.
 
     Parameters
     ----------
     copy : Path
         Folder of the copy.
     source : Path
-        Folder of the visit it was made from.
-    settings : PipelineSettings, optional
-        What to write.
+        Folder of the exposures it was made from.
+    engine : Engine
+        What processes it.
+    engine_name : str
+        What the records call it.
 
     Raises
     ------
     ProductError
         If an exposure or the reference catalog can't be read.
+    PipelineError
+        If the real pipeline can't be run, or failed.
     SimulationError
-        If the exposures make no visit.
+        If the exposures make no visit, or another engine has processed the copy.
     """
     if (copy / "truth.json").is_file():
+        earlier = _read_truth(copy).get("engine", engine_name)
+        if earlier != engine_name:
+            raise SimulationError(
+                f"{copy}: was processed by the {earlier} engine; take another output folder"
+            )
         return
-    groups: dict[str, list[Exposure]] = defaultdict(list)
-    for line in read_poller(copy):
-        exposure = read_exposure(copy / line.filename)
-        groups[exposure.detector].append(exposure)
-    reference = _reference(copy)
-    entries, truths = {}, []
-    for detector, exposures in sorted(groups.items()):
-        done = process_visit(exposures, reference, copy, settings or PipelineSettings())
-        witnesses = [_witness(e, source, done.final_wcs) for e in exposures]
-        truth = compute_truth(witnesses, *done.mosaic_wcs[detector])
-        truths.append(truth)
-        total = next(p for p in done.products if "_total_" in p.name and p.suffix == ".fits")
-        entries[total.stem.rpartition("_")[0]] = truth_json(truth, witnesses, "corrupted")
-    _record(copy / "corruption.txt", max(truths, key=lambda t: t.offset_px))
-    write_truth(copy, entries)
+    solutions = engine(copy)
+    truths, entries = _measure(solutions, partial(_source_witness, source), "corrupted")
+    _record(copy / "corruption.txt", engine_name, truths)
+    write_truth(copy, entries, engine=engine_name)
 
 
-def _witness(exposure: Exposure, source: Path, final: dict[str, tuple[object, ...]]) -> Witness:
-    right = read_exposure(source / exposure.filename)
+def process_simulated(
+    visit: Path, out: Path, engine: Engine, engine_name: str
+) -> list[tuple[Solution, Truth]]:
+    """Process the exposures of a simulated visit, and measure what came of its error.
+
+    Parameters
+    ----------
+    visit : Path
+        Folder of a simulated visit with its exposures (``simulate --exposures``).
+    out : Path
+        Folder for copies of the exposures, the products and their truth.json.
+    engine : Engine
+        What processes them.
+    engine_name : str
+        What truth.json calls it.
+
+    Returns
+    -------
+    list of (Solution, Truth)
+        One for each detector.
+
+    Raises
+    ------
+    ProductError
+        If the visit's truth, exposures or reference catalog can't be read.
+    PipelineError
+        If the real pipeline can't be run, or failed.
+    """
+    exposures, told = visit / EXPOSURES, _read_truth(visit)
+    ensure_folder(out)
+    for path in exposure_inputs(exposures):
+        shutil.copyfile(path, out / path.name)
+    (mosaic,) = told["mosaics"].values()
+    rows = {row["file"]: row for row in mosaic["exposures"]}
+    solutions = engine(out)
+    witness = partial(_simulated_witness, exposures, rows)
+    truths, entries = _measure(solutions, witness, mosaic["mode"])
+    write_truth(out, entries, engine=engine_name)
+    return list(zip(solutions, truths.values(), strict=True))
+
+
+def _measure(
+    solutions: Sequence[Solution], witness: _MakeWitness, mode: str
+) -> tuple[dict[str, Truth], dict[str, Any]]:
+    """Compute the truth of each total product, and its entry for truth.json."""
+    truths, entries = {}, {}
+    for solution in solutions:
+        witnesses = [witness(name, final) for name, final in sorted(solution.final_wcs.items())]
+        truth = compute_truth(witnesses, solution.mosaic, solution.shape)
+        truths[solution.total] = truth
+        entries[solution.total] = truth_json(truth, witnesses, mode)
+    return truths, entries
+
+
+def _source_witness(folder: Path, name: str, final: tuple[WCS, ...]) -> Witness:
+    """Take the pointing of an exposure's header for the truth."""
+    right = read_exposure(folder / name)
+    true = tuple(chip.wcs for chip in right.chips)
+    return Witness(name, right.filter, right.exptime_s, true, final, _shapes(right))
+
+
+def _simulated_witness(
+    folder: Path, rows: Mapping[str, Mapping[str, Any]], name: str, final: tuple[WCS, ...]
+) -> Witness:
+    """Put the recorded pointing into the WCS of an exposure's header."""
+    exposure, row = read_exposure(folder / name), rows[name]
+    true = []
+    for chip, told in zip(exposure.chips, row["true_wcs"], strict=True):
+        wcs = chip.wcs.deepcopy()
+        wcs.wcs.crval = [told["CRVAL1"], told["CRVAL2"]]
+        wcs.wcs.cd = [[told[f"CD{i}_{j}"] for j in (1, 2)] for i in (1, 2)]
+        wcs.wcs.set()
+        true.append(wcs)
     return Witness(
-        exposure.filename,
+        name,
         exposure.filter,
         exposure.exptime_s,
-        true=tuple(chip.wcs for chip in right.chips),
-        final=final[exposure.filename],
-        shapes=tuple((chip.sci.shape[0], chip.sci.shape[1]) for chip in exposure.chips),
+        tuple(true),
+        final,
+        _shapes(exposure),
+        row["trail_px"],
     )
 
 
-def _reference(folder: Path) -> Table | None:
-    """Read the reference catalog of a folder, as the pipeline or the service left it."""
-    for path in (*sorted(folder.glob("*metawcs*ref_cat.ecsv")), *sorted(folder.glob("*.csv"))):
-        kind = "ascii.ecsv" if path.suffix == ".ecsv" else "ascii.csv"
-        try:
-            table = Table.read(path, format=kind)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ProductError(f"{path}: no reference catalog ({error})") from error
-        for name in ("ra", "dec"):
-            if name in table.colnames:
-                table.rename_column(name, name.upper())
-        if {"RA", "DEC"} <= set(table.colnames):
-            return table
-    return None
+def _shapes(exposure: Exposure) -> tuple[tuple[int, int], ...]:
+    return tuple((chip.sci.shape[0], chip.sci.shape[1]) for chip in exposure.chips)
 
 
-def _record(path: Path, truth: Truth) -> None:
-    kept = [
-        line
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if not line.startswith(("final_offset_px:", "label:"))
-    ]
-    label = "" if truth.label is None else truth.label
-    kept += [f"final_offset_px: {truth.offset_px:.4f}", f"label: {label}"]
+def _read_truth(folder: Path) -> dict[str, Any]:
+    path = folder / "truth.json"
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProductError(f"{path}: can't be read ({error})") from error
+    if not isinstance(told, dict):
+        raise ProductError(f"{path}: is no record of a visit's truth")
+    return told
+
+
+def _record(path: Path, engine_name: str, truths: Mapping[str, Truth]) -> None:
+    """Add the outcome to corruption.txt; of several mosaics each has a line of its own."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith(_RECORDED)]
+    kept.append(f"engine: {engine_name}")
+    for total, truth in truths.items():
+        offset, label = f"{truth.offset_px:.4f}", "" if truth.label is None else truth.label
+        if len(truths) == 1:
+            kept += [f"final_offset_px: {offset}", f"label: {label}"]
+        else:  # prep then takes each mosaic's label from truth.json
+            kept.append(f"mosaic: {total} final_offset_px={offset} label={label}")
     write_text(path, "\n".join(kept) + "\n")

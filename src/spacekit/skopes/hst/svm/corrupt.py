@@ -7,26 +7,35 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from spacekit.errors import SpacekitError
+from spacekit.errors import SimulationError, SpacekitError
 from spacekit.extras import require
 from spacekit.files import ensure_folder
 from spacekit.simulate.corrupt import (
+    PART,
     CorruptionSettings,
     find_exposure_folders,
     make_copy,
     plan_copies,
-    read_poller,
+    visit_name,
 )
-from spacekit.simulate.reprocess import reprocess_copy
 from spacekit.skopes.hst.svm.prep import PrepResult, run_preprocessing
 from spacekit.visit.nouns import Problem
+from spacekit.visit.poller import read_poller
 
-__all__ = ["Corrupted", "run_corruption"]
+if TYPE_CHECKING:
+    from spacekit.mosaic.engines import Engine
+
+__all__ = ["ENGINES", "Corrupted", "run_corruption"]
 
 _log = logging.getLogger(__name__)
+
+ENGINES: Final = ("embedded", "drizzlepac")
+#: What `make drizzlepac-env` makes.
+_DRIZZLEPAC_PYTHON: Final = Path(".venv-drizzlepac/bin/python")
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ def run_corruption(
     runsvm: int = 0,
     draw: int = 0,
     seed: int | None = None,
+    engine: str = "embedded",
+    drizzlepac_python: Path | str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Corrupted:
     """Copy visits, corrupt the pointing of chosen exposures, process and draw the copies.
@@ -77,10 +88,14 @@ def run_corruption(
         All visits through one stage after the other, or each visit through all stages; the
         results are the same. Drawing comes last in both, for all copies together.
     crpt, runsvm, draw : {0, 1}
-        Which stages to do: corrupt; single-visit processing of the copies with the embedded
-        pipeline; tables and frames beside `outputs`.
+        Which stages to do: corrupt; single-visit processing of the copies; tables and frames
+        beside `outputs`.
     seed : int, optional
         Makes the choices repeatable.
+    engine : {"embedded", "drizzlepac"}
+        Which pipeline processes: the embedded one, or the real one of another interpreter.
+    drizzlepac_python : Path or str, optional
+        That interpreter, which has drizzlepac; default the one that ``make drizzlepac-env`` makes.
     progress : callable (done, total), optional
         Called as visits (block: of each stage) are done.
 
@@ -90,32 +105,61 @@ def run_corruption(
         If there is nothing to corrupt.
     MissingExtraError
         If processing was asked for without the simulate extra.
+    PipelineError
+        If the real pipeline was asked for and the interpreter can't run it.
     OutputError
         If `outputs` can't be written.
     """
-    if runsvm:
-        require("simulate", "Single-visit processing")
+    process = _engine(engine, drizzlepac_python) if runsvm else None
     settings = settings or CorruptionSettings()
     folder = ensure_folder(Path(outputs))
-    visits = find_exposure_folders(Path(source), search_pattern)
+    for left in folder.glob(f"{PART}*"):  # of an interrupted run
+        shutil.rmtree(left, ignore_errors=True)
+    problems: list[Problem] = []
+    visits = _distinct(find_exposure_folders(Path(source), search_pattern), problems)
     stages = [name for name, wanted in (("crpt", crpt), ("runsvm", runsvm)) if wanted]
     jobs = [(stage, number) for stage in stages for number in range(len(visits))]
     if workflow == "pipe":
         jobs.sort(key=lambda job: (job[1], stages.index(job[0])))
     copies: dict[int, list[Path]] = {}
-    problems: list[Problem] = []
     for done, (stage, number) in enumerate(jobs, start=1):
         visit = visits[number]
         if stage == "crpt":
             rng = np.random.default_rng(None if seed is None else [seed, number])
             copies[number] = _corrupt(visit, folder, settings, rng, problems)
-        else:
-            _process(copies.get(number, _present(folder, visit)), visit, problems)
+        elif process:
+            _process(copies.get(number, _present(folder, visit)), visit, process, problems)
         if progress:
             progress(done, len(jobs))
     made = [path for number in sorted(copies) for path in copies[number]]
     prepared = _draw(folder) if draw else None
     return Corrupted(tuple(made), tuple(problems), prepared)
+
+
+def _distinct(folders: Sequence[Path], problems: list[Problem]) -> list[Path]:
+    """Keep the first folder of each visit; copies of the others would have the same names."""
+    first: dict[str, Path] = {}
+    for path in folders:
+        holder = first.setdefault(visit_name(path), path)
+        if holder is not path:
+            reason = f"is of the same visit as {holder}; corrupt it into another output folder"
+            problems.append(Problem("", str(path), reason))
+    return list(first.values())
+
+
+def _engine(name: str, python: Path | str | None) -> tuple[Engine, str]:
+    """Give the engine of a name, and the name, once it is sure that it can work."""
+    require("simulate", "Single-visit processing")
+    from spacekit.mosaic.engines import drizzlepac_engine, embedded_engine
+    from spacekit.mosaic.real.run import DrizzlepacSettings, check_interpreter
+
+    if name not in ENGINES:
+        raise SimulationError(f"no engine called {name}; take one of {', '.join(ENGINES)}")
+    if name == "embedded":
+        return embedded_engine(), name
+    settings = DrizzlepacSettings(Path(python or _DRIZZLEPAC_PYTHON))
+    check_interpreter(settings.python)
+    return drizzlepac_engine(settings), name
 
 
 def _corrupt(
@@ -128,7 +172,7 @@ def _corrupt(
     """Make the copies of one visit; what fails is a problem and the rest goes on."""
     made: list[Path] = []
     try:
-        plan = plan_copies(visit.name, read_poller(visit), settings, rng)
+        plan = plan_copies(visit_name(visit), read_poller(visit), settings, rng)
     except (SpacekitError, OSError) as error:
         problems.append(Problem("", str(visit), str(error)))
         return made
@@ -137,8 +181,9 @@ def _corrupt(
         if (target / "corruption.txt").is_file():
             made.append(target)
             continue
-        shutil.rmtree(target, ignore_errors=True)
         try:
+            if target.exists():
+                raise SimulationError("is there and is no corrupted copy; move it elsewhere")
             made.append(make_copy(visit, copy, outputs, settings, rng))
         except (SpacekitError, OSError) as error:
             problems.append(Problem("", str(target), str(error)))
@@ -147,13 +192,19 @@ def _corrupt(
 
 def _present(outputs: Path, visit: Path) -> list[Path]:
     """List the copies of a visit that an earlier run made."""
-    return sorted(p.parent for p in outputs.glob(f"{visit.name}_*/corruption.txt"))
+    return sorted(p.parent for p in outputs.glob(f"{visit_name(visit)}_*/corruption.txt"))
 
 
-def _process(copies: Sequence[Path], visit: Path, problems: list[Problem]) -> None:
+def _process(
+    copies: Sequence[Path], visit: Path, engine: tuple[Engine, str], problems: list[Problem]
+) -> None:
+    from spacekit.simulate.reprocess import reprocess_copy
+
     for copy in copies:
         try:
-            reprocess_copy(copy, visit)
+            reprocess_copy(copy, visit, *engine)
+        except SpacekitError as error:
+            problems.append(Problem("", str(copy), str(error)))
         except Exception as error:  # noqa: BLE001  one copy must not end the batch
             _log.exception("%s: single-visit processing failed", copy)
             problems.append(Problem("", str(copy), f"{type(error).__name__}: {error}"))

@@ -1,0 +1,1 @@
+"""The door to the real single-visit pipeline: drizzlepac, of another interpreter."""
