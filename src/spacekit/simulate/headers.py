@@ -263,6 +263,7 @@ def _photmode(detector: Detector, band: Filter) -> str:
 def science_header(  # noqa: PLR0913, PLR0917
     detector: Detector,
     band: Filter,
+    identity: Identity,
     root: str,
     chip: int,
     wcs: WCS,
@@ -275,6 +276,8 @@ def science_header(  # noqa: PLR0913, PLR0917
     ----------
     detector, band : Detector, Filter
         What took it.
+    identity : Identity
+        Of the visit.
     root : str
         Rootname.
     chip : int
@@ -307,8 +310,8 @@ def science_header(  # noqa: PLR0913, PLR0917
         "PHOTBW": round(band.pivot_angstrom * 0.11, 1),
         "RADESYS": "ICRS",
         "MDRIZSKY": 0.0,
-        "RA_APER": float(wcs.wcs.crval[0]),
-        "DEC_APER": float(wcs.wcs.crval[1]),
+        "RA_APER": identity.ra_deg,
+        "DEC_APER": identity.dec_deg,
         "MEANDARK": 0.0,
         "IDCTAB": "N/A",
         "NPOLFILE": "N/A",
@@ -357,5 +360,5 @@ def _wcs_cards(wcs: WCS, detector: Detector, name: str) -> dict[str, Any]:
     cards |= {"OCX10": l12, "OCX11": l11, "OCY10": l22, "OCY11": l21}
     cards["IDCSCALE"] = detector.scale_arcsec
     cards["IDCTHETA"] = 45.0
-    cards["ORIENTAT"] = cards["PA_APER"] = float(np.degrees(np.arctan2(cd[0, 1], cd[1, 1])))
+    cards["ORIENTAT"] = float(np.degrees(np.arctan2(cd[0, 1], cd[1, 1])))
     return cards

@@ -320,7 +320,9 @@ def _exposure(  # noqa: PLR0913, PLR0917
     )
     chips = []
     for number, (pixels, one) in enumerate(zip(shot.pixels, wcs, strict=True)):
-        header = science_header(detector, shot.band, root, number, one, spec.prior, cards.fit)
+        header = science_header(
+            detector, shot.band, identity, root, number, one, spec.prior, cards.fit
+        )
         chips.append(Chip(pixels.sci, pixels.err, pixels.dq, one, header))
     return Exposure(
         filename,
