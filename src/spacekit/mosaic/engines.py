@@ -7,13 +7,12 @@ with. What is done with the answer does not depend on which it was.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 from astropy.wcs import WCS
 
 from spacekit.errors import ProductError
@@ -86,40 +85,57 @@ def _embedded(settings: PipelineSettings, folder: Path) -> list[Solution]:
 def _drizzlepac(settings: DrizzlepacSettings, folder: Path) -> list[Solution]:
     products = run_drizzlepac(folder, settings)
     inputs = {line.filename.split("_")[0]: line.filename for line in read_poller(folder)}
-    finals: dict[str, dict[str, Exposure]] = defaultdict(dict)
+    fitted = {p.name.rpartition("_")[0] for p in products if p.name.endswith("_hlet.fits")}
+    finals: dict[str, dict[str, _Processed]] = defaultdict(dict)
     for path in products:
         if path.name.endswith(("_flt.fits", "_flc.fits")):
-            processed = read_exposure(path)
-            root = str(processed.header["ROOTNAME"]).strip().lower()
+            exposure = read_exposure(path)
+            root = str(exposure.header["ROOTNAME"]).strip().lower()
             if root in inputs:
-                finals[processed.detector][inputs[root]] = processed
+                fresh = path.name.rpartition("_")[0] in fitted
+                finals[exposure.detector][inputs[root]] = _Processed(exposure, fresh)
     totals = [p for p in products if "_total_" in p.name and p.suffix == ".fits"]
     return [_solution(folder, total, finals) for total in totals]
 
 
-def _solution(folder: Path, total: Path, finals: dict[str, dict[str, Exposure]]) -> Solution:
+@dataclass(frozen=True)
+class _Processed:
+    """An exposure that the real pipeline has processed.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        With its final WCS.
+    fitted : bool
+        Whether that is of a fit of this run: the pipeline writes a headerlet then, and only then.
+        WCSNAME does not tell, an earlier run leaves the same.
+    """
+
+    exposure: Exposure
+    fitted: bool
+
+
+def _solution(folder: Path, total: Path, finals: dict[str, dict[str, _Processed]]) -> Solution:
     mosaic = read_drizzled(total)
     processed = finals[str(mosaic.primary["DETECTOR"]).strip().lower()]
     if not processed:
         raise ProductError(f"{total}: none of its processed exposures is there; run it again")
-    wcs = {name: tuple(chip.wcs for chip in e.chips) for name, e in processed.items()}
-    return Solution(
-        total.stem.rpartition("_")[0], mosaic.wcs, mosaic.shape, wcs, _fit(folder, processed)
+    wcs = {name: tuple(c.wcs for c in p.exposure.chips) for name, p in processed.items()}
+    name = total.stem.rpartition("_")[0]
+    return Solution(name, mosaic.wcs, mosaic.shape, wcs, _fit(folder, list(processed.values())))
+
+
+def _fit(folder: Path, processed: Sequence[_Processed]) -> Fit:
+    """Tell how the fit of this run went."""
+    fitted = [p.exposure for p in processed if p.fitted]
+    if not fitted:
+        return Fit(False, f"drizzlepac accepted no fit, see {folder / LOG_NAME}")
+    header = fitted[0].chips[0].header
+    return Fit(
+        True,
+        "",
+        float(header.get("RMS_RA", np.nan)),
+        float(header.get("RMS_DEC", np.nan)),
+        int(header.get("NMATCHES", 0)),
+        str(header.get("FITGEOM", "")),
     )
-
-
-def _fit(folder: Path, processed: dict[str, Exposure]) -> Fit:
-    """Tell from the processed exposures whether they were fitted in this run.
-
-    The name of the solution is not enough: an earlier run leaves the same name.
-    """
-    name, first = next(iter(processed.items()))
-    header = first.chips[0].header
-    prior = fits.getheader(folder / name, "SCI", 1)
-    rms = float(header.get("RMS_RA", np.nan)), float(header.get("RMS_DEC", np.nan))
-    fresh = "FIT_SVM" in str(header.get("WCSNAME")) and any(
-        header[key] != prior.get(key) for key in ("CRVAL1", "CRVAL2", "CD1_1", "CD1_2")
-    )
-    if not fresh:
-        return Fit(False, f"no fit was good enough for drizzlepac, see {folder / LOG_NAME}")
-    return Fit(True, "", *rms, int(header.get("NMATCHES", 0)), str(header.get("FITGEOM", "")))
