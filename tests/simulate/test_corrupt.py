@@ -148,3 +148,38 @@ def test_an_exposure_without_wcs_leaves_no_copy(visit: Path, tmp_path: Path) -> 
     with pytest.raises(ProductError, match="no SCI extension"):
         make_copy(visit, copy, tmp_path / "visits", settings, rng)
     assert [p.name for p in (tmp_path / "visits").iterdir()] == [visit.name]
+
+
+@pytest.mark.parametrize(
+    "where", [(0.00001, 0.0), (359.99999, -60.0), (120.0, 89.999), (5.0, -90.0)]
+)
+def test_both_chips_move_alike_at_the_poles_and_across_ra_0(
+    visit: Path, tmp_path: Path, where: tuple[float, float]
+) -> None:
+    for path in visit.glob("*_flc.fits"):
+        with fits.open(path, mode="update") as hdus:
+            for hdu in hdus[1:]:
+                hdu.header["CRVAL1"], hdu.header["CRVAL2"] = where
+    settings = CorruptionSettings("mfi", threshold="major")
+    rng = np.random.default_rng(7)
+    copy = plan_copies("ia1a01", read_poller(visit), settings, rng)[0]
+    folder = make_copy(visit, copy, tmp_path, settings, rng)
+    said = (folder / "corruption.txt").read_text()
+    for name in copy.filenames:
+        found = re.search(
+            rf"{name} east_mas=(\S+) north_mas=(\S+) offset_px=(\S+) largest_px=(\S+)", said
+        )
+        assert found
+        east, north, offset_px, largest_px = map(float, found.groups())
+        assert np.hypot(east, north) / 3.6e6 / SCALE_DEG == pytest.approx(offset_px, rel=1e-3)
+        old = SkyCoord(*where, unit="deg")
+        for ext in (1, 2):
+            header = fits.getheader(folder / name, ext)
+            new = SkyCoord(header["CRVAL1"], header["CRVAL2"], unit="deg")
+            assert 0 <= header["CRVAL1"] < 360
+            assert old.separation(new).deg / SCALE_DEG == pytest.approx(offset_px, rel=1e-3)
+        # north turns under a field at the pole: its corners move by more or less
+        if abs(where[1]) < 80:
+            assert largest_px == pytest.approx(offset_px, rel=1e-3)
+        else:
+            assert largest_px > offset_px + 0.1
