@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,12 +79,18 @@ def test_exposures_are_accepted_and_truth_is_read_back(python, tmp_path, detecto
     assert truth.offset_px == pytest.approx(told["offset_px"], abs=1e-3)
     kept = {path.name.partition(f"{solution.total}_")[2] for path in (tmp_path / "real").iterdir()}
     assert {"point-cat.ecsv", "segment-cat.ecsv", "svm_num_sources.json"} <= kept
-    made = run_preprocessing(tmp_path / "real", output_path=tmp_path / "out", workers=1, draw=0)
-    assert not [p for p in made.problems if p.fatal]
+    real, embedded = (measure(tmp_path / name) for name in ("real", visit.name))
+    assert (real["index"], real["numexp"], real["rms_ra"]) == (solution.total, 4, -1)
+    assert real["point"] > 0
+    assert real["gaia"] == embedded["gaia"] < 12
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    """Prep a folder of one mosaic, and give its row."""
+    made = run_preprocessing(folder, output_path=folder.with_suffix(".out"), workers=1, draw=0)
+    assert not [problem for problem in made.problems if problem.fatal]
     (row,) = made.table.to_dict("records")
-    assert (row["index"], row["numexp"], row["rms_ra"]) == (solution.total, 4, -1)
-    assert row["point"] > 0
-    assert 0 < row["gaia"] < 12
+    return row
 
 
 def test_a_fit_repairs_the_error(python, tmp_path) -> None:

@@ -42,7 +42,10 @@ _ADVICE: Final = (
 _VERSIONS: Final = (
     "from importlib.metadata import version as v; print(v('drizzlepac'), v('photutils'))"
 )
-_EXCEPTION: Final = re.compile(r"^(\w+\.)*\w*(Error|Exception|Interrupt|Exit)\b.*")
+#: Lines of a log that tell why a run failed: an exception, or that nothing could be processed.
+_TELLING: Final = re.compile(
+    r"(\w+\.)*\w*(Error|Exception|Interrupt|Exit)\b|.* No viable images in", re.ASCII
+)
 _LOG_TAIL_BYTES: Final = 200_000
 
 
@@ -221,7 +224,7 @@ def _complaint(what: str, log: Path) -> str:
         handle.seek(max(0, handle.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
         lines = [x.strip() for x in handle.read().decode("utf-8", "replace").splitlines()]
     lines = [line for line in lines if line]
-    telling = [line for line in lines if _EXCEPTION.match(line)] or lines
+    telling = [line for line in lines if _TELLING.match(line)] or lines
     last = ascii(telling[-1][:200])[1:-1] if telling else "nothing"
     return f"{log.parent}: {what}; its log is {log}, which ends with: {last}"
 
