@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 from astropy.time import Time
 
 from spacekit.errors import NameFormatError, OutputError, PipelineError
 from spacekit.mosaic.align import at_epoch
-from spacekit.mosaic.products import write_catalog
+from spacekit.mosaic.ecsv import write_ecsv
 from spacekit.mosaic.real.service import CATALOG, catalog_service
 from spacekit.mosaic.reference import read_reference_stars
 from spacekit.visit.names import split_file_name
@@ -256,5 +257,6 @@ def _take_over(folder: Path, products: Sequence[Path], stars: Table) -> tuple[Pa
     if len(stars):
         meta = {"catalog": CATALOG, "gaia_only": True, "converted": True}
         kept = [name for name in ("RA", "DEC", "mag", "objID") if name in stars.colnames]
-        taken.append(write_catalog(folder / "ref_cat.ecsv", stars[kept], meta))
+        columns = {name: np.ma.asarray(stars[name]) for name in kept}
+        taken.append(write_ecsv(folder / "ref_cat.ecsv", columns, meta))
     return tuple(taken)
