@@ -109,9 +109,7 @@ def tiny() -> Callable[..., TinyVisit]:
                     }
                 )
                 zero = np.zeros((SIZE, SIZE))
-                parts.append(
-                    (Chip(sci, zero.astype(np.float32), zero.astype(np.int16), said, header), wcs)
-                )
+                parts.append((Chip(sci, zero.astype(np.int16), said, header), wcs))
             primary = fits.Header(
                 {
                     "ROOTNAME": name[:9],

@@ -329,5 +329,5 @@ def with_solution(exposure: Exposure, solution: Solution) -> Exposure:
             header["CRDER1"], header["CRDER2"] = fit.rms_ra_mas / 3.6e6, fit.rms_dec_mas / 3.6e6
             header["NMATCHES"], header["FITGEOM"] = fit.nmatches, fit.geometry
             header["HDRNAME"] = f"{exposure.filename.removesuffix('.fits')}_{name}-hlet.fits"
-        chips.append(Chip(chip.sci, chip.err, chip.dq, solved, header))
+        chips.append(replace(chip, wcs=solved, header=header))
     return replace(exposure, chips=tuple(chips))

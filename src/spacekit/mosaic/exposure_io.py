@@ -170,7 +170,8 @@ def write_exposure(exposure: Exposure, folder: Path) -> Path:
 def _chip_hdus(exposure: Exposure, chip: Chip, version: int) -> list[fits.ImageHDU]:
     header = chip.header.copy()
     header.update(wcs_cards(chip.wcs))
-    planes: dict[str, NDArray[np.generic]] = {"SCI": chip.sci, "ERR": chip.err, "DQ": chip.dq}
+    err = _errors(exposure, chip) if chip.err is None else chip.err
+    planes: dict[str, NDArray[np.generic]] = {"SCI": chip.sci, "ERR": err, "DQ": chip.dq}
     if exposure.detector == "ir":
         good = (chip.dq & 8192) == 0  # 8192: cosmic ray found during up-the-ramp fitting
         samples = int(exposure.header.get("NSAMP", 16)) - 1
@@ -189,6 +190,13 @@ def _chip_hdus(exposure: Exposure, chip: Chip, version: int) -> list[fits.ImageH
             hdu.header.update(_statistics(data, chip.dq))
         hdus.append(hdu)
     return hdus
+
+
+def _errors(exposure: Exposure, chip: Chip) -> NDArray[np.float32]:
+    """Give the errors that calibration gives: photons and read noise, 1 electron at least."""
+    seconds = np.float32(exposure.exptime_s if chip.in_rates else 1.0)
+    variance = np.maximum(chip.sci * seconds, 0) + np.float32(exposure.read_noise_e**2)
+    return np.asarray(np.sqrt(np.maximum(variance, 1.0)) / seconds, np.float32)
 
 
 def _statistics(data: NDArray[np.generic], dq: NDArray[np.int16]) -> dict[str, float]:

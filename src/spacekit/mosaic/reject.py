@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spacekit.mosaic.drizzle import Layer, PixelMap, drizzle_layers
-from spacekit.mosaic.exposure import Chip, Exposure
+from spacekit.mosaic.exposure import Exposure
 
 __all__ = [
     "CleanExposure",
@@ -23,7 +23,6 @@ __all__ = [
     "cosmic_rays",
     "good_pixels",
     "median_image",
-    "read_noise_e",
     "recipe_for",
     "reject_cosmic_rays",
     "sky_offsets",
@@ -34,15 +33,6 @@ _GOOD_BITS: Final[dict[str, int]] = {"ir": 528, "uvis": 336, "wfc": 336, "hrc": 
 
 #: The bit for cosmic rays found here (`crbit`); what an earlier run set is reset.
 CR_BIT: Final = 4096
-
-#: Read noise where the header has none, electrons (instrument handbooks).
-_READ_NOISE_E: Final[dict[str, float]] = {
-    "ir": 20.0,
-    "uvis": 3.1,
-    "wfc": 4.2,
-    "hrc": 4.7,
-    "sbc": 0.0,
-}
 
 #: A pixel of a single drizzle with less than this fraction of the mean weight is left out.
 _MASK_FRACTION: Final = 0.3
@@ -109,16 +99,6 @@ def good_pixels(dq: NDArray[np.int16], good_bits: int) -> NDArray[np.bool_]:
     bad = ~np.int32(good_bits) & ~np.int32(CR_BIT) & 0xFFFF
     clean: NDArray[np.bool_] = (dq.astype(np.int32) & bad) == 0
     return clean
-
-
-def read_noise_e(exposure: Exposure) -> float:
-    """Give the mean read noise of the amplifiers, electrons."""
-    keys = (f"READNSE{amp}" for amp in "ABCD")
-    values = [
-        float(exposure.header[k]) for k in keys if isinstance(exposure.header.get(k), float | int)
-    ]
-    values = [v for v in values if v > 0]
-    return float(np.mean(values)) if values else _READ_NOISE_E.get(exposure.detector, 4.0)
 
 
 def sky_offsets(
@@ -331,7 +311,7 @@ class CleanExposure:
         good = good_pixels(chip.dq, self.good_bits) & np.isfinite(chip.sci)
         if self.hits is not None:
             good &= ~self.hits[number]
-        per_second = np.float32(1) if _in_rates(chip) else 1 / seconds
+        per_second = np.float32(1) if chip.in_rates else 1 / seconds
         rate = np.where(np.isfinite(chip.sci), chip.sci * per_second - np.float32(self.sky), 0)
         return Layer(
             rate.astype(np.float32, copy=False),
@@ -339,10 +319,6 @@ class CleanExposure:
             self.maps[number],
             self.exposure.exptime_s,
         )
-
-
-def _in_rates(chip: Chip) -> bool:
-    return str(chip.header.get("BUNIT", "")).strip().upper().endswith("/S")
 
 
 def reject_cosmic_rays(
@@ -376,7 +352,7 @@ def reject_cosmic_rays(
     skies = sky_offsets([s.sci for s in single], [s.wht for s in single])
     for stack, sky in zip(single, skies, strict=True):
         np.subtract(stack.sci, np.float32(sky), out=stack.sci)
-    noise = float(np.mean([read_noise_e(e) for e in exposures]))
+    noise = float(np.mean([e.read_noise_e for e in exposures]))
     sky_e = float(np.mean([s * e.exptime_s for s, e in zip(skies, exposures, strict=True)]))
     model = median_image(
         [s.sci for s in single], [s.wht for s in single], noise, sky_e, minimum=recipe.minimum
@@ -392,7 +368,7 @@ def _cleaned(each: CleanExposure, model: NDArray[np.float32], recipe: Recipe) ->
     from drizzle.resample import blot_image
 
     seconds = np.float32(each.exposure.exptime_s)
-    noise, sky_e = read_noise_e(each.exposure), each.sky * each.exposure.exptime_s
+    noise, sky_e = each.exposure.read_noise_e, each.sky * each.exposure.exptime_s
     hits = []
     for layer in each.layers():
         blotted = blot_image(model, layer.pixels.grid(), interp="poly5")

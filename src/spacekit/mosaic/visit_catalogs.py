@@ -43,7 +43,6 @@ from spacekit.mosaic.photometry import (
     place,
 )
 from spacekit.mosaic.products import photometric
-from spacekit.mosaic.reject import read_noise_e
 from spacekit.mosaic.visit_products import TOTAL, Image, Visit, wavelength_nm
 
 __all__ = ["Catalogs", "detect_visit", "make_catalogs", "write_catalogs"]
@@ -90,7 +89,7 @@ def _noisiest_amp_e(exposure: Exposure) -> float:
     """Give the highest read noise of the amplifiers, electrons."""
     values = [exposure.header.get(f"READNSE{amp}") for amp in "ABCD"]
     return float(max((v for v in values if isinstance(v, float | int)), default=0.0)) or (
-        read_noise_e(exposure)
+        exposure.read_noise_e
     )
 
 

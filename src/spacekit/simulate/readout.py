@@ -31,7 +31,6 @@ class Pixels:
     """Planes of a chip, as of `spacekit.mosaic.exposure.Chip`."""
 
     sci: NDArray[np.float32]
-    err: NDArray[np.float32]
     dq: NDArray[np.int16]
 
 
@@ -110,7 +109,6 @@ def read_out(  # noqa: PLR0913, PLR0917
     dq[saturated] |= _SATURATED
     if detector.rates:
         _flag_ramp_hits(dq, _RAMP_HITS * ray_factor * exptime_s * expected.size / 1e6, rng)
-    err = _errors(electrons, detector.read_noise_e)
     if detector.read_noise_e > 0:
         noise = rng.standard_normal(shape, dtype=np.float32)
         noise *= np.float32(detector.read_noise_e)
@@ -120,18 +118,7 @@ def read_out(  # noqa: PLR0913, PLR0917
         electrons[:, shape[1] // 2 :] += np.float32(defects.bias_e[1])
     if detector.rates:
         electrons /= np.float32(exptime_s)
-        err /= np.float32(exptime_s)
-    return Pixels(electrons, err, dq)
-
-
-def _errors(electrons: NDArray[np.float32], read_noise_e: float) -> NDArray[np.float32]:
-    """Give the errors that calibration gives; a photon counter's are 1 at least."""
-    err = np.maximum(electrons, np.float32(0.0))
-    err += np.float32(read_noise_e**2)
-    if read_noise_e == 0:
-        np.maximum(err, np.float32(1.0), out=err)
-    np.sqrt(err, out=err)
-    return err
+    return Pixels(electrons, dq)
 
 
 def _flag_ramp_hits(dq: NDArray[np.int16], expected: float, rng: Generator) -> None:

@@ -323,7 +323,7 @@ def _exposure(  # noqa: PLR0913, PLR0917
         header = science_header(
             detector, shot.band, identity, root, number, one, spec.prior, cards.fit
         )
-        chips.append(Chip(pixels.sci, pixels.err, pixels.dq, one, header))
+        chips.append(Chip(pixels.sci, pixels.dq, one, header))
     return Exposure(
         filename,
         shot.band.name.lower(),
