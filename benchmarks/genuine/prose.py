@@ -114,6 +114,4 @@ CLOSING = """
 - Of the QA JSON only source counts, reference stars and the interfilter cross-match are written.
 - Sources near bad pixels that the dither doesn't cover are flagged by the real pipeline, from its
   exposure products; ours goes by the chips' outlines.
-- A single-exposure filter stays in our total image; the real pipeline leaves it out where another
-  filter has several exposures.
 """
