@@ -35,9 +35,6 @@ _WORST_RMS_MAS: Final = 150.0
 #: Rotation (deg) between one exposure and the next above which relative fits are not believed.
 _WORST_TURN_DEG: Final = 0.1
 _GEOMETRY: Final = "rscale"
-#: Width of the detection kernel, px. The pipeline makes one of each exposure's own stars; these
-#: are the medians of what it came to for 30 simulated visits.
-_KERNEL_PX: Final = {"ir": 1.45, "uvis": 2.05, "wfc": 1.6, "hrc": 2.4, "sbc": 1.95}
 
 
 @dataclass(frozen=True)
@@ -159,7 +156,7 @@ def align_exposures(
         reason = f"the reference catalog has {len(reference)} stars, the fit wants {_LEAST_MATCHES}"
         return {}, Fit(False, reason)
     stars = np.column_stack([np.asarray(reference[n], dtype=float) for n in ("RA", "DEC")])
-    sources = [tuple(_sources(e)) for e in exposures]
+    sources = [tuple(alignment_sources(c, e.detector) for c in e.chips) for e in exposures]
     wide = _Matching(_WIDE.get(exposures[0].detector, 250.0), 4.0, 2.0, True)
     methods = {"relative": _RELATIVE, "2dhist": wide, "default": _DEFAULT}
     if len(exposures) == 1:
@@ -181,11 +178,6 @@ def align_exposures(
         }
         return solved, fits[0]
     return {}, Fit(False, reason)
-
-
-def _sources(exposure: Exposure) -> list[NDArray[np.float64]]:
-    fwhm_px = _KERNEL_PX.get(exposure.detector, 2.0)
-    return [alignment_sources(chip, exposure.detector, fwhm_px) for chip in exposure.chips]
 
 
 def _group(exposure: Exposure, sources: tuple[NDArray[np.float64], ...]) -> _Group:
