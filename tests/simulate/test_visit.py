@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.time import Time
 
 from spacekit.errors import SimulationError
+from spacekit.mosaic.align import at_epoch
 from spacekit.simulate.aperture import Aperture, WcsError, detector_wcs, erroneous
 from spacekit.simulate.detectors import DETECTORS, find_detector
 from spacekit.simulate.draw import draw_spec
 from spacekit.simulate.pointing import MODES, Plan, draw_errors, possible_modes
 from spacekit.simulate.spec import VisitSpec
-from spacekit.simulate.visit import simulate_pair
+from spacekit.simulate.visit import simulate_pair, simulate_visit
 
 SMALL = VisitSpec(
     number=7,
@@ -165,3 +167,35 @@ def test_wcs_error_turns_chips_as_one():
     # 51 px and 30 px from the chips' edges, and 31 px of gap.
     assert np.hypot(*apart(chips)) == pytest.approx(112 * row.scale_arcsec, rel=0.12)
     assert np.hypot(*apart(turned)) == pytest.approx(np.hypot(*apart(chips)), rel=1e-4)
+
+
+def test_reference_stars_are_where_the_scene_shows_them_at_the_time():
+    spec = replace(SMALL, start_mjd=53_000.0, scene="crowded", mode="aligned", gaia="many")
+    visit = simulate_visit(spec, np.random.default_rng(5))
+    year = Time(spec.start_mjd, format="mjd").jyear
+    wcs = next(iter(visit.true_wcs.values()))[0]
+    # Where the brightest reference stars are said to be then, there is light.
+    light = []
+    for table in (at_epoch(visit.reference, year), visit.reference):
+        stars = table[np.argsort(table["mag"])][:40]
+        x, y = wcs.all_world2pix(stars["RA"], stars["DEC"], 0, quiet=True)
+        near = (x > 3) & (x < 124) & (y > 3) & (y < 124)
+        light.append(offsets_of_peaks(visit.exposures[0].chips[0].sci, x[near], y[near]))
+    assert light[0] < 0.6 * light[1]
+
+
+def offsets_of_peaks(image, x, y):
+    """Median distance of the light's centre in a box of 5 px from where it should be."""
+    apart = []
+    for a, b in zip(x, y, strict=True):
+        i, j = round(b), round(a)
+        box = image[i - 2 : i + 3, j - 2 : j + 3] - np.median(image)
+        dy, dx = np.mgrid[-2:3, -2:3]
+        weight = np.clip(box, 0, None)
+        apart.append(
+            np.hypot(
+                j + (weight * dx).sum() / weight.sum() - a,
+                i + (weight * dy).sum() / weight.sum() - b,
+            )
+        )
+    return float(np.median(apart))

@@ -18,6 +18,8 @@ __all__ = ["GAIA_CLASSES", "draw_reference_count", "reference_catalog"]
 #: half of the visits have fewer than 12, the least that the pipeline's fit wants.
 GAIA_CLASSES: Final[dict[str, float]] = {"none": 0.12, "few": 0.43, "many": 0.45}
 _FAINTEST_G: Final = 20.9
+#: Of Gaia's third release, Julian year.
+_EPOCH: Final = 2016.0
 
 
 def draw_reference_count(gaia: str, rng: Generator) -> int:
@@ -36,6 +38,7 @@ def reference_catalog(  # noqa: PLR0913, PLR0917
     orient_deg: float,
     count: int,
     pm_residual_mas: float,
+    year: float,
     rng: Generator,
 ) -> Table:
     """Thin the scene's stars to a catalog with errors.
@@ -54,6 +57,9 @@ def reference_catalog(  # noqa: PLR0913, PLR0917
         Reference stars wanted within it; fewer where the scene has fewer stars.
     pm_residual_mas : float
         Scatter by proper motions nobody corrected.
+    year : float
+        Of the observation, Julian year: the scene's stars are where it shows them then, the
+        catalog tells where they were in 2016, and how they move.
     rng : Generator
         Source of randomness.
 
@@ -74,7 +80,7 @@ def reference_catalog(  # noqa: PLR0913, PLR0917
         ]
     )
     rng.shuffle(chosen)
-    return _table(stars, chosen, centre, pm_residual_mas, rng)
+    return _table(stars.take(chosen), centre, pm_residual_mas, year - _EPOCH, rng)
 
 
 def _thin(
@@ -87,21 +93,22 @@ def _thin(
 
 def _table(
     stars: Stars,
-    chosen: NDArray[np.intp],
     centre: tuple[float, float],
     pm_residual_mas: float,
+    years: float,
     rng: Generator,
 ) -> Table:
-    n = chosen.size
-    g = stars.mag[chosen]
+    n, g = stars.size, stars.mag
     # Shallow exposures may see only what Gaia sees, deep ones far beyond: keep its range.
     g = g - max(float(g.max()) - _FAINTEST_G, 0.0) if n else g
     error_mas = 0.05 * 10 ** (0.2 * np.clip(g - 15.0, 0.0, 6.0))
     scatter = np.hypot(error_mas, pm_residual_mas)
-    east = stars.east[chosen] + rng.normal(0, 1, n) * scatter / 1000
-    north = stars.north[chosen] + rng.normal(0, 1, n) * scatter / 1000
+    motion = rng.normal(0, 3.0, (2, n))  # mas/yr, of disc stars a few kpc away
+    places = np.stack([stars.east, stars.north]) - motion * years / 1000
+    east, north = places + rng.normal(0, 1, (2, n)) * scatter / 1000
     ra, dec = tangent_plane(*centre).wcs_pix2world(east, north, 0) if n else (g, g)
-    motion = rng.normal(0, 3.0, (2, n))
+    motion_error_mas = 1.2 * error_mas  # a year
+    motion = motion + rng.normal(0, 1, (2, n)) * motion_error_mas
     return Table(
         {
             "objID": 5_000_000_000_000 + rng.choice(10**9, n, replace=False),
@@ -110,10 +117,10 @@ def _table(
             "DEC": np.asarray(dec, float),
             "DEC_error": error_mas,
             "pmra": motion[0],
-            "pmra_error": 1.2 * error_mas,
+            "pmra_error": motion_error_mas,
             "pmdec": motion[1],
-            "pmdec_error": 1.2 * error_mas,
+            "pmdec_error": motion_error_mas,
             "mag": g,
-            "epoch": np.full(n, 2016.0),
+            "epoch": np.full(n, _EPOCH),
         }
     )

@@ -207,6 +207,7 @@ def _draw_conditions(spec: VisitSpec, detector: Detector, rng: Generator) -> Vis
         ra_deg=float(rng.uniform(0, 360)),
         dec_deg=float(np.degrees(np.arcsin(rng.uniform(-0.996, 0.996)))),
         orient_deg=float(rng.uniform(0, 360)),
+        start_mjd=float(rng.uniform(53_000.0, 60_000.0)),
         prior=prior,
         gaia=gaia,
         fit_enabled=fit_enabled and prior != "fit-svm",

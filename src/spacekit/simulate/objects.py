@@ -77,6 +77,10 @@ class Table:
         names = [f.name for f in fields(self)]
         return type(self)(*(np.concatenate([getattr(self, n), getattr(other, n)]) for n in names))
 
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """Give some rows, in the order they are named."""
+        return type(self)(*(getattr(self, f.name)[rows] for f in fields(self)))
+
     @classmethod
     def none(cls) -> Self:
         """No rows."""

@@ -44,6 +44,8 @@ class VisitSpec:
         Key of `spacekit.simulate.sky.SCENE_KINDS`.
     ra_deg, dec_deg, orient_deg : float
         Pointing.
+    start_mjd : float
+        When its first exposure began.
     prior : str
         Key of `spacekit.simulate.headers.PRIORS`.
     gaia : str
@@ -80,6 +82,7 @@ class VisitSpec:
     ra_deg: float = 150.0
     dec_deg: float = 2.0
     orient_deg: float = 0.0
+    start_mjd: float = 57_388.0
     prior: str = "gsc"
     gaia: str = "many"
     fit_enabled: bool = True

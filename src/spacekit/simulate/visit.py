@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 from astropy.table import Table
+from astropy.time import Time
 from astropy.wcs import WCS
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -154,6 +155,7 @@ def simulate_pair(spec: VisitSpec, rng: Generator) -> tuple[SimulatedVisit, ...]
         spec.orient_deg,
         count,
         spec.pm_residual_mas,
+        float(Time(spec.start_mjd, format="mjd").jyear),
         sky_rng,
     )
     errors = [WcsError()] * spec.plan.n
@@ -245,19 +247,17 @@ class _Cards:
     """What the headers of both members share."""
 
     fit: Fit | None
-    start_mjd: float
     target: str
     moving: bool
 
 
 def _shared_cards(spec: VisitSpec, rng: Generator) -> _Cards:
     fit = draw_fit(spec.prior, rng)
-    start = float(rng.uniform(53000.0, 60000.0))
     names = ("FIELD", "NGC", "ABELL", "HD", "PAR", "ANY", "SNR", "GAL-CLUS")
     target = f"{names[int(rng.integers(len(names)))]}-{int(rng.integers(1, 9999))}"
     # Some visits say so of a target that is not seen to move.
     moving = bool(rng.random() < 0.03) or spec.scene in MOVING_KINDS
-    return _Cards(fit, start, target, moving)
+    return _Cards(fit, target, moving)
 
 
 def _member(  # noqa: PLR0913, PLR0917
@@ -277,7 +277,7 @@ def _member(  # noqa: PLR0913, PLR0917
         cards.target,
         spec.ra_deg,
         spec.dec_deg,
-        cards.start_mjd,
+        spec.start_mjd,
         cards.moving,
     )
     east, north = (v / detector.scale_arcsec for v in spec.absolute_arcsec)
