@@ -3,12 +3,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spacekit.measure.matching import match_positions
+from spacekit.measure.matching import Places
+from spacekit.measure.matching import match_positions as match_places
 from spacekit.measure.pairs import find_pairs
 
 from .fields import brightness, scatter
 
 SHAPE = (1000, 1000)
+
+
+def match_positions(reference, positions, errors=None):
+    """Match two arrays of positions, known alike unless errors are given."""
+    second = Places.alike(positions) if errors is None else Places(positions, errors)
+    return match_places(Places.alike(reference, 0.001 if errors is not None else 0.05), second)
 
 
 def seen(rng, positions, error=0.05, lost=0.2, extra=0.2):

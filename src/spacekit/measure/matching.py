@@ -7,108 +7,74 @@ explain. Mutual nearest neighbours then refine it, with a rotation and a scale w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 from scipy.spatial import cKDTree
 
-from spacekit.measure.votes import histogram, surprise
+from spacekit.measure.shift import Shift
+from spacekit.measure.votes import MatchSettings, likely_shifts, log_trials, surprise
 
-__all__ = ["MatchSettings", "Shift", "match_positions"]
+__all__ = ["MatchSettings", "Places", "Shift", "match_positions"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class MatchSettings:
-    """How two lists of positions are matched; lengths in pixels.
+class Places:
+    """Positions of sources, most significant first, and how well they are known.
 
     Parameters
     ----------
-    search_px : int
-        Largest shift looked for in x and in y; the pipeline's own relative fits search 125.
-    voters : int
-        How many sources of each list vote, the first ones.
-    boxes_px : tuple of int
-        Odd sides of the boxes votes are summed in; the wide ones are for rotated lists, whose
-        shift differs over the field.
-    near_px : int
-        Shifts up to this are expected, so they need to stand out among fewer alternatives.
-    chance : float
-        Highest probability, over all shifts looked at, that chance makes such a peak.
-    fewest : int
-        Matches a result needs.
-    warp_fewest : int
-        Matches it takes to see a rotation or scale.
+    xy : ndarray, shape (n, 2), float64
+        x and y in pixels.
+    errors : ndarray, shape (n,), float64
+        Expected standard error of each, per axis, px.
     """
 
-    search_px: int = 130
-    voters: int = 1000
-    boxes_px: tuple[int, ...] = (3, 7, 15)
-    near_px: int = 3
-    chance: float = 1e-4
-    fewest: int = 3
-    warp_fewest: int = 10
+    xy: Floats
+    errors: Floats
 
+    def __len__(self) -> int:
+        return len(self.xy)
 
-@dataclass(frozen=True)
-class Shift:
-    """How one list lies against another: position in the list minus position in the reference.
+    @classmethod
+    def alike(cls, xy: Floats, error_px: float = 0.05) -> Places:
+        """Make a list whose positions are all known equally well."""
+        return cls(xy, np.full(len(xy), error_px))
 
-    Parameters
-    ----------
-    dx_px, dy_px : float
-        Shift at the middle of the matched sources.
-    uncertainty_px : float
-        Its standard error, per axis.
-    scatter_px : float
-        Robust standard deviation of single sources about the result, per axis.
-    largest_px : float
-        Length of the shift where it is largest among the matched sources: more than at the
-        middle only where a rotation, scale or skew is significant.
-    roll_deg : float
-        Rotation from +x to +y, 0 where none is significant.
-    sources : int
-        Matches it rests on.
-    """
-
-    dx_px: float
-    dy_px: float
-    uncertainty_px: float
-    scatter_px: float
-    largest_px: float
-    roll_deg: float
-    sources: int
+    def select(self, which: NDArray[np.bool_]) -> Places:
+        """Give those that a mask names."""
+        return Places(self.xy[which], self.errors[which])
 
 
 #: Radii of the mutual matches, from the vote's box to the core of the distribution.
 _RADII_PX = (3.0, 1.5, 1.0)
 _CLIP = 3.0
+#: Unit of x and y in the linear model.
+_UNIT_PX = 1000.0
 #: Shifts beside the result at which matches are counted that chance makes.
 _ASIDE_PX = np.array([(dx, dy) for dx in (-6.0, 0.0, 6.0) for dy in (-6.0, 0.0, 6.0) if dx or dy])
 
 
 def match_positions(
-    reference: Floats,
-    positions: Floats,
-    errors: Floats | None = None,
+    reference: Places,
+    positions: Places,
     settings: MatchSettings | None = None,
+    expected: Shift | None = None,
 ) -> Shift | None:
-    """Measure the shift between two lists of positions, most significant sources first.
+    """Measure the shift between two lists of positions in pixels of one frame.
 
     Parameters
     ----------
-    reference, positions : ndarray, shape (n, 2) and (m, 2)
-        x and y in pixels of one frame.
-    errors : ndarray, shape (m,), optional
-        Expected standard error of each of `positions` against its counterpart, per axis;
-        by default all count alike.
+    reference, positions : Places
+        Two lists; the result is the second minus the first.
     settings : MatchSettings, optional
         How to match.
+    expected : Shift, optional
+        What it should be about: tried first, which saves the search.
 
     Returns
     -------
@@ -118,13 +84,13 @@ def match_positions(
     settings = settings or MatchSettings()
     if min(len(reference), len(positions)) < settings.fewest:
         return None
-    lists = _Lists(
-        reference=np.asarray(reference, dtype=np.float64),
-        positions=np.asarray(positions, dtype=np.float64),
-        weights=_weights(positions, errors),
-    )
-    for start, box in _peaks(reference[: settings.voters], positions[: settings.voters], settings):
-        shift = _refine(lists, start, box, settings)
+    lists = _Lists(reference, positions)
+    if expected is not None:
+        shift = _refine(lists, lists.model_of(expected), settings.boxes_px[0], settings)
+        if shift is not None:
+            return shift
+    for start, box in likely_shifts(reference.xy, positions.xy, settings):
+        shift = _refine(lists, np.vstack([start, np.zeros((2, 2))]), box, settings)
         if shift is not None:
             return shift
     return None
@@ -132,11 +98,21 @@ def match_positions(
 
 @dataclass(frozen=True)
 class _Lists:
-    """Two lists of positions and the weights of the second."""
+    """Two lists of positions.
 
-    reference: Floats
-    positions: Floats
-    weights: Floats
+    A linear model of the shift is of (1, x, y), x and y from `origin` in units of 1000 px.
+    """
+
+    first: Places
+    second: Places
+
+    @cached_property
+    def reference(self) -> Floats:
+        return self.first.xy
+
+    @cached_property
+    def positions(self) -> Floats:
+        return self.second.xy
 
     @cached_property
     def tree(self) -> cKDTree:
@@ -144,67 +120,28 @@ class _Lists:
         return cKDTree(self.reference)
 
     @cached_property
+    def origin(self) -> Floats:
+        middle: Floats = self.reference.mean(axis=0)
+        return middle
+
+    @cached_property
     def terms(self) -> Floats:
-        """Rows (1, x, y) of a linear model, x and y from the middle in units of 1000 px."""
-        away = (self.positions - self.reference.mean(axis=0)) / 1000.0
+        """Rows (1, x, y) of the linear model."""
+        away = (self.positions - self.origin) / _UNIT_PX
         return np.column_stack([np.ones(len(away)), away])
 
+    def model_of(self, shift: Shift) -> Floats:
+        """Give the linear model of a known shift."""
+        return np.vstack([shift.at(self.origin[None]), shift.slopes * _UNIT_PX])
 
-def _weights(positions: Floats, errors: Floats | None) -> Floats:
-    """Inverse variances; 1 where no errors are known."""
-    return np.ones(len(positions)) if errors is None else 1 / np.maximum(errors, 1e-3) ** 2
-
-
-def _peaks(
-    reference: Floats, positions: Floats, settings: MatchSettings
-) -> Iterator[tuple[Floats, int]]:
-    """Yield significant peaks of the votes, the surest of each box, surest box first."""
-    votes = _votes(reference, positions, settings.search_px)
-    # chance makes as many votes as there are around, on average; lists cluster, so not overall
-    around = uniform_filter(votes, 41, mode="nearest")
-    overall = max(float(votes.mean()), 1 / votes.size)
-    found = []
-    for box in settings.boxes_px:
-        counts = np.rint(uniform_filter(votes, box, mode="constant") * box**2)
-        expected = np.maximum(around - counts / 41**2, overall) * box**2
-        sure = surprise(counts, expected) - _alternatives(settings)
-        row, column = np.unravel_index(int(sure.argmax()), votes.shape)
-        if sure[row, column] > -np.log(settings.chance) and counts[row, column] >= 3:
-            start = np.array([column, row], dtype=float) - settings.search_px
-            found.append((float(sure[row, column]), start, box))
-    # a wide box wins only where it holds clearly more than the narrow one inside it
-    found.sort(key=lambda peak: -peak[0])
-    for _, start, box in found:
-        yield start, box
+    def weights(self, first: NDArray[np.intp], second: NDArray[np.intp]) -> Floats:
+        """Inverse variances of the differences of matched sources."""
+        variance = self.first.errors[first] ** 2 + self.second.errors[second] ** 2
+        return np.asarray(1 / np.maximum(variance, 1e-6))
 
 
-def _votes(reference: Floats, positions: Floats, search_px: int) -> Floats:
-    """Count pairs of two lists by their difference, as `histogram` does."""
-    side = 2 * search_px + 1
-    votes = np.zeros((side, side))
-    # reference sources in blocks, so that the table of differences stays small
-    for first in range(0, len(reference), 256):
-        difference = positions[None, :, :] - reference[first : first + 256, None, :]
-        votes += histogram(difference.reshape(-1, 2), search_px)
-    return votes
-
-
-def _alternatives(settings: MatchSettings) -> Floats:
-    """Log of how many independent shifts compete with each, less within `near_px`."""
-    axis = np.abs(np.arange(-settings.search_px, settings.search_px + 1))
-    far = np.maximum(axis[:, None], axis[None, :]) > settings.near_px
-    return np.where(far, _log_trials(settings, far=True), _log_trials(settings, far=False))
-
-
-def _log_trials(settings: MatchSettings, *, far: bool) -> float:
-    """Log of the number of independent places in the plane of shifts, times the boxes."""
-    side = 2 * (settings.search_px if far else settings.near_px) + 1
-    return math.log(side**2 * len(settings.boxes_px) / min(settings.boxes_px) ** 2)
-
-
-def _refine(lists: _Lists, start: Floats, box: int, settings: MatchSettings) -> Shift | None:
+def _refine(lists: _Lists, model: Floats, box: int, settings: MatchSettings) -> Shift | None:
     """Match mutual nearest neighbours in closing circles and fit what is left."""
-    model = np.vstack([start, np.zeros((2, 2))])
     radii = sorted({max(box / 2 + 1, _RADII_PX[0]), *_RADII_PX}, reverse=True)
     first, second = np.empty(0, np.intp), np.empty(0, np.intp)
     for radius in np.repeat(radii, 2):
@@ -212,7 +149,8 @@ def _refine(lists: _Lists, start: Floats, box: int, settings: MatchSettings) -> 
         if len(first) < settings.fewest:
             return None
         difference = lists.positions[second] - lists.reference[first]
-        model, good = _fit(lists.terms[second], difference, lists.weights[second], settings)
+        weights = lists.weights(first, second)
+        model, good = _fit(lists.terms[second], difference, weights, settings)
         first, second = first[good], second[good]
     if not _beyond_chance(len(first), lists, model, settings):
         return None
@@ -307,7 +245,7 @@ def _beyond_chance(matched: int, lists: _Lists, model: Floats, settings: MatchSe
     expected = max(beside, min(evenly * len(aside), 1.0)) / len(aside)
     sure = surprise(np.array([float(matched)]), np.array([expected]))
     far = float(np.abs(model[0]).max()) > settings.near_px
-    return float(sure[0]) > _log_trials(settings, far=far) - math.log(settings.chance)
+    return float(sure[0]) > log_trials(settings, far=far) - math.log(settings.chance)
 
 
 def _summary(
@@ -315,20 +253,29 @@ def _summary(
 ) -> Shift:
     """Describe the fitted model at the matched sources."""
     shifts = lists.terms[second] @ model
-    weights = lists.weights[second]
+    weights = lists.weights(first, second)
     residual = lists.positions[second] - lists.reference[first] - shifts
-    dx, dy = shifts.mean(axis=0)
     # the share of weight that counts: (sum w)^2 / sum w^2 equal sources
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     weighted = float(np.sqrt((weights[:, None] * residual**2).sum() / weights.sum() / 2))
-    # derivatives per 1000 px: rotation is (d dy/dx - d dx/dy) / 2
-    turn = (model[1, 1] - model[2, 0]) / 2 / 1000.0
+    scatter = max(weighted, 0.005)
+    middle = np.average(lists.positions[second], axis=0, weights=weights)
+    slopes, slope_errors = model[1:] / _UNIT_PX, np.zeros((2, 2))
+    if slopes.any():
+        away = lists.positions[second] - middle
+        spread = (weights[:, None] * away).T @ away / weights.sum()
+        slope_errors = np.linalg.pinv(spread) * scatter**2 / effective
+    dx, dy = model[0] + (middle - lists.origin) @ slopes
     return Shift(
         dx_px=float(dx),
         dy_px=float(dy),
-        uncertainty_px=max(weighted, 0.005) / float(np.sqrt(effective)),
+        uncertainty_px=scatter / float(np.sqrt(effective)),
         scatter_px=max(1.4826 * float(np.median(np.abs(residual))), 1e-4),
         largest_px=float(np.hypot(shifts[:, 0], shifts[:, 1]).max()),
-        roll_deg=float(np.degrees(turn)),
+        # rotation is (d dy/dx - d dx/dy) / 2
+        roll_deg=float(np.degrees((slopes[0, 1] - slopes[1, 0]) / 2)),
         sources=len(second),
+        middle=middle,
+        slopes=slopes,
+        slope_errors=slope_errors,
     )

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from spacekit.measure.sources import Sources
 
-__all__ = ["FEWEST_STARS", "bright_stars", "compact", "ellipticity", "weight_deficit"]
+__all__ = [
+    "FEWEST_STARS",
+    "CoherentShape",
+    "bright_stars",
+    "coherent_shape",
+    "compact",
+    "weight_deficit",
+]
 
 #: Stars that shapes and weights are read from: bright, the brightest so many, at least so many.
 _STAR_SNR = 20.0
@@ -34,15 +42,40 @@ def bright_stars(sources: Sources) -> Sources:
     return compact(sources, _STAR_SNR).select(slice(_STAR_LIMIT))
 
 
-def ellipticity(stars: Sources) -> float:
-    """Length of the median over stars of (e1, e2); NaN for fewer than `FEWEST_STARS`.
+@dataclass(frozen=True)
+class CoherentShape:
+    """How stars are elongated alike.
+
+    Parameters
+    ----------
+    ellipticity : float
+        Length of the median over stars of (e1, e2); NaN for fewer than `FEWEST_STARS`.
+    angle_deg : float
+        Direction of the elongation, from +x to +y, 0 to 180.
+    sigma : float
+        Standard error of the ellipticity.
+    """
+
+    ellipticity: float
+    angle_deg: float
+    sigma: float
+
+
+def coherent_shape(stars: Sources) -> CoherentShape:
+    """Measure what the shapes of stars have in common.
 
     Single stars may be double or blended in any direction; a misaligned mosaic stretches all
     of them alike.
     """
     if len(stars) < FEWEST_STARS:
-        return math.nan
-    return math.hypot(float(np.median(stars.e1)), float(np.median(stars.e2)))
+        return CoherentShape(math.nan, math.nan, math.nan)
+    both = np.array([stars.e1, stars.e2])
+    e1, e2 = (float(v) for v in np.median(both, axis=1))
+    # a median's standard error is 1.2533 sigma / sqrt(n) for a Gaussian
+    deviation = 1.4826 * np.median(np.abs(both - [[e1], [e2]]), axis=1)
+    sigma = 1.2533 * float(np.sqrt(np.mean(deviation**2) / len(stars)))
+    angle = math.degrees(0.5 * math.atan2(e2, e1)) % 180.0
+    return CoherentShape(math.hypot(e1, e2), angle, sigma)
 
 
 def weight_deficit(sources: Sources) -> float:

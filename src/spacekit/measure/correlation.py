@@ -1,0 +1,230 @@
+"""Register two images that show too few point sources, by correlating what they show at all.
+
+Both are sharpened, put in units of their noise and compressed, so that neither a bright star nor
+a cosmic ray has all the say. A coarse correlation of the whole finds the shift; correlations of
+parts of the image refine it, and how they differ (delete-one jackknife) tells the uncertainty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+from scipy.ndimage import gaussian_filter, uniform_filter
+
+from spacekit.measure.shift import Shift
+
+__all__ = ["CorrelationSettings", "correlate", "sharpened"]
+
+Floats = NDArray[np.float64]
+Image = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CorrelationSettings:
+    """How images are correlated; lengths in px of the mosaic.
+
+    Parameters
+    ----------
+    search_px : int
+        Largest shift looked for in x and in y; the pipeline's own relative fits search 125.
+    near_px : int
+        Shifts up to this are expected, so their peak may be lower.
+    narrow_px : float
+        Sigma of the Gaussian that both are smoothed with.
+    wide_px : int
+        Side of the box whose mean is taken off.
+    compression : float
+        Signal-to-noise of a pixel beyond which it counts less and less.
+    coarse_side_px : int
+        The whole image is binned to about this for the first look.
+    part_px : int
+        Least side of a part.
+    peak, near_peak : float
+        Least height of the peak over the noise of the correlation, far off and nearby.
+    most_uncertain_px : float
+        A result less certain than this is none.
+    """
+
+    search_px: int = 130
+    near_px: int = 3
+    narrow_px: float = 1.2
+    wide_px: int = 25
+    compression: float = 8.0
+    coarse_side_px: int = 1000
+    part_px: int = 120
+    peak: float = 9.0
+    near_peak: float = 6.0
+    most_uncertain_px: float = 0.25
+
+
+#: No registration of pixels is better than this.
+_FLOOR_PX = 0.01
+_MOST_PARTS = 36
+_FEWEST_PARTS = 3
+
+
+def sharpened(
+    sci: NDArray[np.floating],
+    wht: NDArray[np.floating],
+    settings: CorrelationSettings | None = None,
+) -> Image:
+    """Make an image ready to be correlated, shape of `sci`, 0 outside the footprint."""
+    settings = settings or CorrelationSettings()
+    good = (wht > 0) & np.isfinite(sci)
+    filled = np.where(good, sci, np.float32(0)).astype(np.float32)
+    mask = good.astype(np.float32)
+    narrow = gaussian_filter(filled, settings.narrow_px, truncate=3.0, mode="constant")
+    narrow /= gaussian_filter(mask, settings.narrow_px, truncate=3.0, mode="constant") + 1e-3
+    wide = uniform_filter(filled, settings.wide_px, mode="constant")
+    wide /= uniform_filter(mask, settings.wide_px, mode="constant") + np.float32(1e-3)
+    sharp: Image = (narrow - wide) * np.sqrt(np.where(good, wht, 0)).astype(np.float32)
+    sample = sharp[::3, ::3][good[::3, ::3]]
+    noise = 1.4826 * float(np.median(np.abs(sample))) if len(sample) else 0.0
+    if noise <= 0:
+        return np.zeros_like(sharp)
+    scale = np.float32(noise * settings.compression)
+    compressed: Image = np.arcsinh(sharp / scale)
+    return compressed
+
+
+def correlate(
+    reference: Image, image: Image, settings: CorrelationSettings | None = None
+) -> Shift | None:
+    """Measure the shift of one sharpened image against another on the same grid.
+
+    Parameters
+    ----------
+    reference, image : ndarray, float32
+        From `sharpened`; where their shapes differ, what both have is used.
+    settings : CorrelationSettings, optional
+        How to search.
+
+    Returns
+    -------
+    Shift or None
+        Image minus reference; None where no peak stands out or parts disagree.
+    """
+    settings = settings or CorrelationSettings()
+    ny, nx = (min(a, b) for a, b in zip(reference.shape, image.shape, strict=True))
+    reference, image = reference[:ny, :nx], image[:ny, :nx]
+    if min(ny, nx) < 32 or not reference.any() or not image.any():
+        return None
+    start = _coarse(reference, image, settings)
+    return None if start is None else _fine(reference, image, start, settings)
+
+
+def _coarse(
+    reference: Image, image: Image, settings: CorrelationSettings
+) -> tuple[int, int, int] | None:
+    """Find the peak of the whole images' correlation: dx, dy in px, and the size of a bin."""
+    side = max(1, -(-max(reference.shape) // settings.coarse_side_px))
+    reach = min(-(-settings.search_px // side), min(reference.shape) // side // 2)
+    surface = _surface(_binned(reference, side), _binned(image, side), reach)
+    noise = 1.4826 * float(np.median(np.abs(surface - np.median(surface))))
+    if noise <= 0:
+        return None
+    height = (surface - np.median(surface)) / noise
+    middle = slice(reach - settings.near_px, reach + settings.near_px + 1)
+    near = np.zeros(surface.shape, dtype=bool)
+    near[middle, middle] = True
+    for where, least in ((near, settings.near_peak), (~near, settings.peak)):
+        best = np.where(where, height, -np.inf)
+        row, column = np.unravel_index(int(best.argmax()), best.shape)
+        # nearby only where it is the highest of all
+        if best[row, column] >= max(least, 0.999 * height.max()):
+            return int(column - reach) * side, int(row - reach) * side, side
+    return None
+
+
+def _binned(image: Image, side: int) -> Image:
+    """Average over squares, what is left over at the far edges is dropped."""
+    if side == 1:
+        return image
+    ny, nx = (n // side * side for n in image.shape)
+    folded = image[:ny, :nx].reshape(ny // side, side, nx // side, side)
+    binned: Image = folded.mean(axis=(1, 3))
+    return binned
+
+
+def _surface(reference: Image, image: Image, reach: int) -> Floats:
+    """Correlate over lags of up to `reach`, shape ``(2 reach + 1,) * 2``, row = dy."""
+    shape = [fft.next_fast_len(n + reach, real=True) for n in reference.shape]
+    product = np.conj(fft.rfft2(reference, shape)) * fft.rfft2(image, shape)
+    whole = fft.irfft2(product, shape)
+    rows, columns = (np.arange(-reach, reach + 1) % n for n in shape)
+    surface: Floats = whole[np.ix_(rows, columns)].astype(np.float64)
+    return surface
+
+
+def _fine(
+    reference: Image, image: Image, start: tuple[int, int, int], settings: CorrelationSettings
+) -> Shift | None:
+    """Correlate parts about a known shift, and see how they agree."""
+    dx, dy, side = start
+    reach = 2 * side + 4
+    surfaces = np.array(_parts(reference, image, dx, dy, reach, settings))
+    if len(surfaces) < _FEWEST_PARTS:
+        return None
+    whole = surfaces.sum(axis=0)
+    peak = _peak(whole)
+    # delete-one jackknife: Efron & Stein (1981)
+    others = [_peak(whole - one) for one in surfaces]
+    if peak is None or any(other is None for other in others):
+        return None
+    places = np.array(others, dtype=np.float64)
+    n = len(places)
+    variance = (n - 1) / n * ((places - places.mean(axis=0)) ** 2).sum(axis=0)
+    uncertainty = max(float(np.sqrt(variance.mean())), _FLOOR_PX)
+    if uncertainty > settings.most_uncertain_px:
+        return None
+    return Shift.uniform(dx + peak[0], dy + peak[1], uncertainty)
+
+
+def _parts(  # noqa: PLR0913, PLR0917
+    reference: Image, image: Image, dx: int, dy: int, reach: int, settings: CorrelationSettings
+) -> list[Floats]:
+    """Correlate each part of the reference with where it should be in the image."""
+    ny, nx = reference.shape
+    number = int(np.clip(min(ny, nx) // settings.part_px, 2, round(_MOST_PARTS**0.5)))
+    surfaces = []
+    for rows in _slices(ny, number):
+        for columns in _slices(nx, number):
+            part = reference[rows, columns]
+            moved = _shifted(image, rows, columns, dx, dy)
+            if part.any() and moved.any():
+                surfaces.append(_surface(part, moved, reach))
+    return surfaces
+
+
+def _slices(length: int, number: int) -> list[slice]:
+    edges = np.linspace(0, length, number + 1).astype(int)
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
+
+
+def _shifted(image: Image, rows: slice, columns: slice, dx: int, dy: int) -> Image:
+    """Cut a part out of the image moved back by (dx, dy); 0 beyond its edges."""
+    part = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+    y1, y2 = max(rows.start + dy, 0), min(rows.stop + dy, image.shape[0])
+    x1, x2 = max(columns.start + dx, 0), min(columns.stop + dx, image.shape[1])
+    if y1 < y2 and x1 < x2:
+        top, left = y1 - rows.start - dy, x1 - columns.start - dx
+        part[top : top + y2 - y1, left : left + x2 - x1] = image[y1:y2, x1:x2]
+    return part
+
+
+def _peak(surface: Floats) -> tuple[float, float] | None:
+    """Place of the highest point from a parabola through 3 x 3 pixels; None at the edge."""
+    reach = surface.shape[0] // 2
+    row, column = np.unravel_index(int(surface.argmax()), surface.shape)
+    if not (0 < row < 2 * reach and 0 < column < 2 * reach):
+        return None
+    box = surface[row - 1 : row + 2, column - 1 : column + 2]
+    place = []
+    for line in (box.mean(axis=0), box.mean(axis=1)):
+        bend = line[0] - 2 * line[1] + line[2]
+        place.append(0.5 * (line[0] - line[2]) / bend if bend < 0 else 0.0)
+    return float(column - reach + place[0]), float(row - reach + place[1])

@@ -1,0 +1,302 @@
+"""Look at one product of a mosaic: its sources, where they lie in the mosaic's frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from spacekit.errors import ProductError
+from spacekit.measure.matching import Places, match_positions
+from spacekit.measure.peaks import ROUNDEST_TRACK
+from spacekit.measure.sources import Sources, find_sources
+from spacekit.visit.drizzled import Drizzled, read_drizzled
+from spacekit.visit.nouns import Product
+
+__all__ = ["Frame", "Look", "Notes", "look_at", "reproject"]
+
+Floats = NDArray[np.float64]
+
+#: Centroid error of a point source of signal-to-noise 1, and of the brightest, px.
+_ERROR_PX = 0.8
+_ERROR_FLOOR_PX = 0.03
+#: Size of a point source, as `Sources.size_px`; larger ones have larger errors.
+_POINT_SIZE_PX = 1.1
+#: A hot pixel, drizzled, has more of its flux in one pixel; where in doubt, look at sure ones.
+_SHARP = 0.45
+_SURE_SNR = 8.0
+#: A source of the total this near to one of an exposure confirms it.
+_CONFIRMED_PX = 3.0
+#: Products whose WCSs agree to this everywhere share a pixel grid, px.
+_SAME_GRID_PX = 0.005
+#: The footprint's outline is read from every so many pixels.
+_OUTLINE_STEP = 4
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The pixel grid that all products of a mosaic are compared on: the total's.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Celestial.
+    shape : tuple of int
+        (ny, nx).
+    """
+
+    wcs: WCS
+    shape: tuple[int, int]
+
+    @property
+    def centre(self) -> Floats:
+        """Where shifts are quoted, (x, y) in 0-based px."""
+        return np.array([(self.shape[1] - 1) / 2, (self.shape[0] - 1) / 2])
+
+    @cached_property
+    def scale_mas(self) -> float:
+        """Side of a pixel, mas; NaN where the WCS doesn't tell."""
+        area = abs(float(np.linalg.det(self.wcs.pixel_scale_matrix)))
+        return math.sqrt(area) * 3.6e6 if area > 0 else math.nan
+
+
+@dataclass
+class Notes:
+    """What couldn't be measured and why, collected along the way.
+
+    Parameters
+    ----------
+    reasons : list of str
+        A sentence each.
+    faults : dict of str to str
+        A product's file that is there but can't be used, to what is wrong with it.
+    """
+
+    reasons: list[str]
+    faults: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one product shows.
+
+    Parameters
+    ----------
+    product : Product
+        Whose it is.
+    path : Path
+        Its drizzled file.
+    sources : Sources
+        Positions in the mosaic's frame.
+    same_grid : bool
+        Whether the file's own pixels are those of the frame.
+    outline : ndarray, shape (k, 2)
+        Outermost exposed pixels in eight directions, px of the frame; none without footprint.
+    middle : ndarray, shape (2,)
+        Centroid of the footprint, px of the frame.
+    exptime_s, start_mjd : float
+        Exposure time, 1 where unknown; start of the first exposure, 0 where unknown.
+    single : bool
+        Whether it is made of one exposure.
+    struck : bool
+        Whether cosmic rays are still in it.
+    """
+
+    product: Product
+    path: Path
+    sources: Sources
+    same_grid: bool
+    outline: Floats
+    middle: Floats
+    exptime_s: float
+    start_mjd: float
+    single: bool
+    struck: bool
+
+    @property
+    def title(self) -> str:
+        """Filter, and the exposure's letters where it is one."""
+        return f"{self.product.name.filter} {self.product.name.exposure}".strip()
+
+    @cached_property
+    def places(self) -> Places:
+        """Positions of all sources with their errors."""
+        return _places(self.sources)
+
+    @cached_property
+    def round_places(self) -> Places:
+        """Positions of those that don't look like a cosmic ray's track."""
+        return _places(self.sources.select(_is_round(self.sources)))
+
+    @cached_property
+    def star_places(self) -> Places:
+        """Positions of those that have a star's extent, which hot pixels don't."""
+        sources = self.sources
+        extended = np.isfinite(sources.size_px) & (sources.sharpness <= _SHARP)
+        return _places(sources.select(_is_round(sources) & extended & (sources.snr >= _SURE_SNR)))
+
+    def confirmed_by(self, other: Look) -> Look:
+        """Keep the sources that another product shows too, here or at one shift.
+
+        A single exposure's cosmic rays and hot pixels outnumber its stars; in the total they
+        have been rejected. Where fewer than three are kept, all are.
+        """
+        radius = _CONFIRMED_PX
+        tree = cKDTree(other.places.xy) if len(other.sources) else None
+        if tree is None or not len(self.sources):
+            return self
+        kept = np.isfinite(tree.query(self.places.xy, distance_upper_bound=radius)[0])
+        shift = match_positions(other.places, self.round_places)
+        if shift is not None:
+            back = self.places.xy - shift.at(self.places.xy)
+            kept |= np.isfinite(tree.query(back, distance_upper_bound=radius)[0])
+        return replace(self, sources=self.sources.select(kept)) if kept.sum() >= 3 else self
+
+
+def _is_round(sources: Sources) -> NDArray[np.bool_]:
+    elongation: NDArray[np.bool_] = np.hypot(sources.e1, sources.e2) <= ROUNDEST_TRACK
+    return elongation
+
+
+def _places(sources: Sources) -> Places:
+    size = np.nan_to_num(np.maximum(sources.size_px / _POINT_SIZE_PX, 1.0), nan=2.0)
+    errors = np.hypot(_ERROR_FLOOR_PX, _ERROR_PX * size / sources.snr)
+    return Places(np.column_stack([sources.x, sources.y]), errors)
+
+
+def look_at(
+    product: Product, frame: Frame | None, notes: Notes
+) -> tuple[Look, Drizzled] | tuple[None, None]:
+    """Find one product's sources.
+
+    Parameters
+    ----------
+    product : Product
+        Which.
+    frame : Frame or None
+        The mosaic's frame; None where this product makes it.
+    notes : Notes
+        Told why where it can't be done.
+
+    Returns
+    -------
+    Look and Drizzled, or None and None
+        The latter holds its pixels until it is let go.
+    """
+    title = f"{product.name}"
+    if product.drizzled is None:
+        notes.reasons.append(f"{title}: no drizzled image")
+        return None, None
+    try:
+        drizzled = read_drizzled(product.drizzled)
+        sources = find_sources(drizzled.sci, drizzled.wht)
+        outline, middle = _outline(drizzled.wht)
+    except ProductError as error:
+        notes.faults[str(product.drizzled)] = str(error)
+        return None, None
+    if not len(sources):
+        notes.reasons.append(f"{title}: no sources")
+    same_grid = frame is None
+    if frame is not None:
+        same_grid = _same_grid(drizzled, frame)
+        places = np.column_stack([sources.x, sources.y])
+        moved = None if not same_grid else places
+        if not same_grid:
+            both = _in_frame(np.vstack([places, outline, middle]), drizzled, frame)
+            if both is None:
+                fault = f"{title}: its WCS doesn't lead into the total's image"
+                notes.faults[str(product.drizzled)] = fault
+                return None, None
+            moved, outline, middle = np.split(both, [len(places), len(both) - 1])
+            sources = replace(sources, x=moved[:, 0], y=moved[:, 1])
+    look = Look(
+        product,
+        product.drizzled,
+        sources,
+        same_grid,
+        outline,
+        middle[0],
+        _positive(drizzled, "EXPTIME", 1.0),
+        _positive(drizzled, "EXPSTART", 0.0),
+        drizzled.primary.get("NUMEXP") == 1,
+        _is_struck(drizzled),
+    )
+    return look, drizzled
+
+
+def _positive(drizzled: Drizzled, key: str, otherwise: float) -> float:
+    """Give a number of the primary header, `otherwise` where it makes no sense."""
+    value = drizzled.primary.get(key)
+    usable = isinstance(value, int | float) and math.isfinite(value) and value > 0
+    return float(value) if usable else otherwise
+
+
+def _is_struck(drizzled: Drizzled) -> bool:
+    """Say whether cosmic rays couldn't be rejected: a CCD's product of one exposure.
+
+    IR exposures are rid of them by their ramps, SBC counts photons.
+    """
+    detector = str(drizzled.primary.get("DETECTOR", "")).strip().lower()
+    return drizzled.primary.get("NUMEXP") == 1 and detector in {"uvis", "wfc", "hrc"}
+
+
+def _outline(wht: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """Give the outermost exposed pixels in eight directions, (8, 2), and the centroid, (1, 2).
+
+    Without footprint there are none, and the centroid is that of the array.
+    """
+    y, x = np.nonzero(wht[::_OUTLINE_STEP, ::_OUTLINE_STEP] > 0)
+    if not len(x):
+        ny, nx = wht.shape
+        return np.empty((0, 2)), np.array([[(nx - 1) / 2, (ny - 1) / 2]])
+    middle = np.array([[x.mean(), y.mean()]]) * _OUTLINE_STEP
+    # ends of the rows are all that can be outermost
+    first = np.flatnonzero(np.diff(y, prepend=-1))
+    ends = np.concatenate([first, np.append(first[1:], len(y)) - 1])
+    place = np.column_stack([x[ends], y[ends]]).astype(np.float64) * _OUTLINE_STEP
+    ways = np.array([(1, 0), (0, 1), (1, 1), (1, -1)], dtype=np.float64)
+    along = place @ np.vstack([ways, -ways]).T
+    outline: Floats = place[along.argmax(axis=0)]
+    return outline, middle
+
+
+def _corners(drizzled: Drizzled) -> Floats:
+    ny, nx = drizzled.shape
+    return np.array([[0.0, 0.0], [nx - 1, 0], [0, ny - 1], [nx - 1, ny - 1]])
+
+
+def _same_grid(drizzled: Drizzled, frame: Frame) -> bool:
+    """Say whether the product lies on the mosaic's grid, as the pipeline drizzles them."""
+    corners = _corners(drizzled)
+    moved = reproject(corners, drizzled.wcs, frame.wcs)
+    return moved is not None and float(np.abs(moved - corners).max()) < _SAME_GRID_PX
+
+
+def _in_frame(places: Floats, drizzled: Drizzled, frame: Frame) -> Floats | None:
+    """Put positions on the mosaic's grid; None where the WCS can't do that."""
+    corners = _corners(drizzled)
+    moved = reproject(corners, drizzled.wcs, frame.wcs)
+    if moved is None or np.abs(moved - corners).max() > 20 * max(drizzled.shape):
+        return None
+    return reproject(places, drizzled.wcs, frame.wcs)
+
+
+def reproject(places: Floats, wcs: WCS, frame: WCS) -> Floats | None:
+    """Send pixels of one WCS to pixels of another, shape (n, 2); None where one isn't celestial."""
+    if not (wcs.has_celestial and frame.has_celestial):
+        return None
+    if not len(places):
+        return places
+    try:
+        sky = wcs.wcs_pix2world(places, 0)
+        moved: Floats = frame.wcs_world2pix(sky, 0)
+    except ValueError:
+        # wcslib's errors inherit from it: a singular matrix, coordinates beyond the projection
+        return None
+    return moved if np.isfinite(moved).all() else None

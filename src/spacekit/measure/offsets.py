@@ -1,0 +1,339 @@
+"""How a mosaic's products lie against one another: which is the reference, and who is off it.
+
+The reference is the medoid: the product with the smallest exposure-time-weighted sum of
+distances to the others, the earliest where several have the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from spacekit.errors import ProductError
+from spacekit.measure.correlation import correlate, sharpened
+from spacekit.measure.looks import Frame, Look
+from spacekit.measure.matching import Places, match_positions
+from spacekit.measure.shift import Shift
+from spacekit.visit.drizzled import read_drizzled
+
+__all__ = ["CORRELATION", "STARS", "Comparison", "Offset", "compare", "spread_px", "without_pairs"]
+
+Floats = NDArray[np.float64]
+
+#: Ways an offset was measured.
+STARS: Final = "sources"
+CORRELATION: Final = "correlation"
+
+
+@dataclass(frozen=True)
+class Offset:
+    """How one filter's (or exposure's) product lies against the reference: its minus reference.
+
+    Parameters
+    ----------
+    filter, exposure : str
+        Whose product ("f814w"); the exposure's two letters, empty for a filter product.
+    reference : str
+        The reference's filter, with its exposure's letters after a blank where it is one.
+    dx_px, dy_px : float
+        Shift at the centre of the mosaic, along its axes.
+    dx_mas, dy_mas : float
+        The same in mas, NaN where the scale is unknown.
+    sigma_px : float
+        Standard error of each.
+    sources : int
+        Sources matched; 0 where images were correlated.
+    largest_px : float
+        Length of the shift where it is largest over the product's footprint; longer than
+        (dx, dy) where the product is rotated, scaled or skewed.
+    roll_deg : float
+        Rotation from +x to +y, 0 where none is significant.
+    scatter_px : float
+        Robust standard deviation of single sources, per axis; NaN where images were correlated.
+    method : str
+        "sources" or "correlation".
+    """
+
+    filter: str
+    exposure: str
+    reference: str
+    dx_px: float
+    dy_px: float
+    dx_mas: float
+    dy_mas: float
+    sigma_px: float
+    sources: int
+    largest_px: float
+    roll_deg: float
+    scatter_px: float
+    method: str
+
+    @property
+    def title(self) -> str:
+        """Filter, and the exposure's letters where it is one."""
+        return f"{self.filter} {self.exposure}".strip()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Products of one kind compared.
+
+    Parameters
+    ----------
+    frame : Frame
+        The mosaic's grid.
+    reference : Look
+        The medoid of those that match.
+    shifts : dict of str to Shift
+        By title, against the reference, which itself is left out.
+    unmatched : tuple of Look
+        Those that match it at no shift.
+    looks : tuple of Look
+        All.
+    """
+
+    frame: Frame
+    reference: Look
+    shifts: dict[str, Shift]
+    unmatched: tuple[Look, ...]
+    looks: tuple[Look, ...]
+
+    def offsets(self) -> tuple[Offset, ...]:
+        """Tell the shift of each that matched, the reference left out."""
+        return tuple(
+            self._offset(look, self.shifts[look.title])
+            for look in self.looks
+            if look.title in self.shifts
+        )
+
+    def _offset(self, look: Look, shift: Shift) -> Offset:
+        dx, dy = (float(v) for v in shift.at(self.frame.centre[None])[0])
+        return Offset(
+            filter=look.product.name.filter,
+            exposure=look.product.name.exposure,
+            reference=self.reference.title,
+            dx_px=dx,
+            dy_px=dy,
+            dx_mas=dx * self.frame.scale_mas,
+            dy_mas=dy * self.frame.scale_mas,
+            sigma_px=shift.uncertainty_at(self.frame.centre),
+            sources=shift.sources,
+            largest_px=_largest(shift, look, self.frame),
+            roll_deg=shift.roll_deg,
+            scatter_px=shift.scatter_px,
+            method=STARS if shift.sources else CORRELATION,
+        )
+
+
+#: Correlate where sources are fewer than this, or leave the shift less certain than that.
+_FEW_SOURCES = 8
+_UNCERTAIN_PX = 0.06
+#: Products of one mosaic that are correlated at most; each costs as much as finding sources.
+_MOST_CORRELATED = 12
+#: Sums of distances that differ by less than this, a product, are ties.
+_TIE_PX = 0.02
+#: Exposures whose footprints lie further apart are dithered.
+_DITHER_PX = 1.2
+#: Pairs this near to the footprints' own shift are the detector's, not the sky's.
+_PATTERN_PX = 0.7
+#: Sharpened images up to this size are kept for the next comparison.
+_KEPT_PX = 2_500_000
+
+
+@dataclass
+class _Comparer:
+    """Compares two products: by their sources, and by their pixels where these don't do."""
+
+    images: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    sharpened: int = 0
+
+    def shift(self, look: Look, reference: Look, expected: Shift | None = None) -> Shift | None:
+        found = _by_sources(look, reference, expected)
+        good = found is not None and (
+            found.sources >= _FEW_SOURCES and found.uncertainty_px <= _UNCERTAIN_PX
+        )
+        if good or (found is not None and found.warped):
+            return found
+        other = self._by_pixels(look, reference)
+        if found is None or other is None:
+            return found or other
+        return min(found, other, key=lambda s: s.uncertainty_px)
+
+    def _by_pixels(self, look: Look, reference: Look) -> Shift | None:
+        if not (look.same_grid and reference.same_grid):
+            return None
+        first, second = self._image(reference), self._image(look)
+        return None if first is None or second is None else correlate(first, second)
+
+    def _image(self, look: Look) -> NDArray[np.float32] | None:
+        """Give a product's sharpened image; None once enough were made, or where it can't be."""
+        if look.title in self.images:
+            return self.images[look.title]
+        if self.sharpened >= _MOST_CORRELATED:
+            return None
+        self.sharpened += 1
+        try:
+            drizzled = read_drizzled(look.path)
+            image = sharpened(drizzled.sci, drizzled.wht)
+        except ProductError:  # it could be read a moment ago
+            return None
+        if image.size <= _KEPT_PX:
+            self.images[look.title] = image
+        return image
+
+
+def _by_sources(look: Look, reference: Look, expected: Shift | None) -> Shift | None:
+    """Match sources; where cosmic rays outnumber stars, round ones first.
+
+    Hot pixels of two single exposures match too, at the dither between them: those pairs are
+    left out, and come back only for what has a star's extent (exposures without a dither).
+    """
+    kinds = [(reference.places, look.places)]
+    if look.struck or reference.struck:
+        kinds.insert(0, (reference.round_places, look.round_places))
+    pattern = look.middle - reference.middle if look.single and reference.single else None
+    if pattern is None or np.hypot(*pattern) < _DITHER_PX:
+        tries = kinds
+    else:
+        tries = [without_pairs(*pair, pattern) for pair in kinds]
+        tries.append((reference.star_places, look.star_places))
+    for pair in tries:
+        found = match_positions(*pair, None, expected)
+        if found is not None:
+            return found
+    return None
+
+
+def without_pairs(first: Places, second: Places, shift: Floats) -> tuple[Places, Places]:
+    """Leave out of two lists the positions that pair at one shift.
+
+    Parameters
+    ----------
+    first, second : Places
+        Two lists.
+    shift : ndarray, shape (2,)
+        Second minus first, px.
+    """
+    if not len(first) or not len(second):
+        return first, second
+    moved = second.xy - shift
+    apart, nearest = cKDTree(first.xy).query(moved, distance_upper_bound=_PATTERN_PX)
+    paired = np.isfinite(apart)
+    kept = np.ones(len(first), dtype=bool)
+    kept[nearest[paired]] = False
+    return first.select(kept), second.select(~paired)
+
+
+def compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
+    """Compare products of one kind with the one that lies in the middle of them.
+
+    Parameters
+    ----------
+    looks : sequence of Look
+        Filter products, or exposure products.
+    frame : Frame
+        The mosaic's grid.
+
+    Returns
+    -------
+    Comparison or None
+        None for fewer than two products that show anything.
+    """
+    if len(looks) < 2:
+        return None
+    comparer = _Comparer()
+    base = max(looks, key=lambda look: len(look.round_places))
+    shifts = _shifts_from(base, looks, comparer)
+    known = [look for look in looks if look.title in shifts]
+    medoid = _medoid(known, shifts, frame)
+    if medoid is not base:
+        back = shifts[medoid.title].reversed()
+        for look in known:
+            guess = shifts[look.title].plus(back)
+            shifts[look.title] = comparer.shift(look, medoid, guess) or guess
+    shifts.pop(medoid.title)
+    unmatched = tuple(look for look in looks if look not in known)
+    return Comparison(frame, medoid, shifts, unmatched, tuple(looks))
+
+
+def _shifts_from(base: Look, looks: Sequence[Look], comparer: _Comparer) -> dict[str, Shift]:
+    """Match all with one; those that don't match it, with one that does."""
+    shifts = {base.title: Shift.uniform(0.0, 0.0, 0.0)}
+    left = []
+    for look in looks:
+        if look is base:
+            continue
+        found = comparer.shift(look, base)
+        if found is None:
+            left.append(look)
+        else:
+            shifts[look.title] = found
+    helpers = sorted(
+        (look for look in looks if look.title in shifts and look is not base),
+        key=lambda look: -len(look.round_places),
+    )
+    for look in left:
+        for helper in helpers[:2]:
+            found = comparer.shift(look, helper)
+            if found is not None:
+                shifts[look.title] = found.plus(shifts[helper.title])
+                break
+    return shifts
+
+
+def _medoid(known: Sequence[Look], shifts: dict[str, Shift], frame: Frame) -> Look:
+    """Find the product that lies in the middle of those whose shifts are known."""
+    weights = np.array([look.exptime_s for look in known])
+    costs = []
+    for candidate in known:
+        back = shifts[candidate.title].reversed()
+        apart = [
+            0.0 if look is candidate else _largest(shifts[look.title].plus(back), look, frame)
+            for look in known
+        ]
+        costs.append(float(weights @ np.array(apart)))
+    limit = min(costs) + _TIE_PX * float(weights.sum())
+    tied = [look for look, cost in zip(known, costs, strict=True) if cost <= limit]
+    return min(tied, key=lambda look: (look.start_mjd, look.title))
+
+
+def _largest(shift: Shift, look: Look, frame: Frame) -> float:
+    """Give the length of a shift where it is largest over a product's footprint, px."""
+    if not shift.warped or not len(look.outline):
+        return math.hypot(*shift.at(frame.centre[None])[0])
+    return float(np.hypot(*shift.at(look.outline).T).max())
+
+
+def spread_px(exposures: Comparison, name: str) -> float:
+    """Give the largest distance of a filter's exposures from their weighted mean; NaN: unknown.
+
+    Parameters
+    ----------
+    exposures : Comparison
+        Of exposure products.
+    name : str
+        The filter.
+    """
+    zero = Shift.uniform(0.0, 0.0, 0.0)
+    mine = [look for look in exposures.looks if look.product.name.filter == name]
+    shifts = [
+        zero if look is exposures.reference else exposures.shifts.get(look.title) for look in mine
+    ]
+    known = [(s, k) for s, k in zip(shifts, mine, strict=True) if s is not None]
+    if len(known) < 2:
+        return math.nan
+    weights = [look.exptime_s for _, look in known]
+    worst = 0.0
+    for _, look in known:
+        places = look.outline if len(look.outline) else exposures.frame.centre[None]
+        at = np.array([s.at(places) for s, _ in known])
+        mean = np.average(at, axis=0, weights=weights)
+        own = at[[k is look for _, k in known].index(True)]
+        worst = max(worst, float(np.hypot(*(own - mean).T).max()))
+    return worst
