@@ -46,7 +46,9 @@ def test_prep_writes_the_published_files(prepped: Path) -> None:
     assert table[TEN].notna().all().all()
     for name in table["index"]:
         frames = {p.name for p in (prepped / "img" / name).glob("*.png")}
-        assert frames == {f"{name}.png", f"{name}_source.png", f"{name}_gaia.png"}
+        pictures = {"", "_source", "_gaia", "_stamps"}
+        assert frames == {f"{name}{end}.png" for end in pictures}
+        assert (prepped / "img" / name / f"{name}_offsets.json").is_file()
         with Image.open(prepped / "img" / name / f"{name}.png") as frame:
             assert max(frame.size) == 512
 

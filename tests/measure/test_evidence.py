@@ -52,13 +52,13 @@ def test_aligned_filters(tmp_path, sky):
     assert evidence.weight_deficit == 0
     assert evidence.pair_excess == 0
     assert math.isnan(evidence.exposure_offset_px)
-    assert evidence.reasons == ()
+    assert evidence.findings.reasons == ()
 
 
 @pytest.mark.parametrize("shift", [(0.5, 0.0), (-2.0, 1.5), (6.0, -8.0), (90.0, 60.0)])
 def test_a_shifted_filter_is_measured(tmp_path, sky, shift):
     evidence = measure_evidence(visit(tmp_path, sky, {"f606w": (0, 0), "f814w": shift}))
-    (offset,) = evidence.offsets
+    (offset,) = evidence.findings.filters.offsets
     sign = 1 if offset.filter == "f814w" else -1
     assert {offset.filter, offset.reference} == {"f606w", "f814w"}
     assert sign * offset.dx_px == pytest.approx(shift[0], abs=0.05)
@@ -75,15 +75,15 @@ def test_small_shifts_stretch_the_stars_of_the_total(tmp_path, sky, length, leas
 def test_large_shifts_show_pairs_in_the_total(tmp_path, sky):
     evidence = measure_evidence(visit(tmp_path, sky, {"f606w": (0, 0), "f814w": (-15, 20)}))
     assert evidence.pair_excess > 0.4
-    assert evidence.pair_px == pytest.approx((-15, 20), abs=0.2)
+    assert evidence.findings.pair_px == pytest.approx((-15, 20), abs=0.2)
 
 
 def test_of_three_filters_the_odd_one_is_named(tmp_path, sky):
     shifts = {"f275w": (3.0, 1.0), "f606w": (0, 0), "f814w": (0.1, 0)}
     evidence = measure_evidence(visit(tmp_path, sky, shifts))
-    worst = max(evidence.offsets, key=lambda o: o.largest_px)
+    worst = max(evidence.findings.filters.offsets, key=lambda o: o.largest_px)
     assert worst.filter == "f275w"
-    assert all(o.largest_px < 0.2 for o in evidence.offsets if o is not worst)
+    assert all(o.largest_px < 0.2 for o in evidence.findings.filters.offsets if o is not worst)
     assert evidence.offset_px == pytest.approx(math.hypot(3, 1), abs=0.12)
 
 
@@ -91,10 +91,10 @@ def test_of_exposures_the_odd_one_is_named(tmp_path, sky):
     shifts = {"f606w": (0, 0), "f606w aa": (0, 0), "f606w ab": (0, 0.05), "f606w ac": (0, 2.0)}
     evidence = measure_evidence(visit(tmp_path, sky, shifts))
     assert evidence.exposure_offset_px == pytest.approx(2, abs=0.1)
-    worst = max(evidence.exposure_offsets, key=lambda o: o.largest_px)
+    worst = max(evidence.findings.exposures.offsets, key=lambda o: o.largest_px)
     assert (worst.filter, worst.exposure) == ("f606w", "ac")
     assert math.isnan(evidence.offset_px)
-    assert any("two filter products" in reason for reason in evidence.reasons)
+    assert any("two filter products" in reason for reason in evidence.findings.reasons)
 
 
 def test_stars_taken_for_cosmic_rays_leave_a_deficit(tmp_path, sky):
@@ -146,7 +146,7 @@ def test_a_wcs_that_points_elsewhere_is_said(tmp_path, sky):
         )
     )
     assert math.isnan(evidence.offset_px)
-    assert any("f814w" in r and "WCS" in r for r in evidence.reasons)
+    assert any("f814w" in r and "WCS" in r for r in evidence.findings.reasons)
 
 
 def test_products_that_are_broken_or_missing_are_said(tmp_path, sky):
@@ -157,8 +157,8 @@ def test_products_that_are_broken_or_missing_are_said(tmp_path, sky):
     evidence = measure_evidence(dataclasses.replace(good, filters=(*good.filters, without)))
     assert evidence.filters == 3
     assert math.isnan(evidence.offset_px)
-    assert any(str(broken) in r for r in evidence.reasons)
-    assert any("f275w" in r and "no drizzled image" in r for r in evidence.reasons)
+    assert any(str(broken) in r for r in evidence.findings.reasons)
+    assert any("f275w" in r and "no drizzled image" in r for r in evidence.findings.reasons)
     assert evidence.ellipticity > 0
 
 
@@ -186,7 +186,7 @@ def test_different_skies_are_unmatched_and_cosmic_rays_are_not(tmp_path):
     evidence = measure_evidence(mosaic(tmp_path, total, *products))
     assert evidence.unmatched == 0
     assert math.isnan(evidence.offset_px)
-    assert any("cosmic rays" in r for r in evidence.reasons)
+    assert any("cosmic rays" in r for r in evidence.findings.reasons)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_an_empty_mosaic_gives_reasons_and_no_numbers(tmp_path, pixels):
     assert math.isnan(evidence.offset_px)
     assert math.isnan(evidence.ellipticity)
     assert math.isnan(evidence.weight_deficit)
-    assert evidence.reasons
+    assert evidence.findings.reasons
 
 
 TOLERANCE_PX = {"iza301": 0.1, "iza401": 0.2}
@@ -220,8 +220,8 @@ def test_genuine_products_agree_with_the_truth(hap):
         truth = json.loads((hap / "truth" / f"{name}.json").read_text())
         true = {band.lower(): np.array(f["dxdy_px"]) for band, f in truth["filters"].items()}
         evidence = measure_evidence(found)
-        assert len(evidence.offsets) == len(true) - 1, name
-        for offset in evidence.offsets:
+        assert len(evidence.findings.filters.offsets) == len(true) - 1, name
+        for offset in evidence.findings.filters.offsets:
             expected = true[offset.filter] - true[offset.reference]
             error = np.hypot(*(expected - (offset.dx_px, offset.dy_px)))
             # where a filter's own exposures disagree its stars have no one place
@@ -241,7 +241,7 @@ def test_genuine_exposures_agree_with_the_truth(hap):
     (found,), _ = find_mosaics(hap / "visits" / "iza301")
     evidence = measure_evidence(found)
     assert evidence.exposure_offset_px == pytest.approx(truth["offset_px"], abs=0.05)
-    assert len(evidence.exposure_offsets) == 5
-    for offset in evidence.exposure_offsets:
+    assert len(evidence.findings.exposures.offsets) == 5
+    for offset in evidence.findings.exposures.offsets:
         expected = true[offset.exposure] - true[offset.reference.split()[1]]
         assert np.hypot(*(expected - (offset.dx_px, offset.dy_px))) < 0.05

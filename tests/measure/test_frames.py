@@ -10,7 +10,7 @@ from PIL import Image
 
 from spacekit.errors import FrameError
 from spacekit.measure.features import Catalogs
-from spacekit.measure.frames import FrameSettings, render_frames, save_frames
+from spacekit.measure.frames import Frames, FrameSettings, render_frames, save_frames
 from spacekit.visit.catalogs import ReferenceCatalog, Sources
 from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.drizzled import Drizzled, read_drizzled
@@ -170,12 +170,24 @@ def test_without_overlay_a_frame_is_the_plain_one(tmp_path: Path) -> None:
 
 
 def test_saved_frames_are_what_was_rendered(tmp_path: Path) -> None:
-    frames = render_frames(image_of(tmp_path / "x.fits", noise()), Catalogs())
+    catalogs = Catalogs(
+        point=Sources(np.array([20.0, 40.0]), np.array([20.0, 30.0]), np.array([0, 4]))
+    )
+    frames = render_frames(image_of(tmp_path / "x.fits", noise()), catalogs)
     paths = save_frames(frames, tmp_path / "img", "name")
     assert [p.name for p in paths] == ["name.png", "name_source.png", "name_gaia.png"]
-    with Image.open(paths[0]) as picture:
-        assert picture.mode == "RGB"
-        np.testing.assert_array_equal(np.asarray(picture), frames.plain)
+    assert (frames.source != frames.plain).any()
+    for path, frame in zip(paths, frames, strict=True):
+        with Image.open(path) as picture:
+            assert picture.mode == "P"  # a third the size of RGB
+            np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), frame)
+
+
+def test_a_frame_of_other_colours_is_saved_as_it_is(tmp_path: Path) -> None:
+    frame = np.random.default_rng(1).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    [path, *_] = save_frames(Frames(frame, frame, frame), tmp_path, "name")
+    with Image.open(path) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), frame)
 
 
 def test_circles_of_genuine_catalogs_land_on_bright_pixels(hap: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from datetime import datetime
@@ -11,6 +12,7 @@ import pytest
 
 from spacekit.errors import FrameError, ModelFileError, TableError
 from spacekit.evaluate.predictions import joined, report_text
+from spacekit.measure.findings import Findings, Group, Offset, findings_path, write_findings
 from spacekit.measure.schema import PUBLISHED
 from spacekit.skopes.hst.svm.predict import classify
 
@@ -29,7 +31,9 @@ def test_files_and_columns(toy: Path, model_file: Path, tmp_path: Path) -> None:
     table = pd.read_csv(toy / "svm_data.csv")
     written = pd.read_csv(folder / "predictions.csv")
     inputs = [c for c in table.columns if c != "index"]
-    assert written.columns.tolist() == [*inputs, "y_pred", "y_proba", "index", "rests_on"]
+    ours = ["rests_on", "culprit", "culprit_dx_px", "culprit_dy_px", "culprit_mas", "reason"]
+    assert written.columns.tolist() == [*inputs, "y_pred", "y_proba", "index", *ours]
+    assert set(written["reason"]) == {"no offsets beside the frames: run prep to have them"}
     assert written.columns.tolist()[:10] == [c.name for c in PUBLISHED]
     pd.testing.assert_frame_equal(written[table.columns.tolist()], table)
     assert set(written["y_pred"]) == {0.0, 1.0}
@@ -43,6 +47,26 @@ def test_files_and_columns(toy: Path, model_file: Path, tmp_path: Path) -> None:
     report = (folder / "clf_report.txt").read_text()
     wanted = ("date", "time", "group", "Mean", "Standard Deviation", "0.0=aligned")
     assert all(word in report for word in (*wanted, "1.0=suspicious", "ir"))
+
+
+def test_the_reason_comes_from_the_offsets_beside_the_frames(
+    toy: Path, model_file: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "img"
+    shutil.copytree(toy / "img", images)
+    first, second = pd.read_csv(toy / "svm_data.csv")["index"][:2]
+    off = Offset(
+        "f814w", "", "f606w", 500.0, 3.1, -0.4, 124.0, -16.0, 0.02, 41, 3.13, 0.0, 0.1, "sources"
+    )
+    write_findings(Findings(Group("f606w", 1000.0, (off,)), scale_mas=40.0), images, first)
+    findings_path(images, second).write_text('{"format": 1}')
+    verdicts = classify(toy / "svm_data.csv", images, model_file, tmp_path)
+    row = pd.read_csv(verdicts.folder / "predictions.csv").iloc[0]
+    assert row["culprit"] == "f814w"
+    assert row["culprit_mas"] == pytest.approx(125.2)
+    assert row["reason"] == "F814W is off by (3.1, -0.4) px = 125 mas from F606W (41 sources)"
+    assert [p.index for p in verdicts.problems] == [second]
+    assert "run prep again" in verdicts.problems[0].reason
 
 
 def test_predictions_can_be_predicted_again(toy: Path, model_file: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from spacekit.visit.nouns import Problem
 __all__ = ["OWN", "joined", "report_text", "write_predictions"]
 
 #: Our own columns of predictions.csv, after the published ones.
-OWN = ("rests_on",)
+OWN = ("rests_on", "culprit", "culprit_dx_px", "culprit_dy_px", "culprit_mas", "reason")
 
 _ANSWERS = ("y_pred", "y_proba")
 
@@ -24,12 +24,14 @@ _DETECTORS = {number: name for name, number in CATEGORIES["det"].items()}
 
 
 def joined(table: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
-    """Input columns, y_pred, y_proba, index, then our own columns; answers of old are replaced."""
+    """Input columns, y_pred, y_proba, index, then what there is of our own columns.
+
+    Answers of old are replaced.
+    """
+    own = [name for name in OWN if name in answers.columns]
     replaced = [*_ANSWERS, *OWN, INDEX]
     kept = table.drop(columns=[name for name in replaced if name in table.columns])
-    return pd.concat(
-        [kept, answers[list(_ANSWERS)], table[[INDEX]], answers[list(OWN)]], axis="columns"
-    )
+    return pd.concat([kept, answers[list(_ANSWERS)], table[[INDEX]], answers[own]], axis="columns")
 
 
 def report_text(predictions: pd.DataFrame, group: str, now: datetime) -> str:

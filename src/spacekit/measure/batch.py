@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from spacekit.measure.blink import render_blinks, save_blinks
+from spacekit.measure.findings import findings_path, write_findings
 from spacekit.measure.frames import frame_paths, save_frames
 from spacekit.measure.prep import PrepSettings, measure_mosaic
 from spacekit.measure.records import Record, fingerprint, read_record, write_record
+from spacekit.measure.stamps import write_stamps
 from spacekit.parallel import run_jobs
 from spacekit.visit.nouns import Mosaic, Problem
 
@@ -78,9 +80,13 @@ _Job = tuple[Mosaic, PrepSettings, Path, str]
 def _kept(mosaic: Mosaic, mark: str, settings: PrepSettings, output: Path) -> Record | None:
     """Give the record of an earlier run, where it holds and its frames are there if wanted."""
     record = read_record(output, mosaic.index, mark)
-    if record is None or not settings.draw:
-        return record
-    paths = frame_paths(output / IMAGES, mosaic.index)
+    if record is None:
+        return None
+    images, index = output / IMAGES, mosaic.index
+    paths = list(frame_paths(images, index)) if settings.draw else []
+    # where measuring failed before, there is no file of offsets, and no use in trying again
+    if settings.draw and settings.evidence and not record.problems:
+        paths.append(findings_path(images, index))
     return record if all(path.is_file() for path in paths) else None
 
 
@@ -92,6 +98,10 @@ def _work(mosaic: Mosaic, settings: PrepSettings, output: Path, mark: str) -> Re
         save_frames(measured.frames, output / IMAGES, mosaic.index)
         if settings.blink:
             save_blinks(render_blinks(mosaic), output / IMAGES, mosaic.index)
+    if measured.stamps is not None:
+        write_stamps(measured.stamps, output / IMAGES, mosaic.index)
+    if measured.findings is not None:
+        write_findings(measured.findings, output / IMAGES, mosaic.index)
     if record.row is not None:
         write_record(output, record, mark)
     return record

@@ -63,6 +63,8 @@ class CorrelationSettings:
 
 #: No registration of pixels is better than this.
 _FLOOR_PX = 0.01
+#: A result this near to a shift to avoid is none.
+_AVOIDED_PX = 3.0
 _MOST_PARTS = 36
 _FEWEST_PARTS = 3
 
@@ -92,7 +94,10 @@ def sharpened(
 
 
 def correlate(
-    reference: Image, image: Image, settings: CorrelationSettings | None = None
+    reference: Image,
+    image: Image,
+    settings: CorrelationSettings | None = None,
+    avoid: Floats | None = None,
 ) -> Shift | None:
     """Measure the shift of one sharpened image against another on the same grid.
 
@@ -102,6 +107,8 @@ def correlate(
         From `sharpened`; where their shapes differ, what both have is used.
     settings : CorrelationSettings, optional
         How to search.
+    avoid : ndarray, shape (2,), optional
+        A shift (dx, dy) at which the detector's own pattern matches.
 
     Returns
     -------
@@ -113,12 +120,16 @@ def correlate(
     reference, image = reference[:ny, :nx], image[:ny, :nx]
     if min(ny, nx) < 32 or not reference.any() or not image.any():
         return None
-    start = _coarse(reference, image, settings)
-    return None if start is None else _fine(reference, image, start, settings)
+    start = _coarse(reference, image, settings, avoid)
+    found = None if start is None else _fine(reference, image, start, settings)
+    if found is None or avoid is None:
+        return found
+    apart = np.hypot(found.dx_px - avoid[0], found.dy_px - avoid[1])
+    return found if apart > _AVOIDED_PX else None
 
 
 def _coarse(
-    reference: Image, image: Image, settings: CorrelationSettings
+    reference: Image, image: Image, settings: CorrelationSettings, avoid: Floats | None
 ) -> tuple[int, int, int] | None:
     """Find the peak of the whole images' correlation: dx, dy in px, and the size of a bin."""
     side = max(1, -(-max(reference.shape) // settings.coarse_side_px))
@@ -128,6 +139,10 @@ def _coarse(
     if noise <= 0:
         return None
     height = (surface - np.median(surface)) / noise
+    if avoid is not None:
+        axis = np.arange(-reach, reach + 1) * side
+        apart = np.hypot(axis[None, :] - avoid[0], axis[:, None] - avoid[1])
+        height[apart <= max(_AVOIDED_PX, 2 * side)] = -np.inf
     middle = slice(reach - settings.near_px, reach + settings.near_px + 1)
     near = np.zeros(surface.shape, dtype=bool)
     near[middle, middle] = True

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from spacekit.measure.absolute import against_catalog
+from spacekit.measure.findings import Findings, Group, Offset, ProductShape
 from spacekit.measure.looks import Frame, Look, Notes, look_at
-from spacekit.measure.offsets import Comparison, Offset, compare, spread_px
+from spacekit.measure.offsets import Comparison, compare, spread_px
 from spacekit.measure.pairs import find_pairs
 from spacekit.measure.shapes import (
     FEWEST_STARS,
@@ -23,44 +25,16 @@ from spacekit.measure.shapes import (
     compact,
     weight_deficit,
 )
-from spacekit.measure.sources import Sources
+from spacekit.measure.stamps import Stamps, cut_stamps
+from spacekit.visit.catalogs import ReferenceCatalog
 from spacekit.visit.nouns import Mosaic, Product
 
-__all__ = ["Evidence", "ProductShape", "measure_evidence"]
-
-
-@dataclass(frozen=True)
-class ProductShape:
-    """What the stars of one product tell by themselves; NaN: not measured.
-
-    Parameters
-    ----------
-    title : str
-        Filter, "total", or a filter and an exposure's letters.
-    ellipticity, angle_deg : float
-        Coherent ellipticity of the stars, and its direction from +x to +y.
-    ellipticity_sigma : float
-        Standard error of the first.
-    stars : int
-        They were measured on.
-    weight_deficit : float
-        1 - weight in the stars' cores over weight around.
-    spread_px : float
-        Largest distance of the filter's exposure products from their mean, px.
-    """
-
-    title: str
-    ellipticity: float
-    angle_deg: float
-    ellipticity_sigma: float
-    stars: int
-    weight_deficit: float
-    spread_px: float = math.nan
+__all__ = ["Evidence", "measure_evidence"]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured; the fields above `offsets` are columns of the table, NaN: not measured.
+    """What was measured; the fields above `findings` are columns of the table, NaN: not measured.
 
     Parameters
     ----------
@@ -78,12 +52,16 @@ class Evidence:
         Filter products that have sources enough but match the reference nowhere.
     ellipticity : float
         Length of the median over stars of (e1, e2) in the total.
+    ellipticity_sigma : float
+        Its standard error.
     ellipticity_sources : float
         Stars it was measured on.
     filter_ellipticity : float
         The same, the largest over the filter products.
     weight_deficit : float
         1 - weight in the stars' cores over weight around, largest over the total and filters.
+    total_deficit : float
+        The same of the total alone.
     pair_excess : float
         Share of the total's sources that have a partner at one common separation.
     exposure_offset_px : float
@@ -94,18 +72,12 @@ class Evidence:
         Sources it was measured on.
     exposures_unmatched : float
         Exposure products with sources enough that match the others nowhere.
-    offsets, exposure_offsets : tuple of Offset
-        One for each filter (exposure) product that could be matched, the reference left out.
-    reference, exposure_reference : str
-        The medoid of the filters (exposures), empty where nothing was compared.
-    shapes : tuple of ProductShape
-        The total's first, then the filters'.
-    pair_px : tuple of float or None
-        The common separation (dx, dy) of the pairs, its sign unknown.
-    scale_mas : float
-        Side of the mosaic's pixels.
-    reasons : tuple of str
-        Why something could not be measured, a sentence each.
+    absolute_dx_mas, absolute_dy_mas, absolute_sigma_mas, absolute_sources : float
+        The total against the reference catalog.
+    findings : Findings
+        The same and more, product by product.
+    stamps : Stamps or None
+        Cutouts of the total's best sources; None without a total.
     faults : tuple of (str, str)
         Product files that are there but can't be used, each with its reason.
     """
@@ -117,41 +89,41 @@ class Evidence:
     offset_scatter_px: float = math.nan
     unmatched: float = math.nan
     ellipticity: float = math.nan
+    ellipticity_sigma: float = math.nan
     ellipticity_sources: float = math.nan
     filter_ellipticity: float = math.nan
     weight_deficit: float = math.nan
+    total_deficit: float = math.nan
     pair_excess: float = math.nan
     exposure_offset_px: float = math.nan
     exposure_offset_sigma_px: float = math.nan
     exposure_offset_sources: float = math.nan
     exposures_unmatched: float = math.nan
-    offsets: tuple[Offset, ...] = ()
-    exposure_offsets: tuple[Offset, ...] = ()
-    reference: str = ""
-    exposure_reference: str = ""
-    shapes: tuple[ProductShape, ...] = ()
-    pair_px: tuple[float, float] | None = None
-    scale_mas: float = math.nan
-    reasons: tuple[str, ...] = ()
+    absolute_dx_mas: float = math.nan
+    absolute_dy_mas: float = math.nan
+    absolute_sigma_mas: float = math.nan
+    absolute_sources: float = math.nan
+    findings: Findings = field(default_factory=Findings)
+    stamps: Stamps | None = None
     faults: tuple[tuple[str, str], ...] = ()
 
 
 #: Sources that may be partners have this signal-to-noise.
 _PAIR_SNR = 10.0
-#: With fewer sources on either side, a missing match says nothing.
-_ENOUGH = 20
 #: Exposure products beyond this number are not looked at.
 _EXPOSURE_LIMIT = 24
 
 
-def measure_evidence(mosaic: Mosaic) -> Evidence:
+def measure_evidence(mosaic: Mosaic, reference: ReferenceCatalog | None = None) -> Evidence:
     """Measure shifts between products, shapes and weights of stars in one mosaic.
 
     Parameters
     ----------
     mosaic : Mosaic
         Products that are missing, unreadable or without sources are done without; why is
-        told in the result's `reasons`.
+        told in the findings' `reasons`.
+    reference : ReferenceCatalog, optional
+        What the total is compared with for its absolute shift.
 
     Returns
     -------
@@ -159,45 +131,49 @@ def measure_evidence(mosaic: Mosaic) -> Evidence:
         With NaN for what could not be measured.
     """
     notes = Notes([], {})
-    total, frame = _first_look(mosaic.total, notes)
-    filters = []
+    total, frame, stamps = _total(mosaic.total, notes)
+    filters: list[Look] = []
     for product in mosaic.filters:
-        look, made = (
-            _first_look(product, notes) if frame is None else (_look(product, frame, notes), frame)
-        )
-        frame = made
+        look, pixels = look_at(product, frame, notes)
+        if frame is None and pixels is not None:  # no total: the first filter's grid is as good
+            frame = Frame(pixels.wcs, pixels.shape)
         filters += [look] if look else []
+        del pixels
     # most visits keep none of the exposures' images, so a missing one is no news
     drizzled = [p for p in mosaic.exposures if p.drizzled is not None][:_EXPOSURE_LIMIT]
-    exposures = [look for p in drizzled if (look := _look(p, frame, notes))]
+    exposures = [look for p in drizzled if (look := look_at(p, frame, notes)[0])]
     if total:
         exposures = [look.confirmed_by(total) for look in exposures]
 
-    evidence = Evidence(filters=len(mosaic.filters))
+    by_filter = by_exposure = None
     if frame is not None:
-        evidence = replace(evidence, scale_mas=frame.scale_mas)
-        evidence = _with_filters(evidence, filters, frame, notes.reasons)
-        compared = _compare(exposures, frame)
-        evidence = _with_exposures(evidence, compared)
-        evidence = _with_shapes(evidence, total, filters, compared)
+        by_filter = compare([look for look in filters if len(look.sources)], frame)
+        by_exposure = compare([look for look in exposures if len(look.sources)], frame)
+    notes.reasons += _no_filters(by_filter)
+    findings = _with_pairs(Findings(), total)
+    shapes = [_shape(look, by_exposure) for look in ([total] if total else []) + filters]
     if total:
-        evidence = _with_pairs(evidence, total.sources, notes.reasons)
-    return replace(
-        evidence,
+        notes.reasons += _few_stars(shapes[0])
+    findings = replace(
+        findings,
+        filters=by_filter.group() if by_filter else Group(),
+        exposures=by_exposure.group() if by_exposure else Group(),
+        shapes=tuple(shapes),
+        absolute=against_catalog(total, frame, reference) if total and frame else None,
+        scale_mas=frame.scale_mas if frame else math.nan,
         reasons=tuple(dict.fromkeys([*notes.reasons, *notes.faults.values()])),
-        faults=tuple(notes.faults.items()),
     )
+    columns = _columns(len(mosaic.filters), findings)
+    return replace(columns, stamps=stamps, faults=tuple(notes.faults.items()))
 
 
-def _first_look(product: Product, notes: Notes) -> tuple[Look | None, Frame | None]:
-    """Look at a product whose grid is to be the mosaic's."""
+def _total(product: Product, notes: Notes) -> tuple[Look | None, Frame | None, Stamps | None]:
+    """Look at the total, whose grid is the mosaic's, and cut stamps while its pixels are there."""
     look, drizzled = look_at(product, None, notes)
-    return look, None if drizzled is None else Frame(drizzled.wcs, drizzled.shape)
-
-
-def _look(product: Product, frame: Frame | None, notes: Notes) -> Look | None:
-    """Look at a product and let its pixels go."""
-    return look_at(product, frame, notes)[0]
+    if look is None or drizzled is None:
+        return None, None, None
+    stamps = cut_stamps(drizzled.sci, drizzled.wht, look.sources)
+    return look, Frame(drizzled.wcs, drizzled.shape), stamps
 
 
 def _largest(values: Sequence[float]) -> float:
@@ -206,81 +182,26 @@ def _largest(values: Sequence[float]) -> float:
     return max(known, default=math.nan)
 
 
-def _compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
-    return compare([look for look in looks if len(look.sources)], frame)
-
-
-def _with_filters(
-    evidence: Evidence, looks: Sequence[Look], frame: Frame, reasons: list[str]
-) -> Evidence:
-    """Add the shifts between filter products."""
-    compared = _compare(looks, frame)
+def _no_filters(compared: Comparison | None) -> list[str]:
+    """Say why filters could not be compared."""
     if compared is None:
-        reasons.append("shifts between filters need two filter products with sources")
-        return evidence
-    for look in compared.unmatched:
-        enough = _says_something(look, compared.reference)
-        reasons.append(
-            f"{look.title}: {len(look.sources)} sources match the "
-            f"{len(compared.reference.sources)} of {compared.reference.title} at no shift"
-            + ("" if enough else " (too few stars, or too many cosmic rays, to tell)")
+        return ["shifts between filters need two filter products with sources"]
+    return [
+        f"{look.title}: {len(look.sources)} sources match the "
+        f"{len(compared.reference.sources)} of {compared.reference.title} at no shift"
+        + (
+            ""
+            if compared.says_something(look)
+            else " (too few stars, or too many cosmic rays, to tell)"
         )
-    offsets = compared.offsets()
-    worst = max(offsets, key=lambda o: o.largest_px, default=None)
-    return replace(
-        evidence,
-        offset_px=worst.largest_px if worst else math.nan,
-        offset_sigma_px=worst.sigma_px if worst else math.nan,
-        offset_sources=worst.sources if worst else math.nan,
-        offset_scatter_px=_largest([o.scatter_px for o in offsets]),
-        unmatched=_unmatched(compared),
-        offsets=offsets,
-        reference=compared.reference.title,
-    )
+        for look in compared.unmatched
+    ]
 
 
-def _with_exposures(evidence: Evidence, compared: Comparison | None) -> Evidence:
-    """Add the shifts between exposure products, where there are any."""
-    if compared is None:
-        return evidence
-    offsets = compared.offsets()
-    worst = max(offsets, key=lambda o: o.largest_px, default=None)
-    return replace(
-        evidence,
-        exposure_offset_px=worst.largest_px if worst else math.nan,
-        exposure_offset_sigma_px=worst.sigma_px if worst else math.nan,
-        exposure_offset_sources=worst.sources if worst else math.nan,
-        exposures_unmatched=_unmatched(compared),
-        exposure_offsets=offsets,
-        exposure_reference=compared.reference.title,
-    )
-
-
-def _unmatched(compared: Comparison) -> float:
-    """Count the products whose sources should match but don't."""
-    return float(sum(_says_something(k, compared.reference) for k in compared.unmatched))
-
-
-def _says_something(look: Look, reference: Look) -> bool:
-    """Say whether a missing match is no want of stars."""
-    enough = min(len(look.sources), len(reference.sources)) >= _ENOUGH
-    return enough and not (look.struck or reference.struck)
-
-
-def _with_shapes(
-    evidence: Evidence, total: Look | None, filters: Sequence[Look], exposures: Comparison | None
-) -> Evidence:
-    """Add what the stars of each product tell by themselves."""
-    shapes = [_shape(look, exposures) for look in ([total] if total else []) + list(filters)]
-    of_filters = shapes[1:] if total else shapes
-    return replace(
-        evidence,
-        ellipticity=shapes[0].ellipticity if total else math.nan,
-        ellipticity_sources=float(shapes[0].stars) if total else math.nan,
-        filter_ellipticity=_largest([s.ellipticity for s in of_filters]),
-        weight_deficit=_largest([s.weight_deficit for s in shapes]),
-        shapes=tuple(shapes),
-    )
+def _few_stars(shape: ProductShape) -> list[str]:
+    if shape.stars >= FEWEST_STARS:
+        return []
+    return [f"shapes need {FEWEST_STARS} bright compact sources in the total, it has {shape.stars}"]
 
 
 def _shape(look: Look, exposures: Comparison | None) -> ProductShape:
@@ -299,18 +220,56 @@ def _shape(look: Look, exposures: Comparison | None) -> ProductShape:
     )
 
 
-def _with_pairs(evidence: Evidence, sources: Sources, reasons: list[str]) -> Evidence:
+def _with_pairs(findings: Findings, total: Look | None) -> Findings:
     """Add how many of the total's sources come in pairs of one separation."""
-    if evidence.ellipticity_sources < FEWEST_STARS:
-        reasons.append(
-            f"shapes need {FEWEST_STARS} bright compact sources in the total, "
-            f"it has {evidence.ellipticity_sources:.0f}"
-        )
+    if total is None:
+        return findings
     # spikes of bright stars break up into elongated pieces at common separations
-    single = compact(sources, _PAIR_SNR)
+    single = compact(total.sources, _PAIR_SNR)
     pairs = find_pairs(np.column_stack([single.x, single.y]), single.flux)
     if pairs is None:
-        return evidence
+        return findings
     # where there are no more pairs than by chance they have no separation
     separation = (pairs.dx_px, pairs.dy_px) if pairs.share > 0 else None
-    return replace(evidence, pair_excess=pairs.share, pair_px=separation)
+    return replace(findings, pair_share=pairs.share, pair_px=separation)
+
+
+def _columns(filters: int, findings: Findings) -> Evidence:
+    """Sum findings up in one number for each kind."""
+    by_filter = _worst(findings.filters)
+    by_exposure = _worst(findings.exposures)
+    total = next((s for s in findings.shapes if s.title == "total"), None)
+    absolute = findings.absolute
+    of_filters = [s for s in findings.shapes if s.title != "total"]
+    return Evidence(
+        filters=filters,
+        offset_px=by_filter.largest_px if by_filter else math.nan,
+        offset_sigma_px=by_filter.sigma_px if by_filter else math.nan,
+        offset_sources=by_filter.sources if by_filter else math.nan,
+        offset_scatter_px=_largest([o.scatter_px for o in findings.filters.offsets]),
+        unmatched=_unmatched(findings.filters),
+        ellipticity=total.ellipticity if total else math.nan,
+        ellipticity_sigma=total.ellipticity_sigma if total else math.nan,
+        ellipticity_sources=float(total.stars) if total else math.nan,
+        filter_ellipticity=_largest([s.ellipticity for s in of_filters]),
+        weight_deficit=_largest([s.weight_deficit for s in findings.shapes]),
+        total_deficit=total.weight_deficit if total else math.nan,
+        pair_excess=findings.pair_share,
+        exposure_offset_px=by_exposure.largest_px if by_exposure else math.nan,
+        exposure_offset_sigma_px=by_exposure.sigma_px if by_exposure else math.nan,
+        exposure_offset_sources=by_exposure.sources if by_exposure else math.nan,
+        exposures_unmatched=_unmatched(findings.exposures),
+        absolute_dx_mas=absolute.dx_mas if absolute else math.nan,
+        absolute_dy_mas=absolute.dy_mas if absolute else math.nan,
+        absolute_sigma_mas=absolute.sigma_mas if absolute else math.nan,
+        absolute_sources=absolute.sources if absolute else math.nan,
+        findings=findings,
+    )
+
+
+def _worst(group: Group) -> Offset | None:
+    return max(group.offsets, key=lambda o: o.largest_px, default=None)
+
+
+def _unmatched(group: Group) -> float:
+    return float(len(group.unmatched)) if group.reference else math.nan

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from spacekit.errors import ProductError
 from spacekit.measure.matching import Places, match_positions
 from spacekit.measure.peaks import ROUNDEST_TRACK
+from spacekit.measure.shift import Shift
 from spacekit.measure.sources import Sources, find_sources
 from spacekit.visit.drizzled import Drizzled, read_drizzled
 from spacekit.visit.nouns import Product
@@ -33,6 +34,8 @@ _SHARP = 0.45
 _SURE_SNR = 8.0
 #: A source of the total this near to one of an exposure confirms it.
 _CONFIRMED_PX = 3.0
+#: So many matches with the total tell where an exposure lies.
+_SURE_SOURCES = 10
 #: Products whose WCSs agree to this everywhere share a pixel grid, px.
 _SAME_GRID_PX = 0.005
 #: The footprint's outline is read from every so many pixels.
@@ -106,6 +109,8 @@ class Look:
         Whether it is made of one exposure.
     struck : bool
         Whether cosmic rays are still in it.
+    against : Shift or None
+        How an exposure lies against the total, where that was asked and found.
     """
 
     product: Product
@@ -118,6 +123,7 @@ class Look:
     start_mjd: float
     single: bool
     struck: bool
+    against: Shift | None = None
 
     @property
     def title(self) -> str:
@@ -156,7 +162,9 @@ class Look:
         if shift is not None:
             back = self.places.xy - shift.at(self.places.xy)
             kept |= np.isfinite(tree.query(back, distance_upper_bound=radius)[0])
-        return replace(self, sources=self.sources.select(kept)) if kept.sum() >= 3 else self
+        sources = self.sources.select(kept) if kept.sum() >= 3 else self.sources
+        sure = shift is not None and shift.sources >= _SURE_SOURCES
+        return replace(self, sources=sources, against=shift if sure else None)
 
 
 def _is_round(sources: Sources) -> NDArray[np.bool_]:

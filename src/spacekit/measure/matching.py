@@ -13,11 +13,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.stats import binom
 
 from spacekit.measure.shift import Shift
 from spacekit.measure.votes import MatchSettings, likely_shifts, log_trials, surprise
 
-__all__ = ["MatchSettings", "Places", "Shift", "match_positions"]
+__all__ = ["MatchSettings", "Places", "Shift", "match_near", "match_positions"]
 
 Floats = NDArray[np.float64]
 
@@ -53,6 +54,9 @@ class Places:
 #: Radii of the mutual matches, from the vote's box to the core of the distribution.
 _RADII_PX = (3.0, 1.5, 1.0)
 _CLIP = 3.0
+#: Radii within which true matches' residuals crowd, and how rarely chance's may do so.
+_CORES_PX = (0.15, 0.25, 0.5)
+_SPREAD_CHANCE = 0.01
 #: Unit of x and y in the linear model.
 _UNIT_PX = 1000.0
 #: Shifts beside the result at which matches are counted that chance makes.
@@ -63,7 +67,6 @@ def match_positions(
     reference: Places,
     positions: Places,
     settings: MatchSettings | None = None,
-    expected: Shift | None = None,
 ) -> Shift | None:
     """Measure the shift between two lists of positions in pixels of one frame.
 
@@ -73,8 +76,6 @@ def match_positions(
         Two lists; the result is the second minus the first.
     settings : MatchSettings, optional
         How to match.
-    expected : Shift, optional
-        What it should be about: tried first, which saves the search.
 
     Returns
     -------
@@ -85,15 +86,40 @@ def match_positions(
     if min(len(reference), len(positions)) < settings.fewest:
         return None
     lists = _Lists(reference, positions)
-    if expected is not None:
-        shift = _refine(lists, lists.model_of(expected), settings.boxes_px[0], settings)
-        if shift is not None:
-            return shift
     for start, box in likely_shifts(reference.xy, positions.xy, settings):
         shift = _refine(lists, np.vstack([start, np.zeros((2, 2))]), box, settings)
         if shift is not None:
             return shift
     return None
+
+
+def match_near(
+    reference: Places,
+    positions: Places,
+    expected: Shift,
+    settings: MatchSettings | None = None,
+) -> Shift | None:
+    """Measure a shift that is about known, as `match_positions` does but without the search.
+
+    Parameters
+    ----------
+    reference, positions : Places
+        Two lists; the result is the second minus the first.
+    expected : Shift
+        What it should be to some px.
+    settings : MatchSettings, optional
+        How to match.
+
+    Returns
+    -------
+    Shift or None
+        None when what is found there does not stand out from chance.
+    """
+    settings = settings or MatchSettings()
+    if min(len(reference), len(positions)) < settings.fewest:
+        return None
+    lists = _Lists(reference, positions)
+    return _refine(lists, lists.model_of(expected), settings.boxes_px[0], settings)
 
 
 @dataclass(frozen=True)
@@ -153,6 +179,9 @@ def _refine(lists: _Lists, model: Floats, box: int, settings: MatchSettings) -> 
         model, good = _fit(lists.terms[second], difference, weights, settings)
         first, second = first[good], second[good]
     if not _beyond_chance(len(first), lists, model, settings):
+        return None
+    residual = lists.positions[second] - lists.reference[first] - lists.terms[second] @ model
+    if not _concentrated(np.hypot(residual[:, 0], residual[:, 1])):
         return None
     return _summary(lists, first, second, model)
 
@@ -246,6 +275,19 @@ def _beyond_chance(matched: int, lists: _Lists, model: Floats, settings: MatchSe
     sure = surprise(np.array([float(matched)]), np.array([expected]))
     far = float(np.abs(model[0]).max()) > settings.near_px
     return float(sure[0]) > log_trials(settings, far=far) - math.log(settings.chance)
+
+
+def _concentrated(length: Floats) -> bool:
+    """Say whether residuals crowd at nothing; chance spreads them over the circle of matches.
+
+    One match is taken as spent on the fit.
+    """
+    for radius in _CORES_PX:
+        share = (radius / _RADII_PX[-1]) ** 2
+        within = int((length <= radius).sum())
+        if binom.sf(within - 2, len(length) - 1, share) < _SPREAD_CHANCE:
+            return True
+    return False
 
 
 def _summary(

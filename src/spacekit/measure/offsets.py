@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,67 +16,15 @@ from scipy.spatial import cKDTree
 
 from spacekit.errors import ProductError
 from spacekit.measure.correlation import correlate, sharpened
+from spacekit.measure.findings import CORRELATION, SOURCES, Group, Offset
 from spacekit.measure.looks import Frame, Look
-from spacekit.measure.matching import Places, match_positions
+from spacekit.measure.matching import Places, match_near, match_positions
 from spacekit.measure.shift import Shift
 from spacekit.visit.drizzled import read_drizzled
 
-__all__ = ["CORRELATION", "STARS", "Comparison", "Offset", "compare", "spread_px", "without_pairs"]
+__all__ = ["Comparison", "compare", "spread_px", "without_pairs"]
 
 Floats = NDArray[np.float64]
-
-#: Ways an offset was measured.
-STARS: Final = "sources"
-CORRELATION: Final = "correlation"
-
-
-@dataclass(frozen=True)
-class Offset:
-    """How one filter's (or exposure's) product lies against the reference: its minus reference.
-
-    Parameters
-    ----------
-    filter, exposure : str
-        Whose product ("f814w"); the exposure's two letters, empty for a filter product.
-    reference : str
-        The reference's filter, with its exposure's letters after a blank where it is one.
-    dx_px, dy_px : float
-        Shift at the centre of the mosaic, along its axes.
-    dx_mas, dy_mas : float
-        The same in mas, NaN where the scale is unknown.
-    sigma_px : float
-        Standard error of each.
-    sources : int
-        Sources matched; 0 where images were correlated.
-    largest_px : float
-        Length of the shift where it is largest over the product's footprint; longer than
-        (dx, dy) where the product is rotated, scaled or skewed.
-    roll_deg : float
-        Rotation from +x to +y, 0 where none is significant.
-    scatter_px : float
-        Robust standard deviation of single sources, per axis; NaN where images were correlated.
-    method : str
-        "sources" or "correlation".
-    """
-
-    filter: str
-    exposure: str
-    reference: str
-    dx_px: float
-    dy_px: float
-    dx_mas: float
-    dy_mas: float
-    sigma_px: float
-    sources: int
-    largest_px: float
-    roll_deg: float
-    scatter_px: float
-    method: str
-
-    @property
-    def title(self) -> str:
-        """Filter, and the exposure's letters where it is one."""
-        return f"{self.filter} {self.exposure}".strip()
 
 
 @dataclass(frozen=True)
@@ -104,13 +51,20 @@ class Comparison:
     unmatched: tuple[Look, ...]
     looks: tuple[Look, ...]
 
-    def offsets(self) -> tuple[Offset, ...]:
-        """Tell the shift of each that matched, the reference left out."""
-        return tuple(
-            self._offset(look, self.shifts[look.title])
-            for look in self.looks
-            if look.title in self.shifts
+    def group(self) -> Group:
+        """Tell the shift of each that matched, the reference left out, in plain numbers."""
+        matched = [look for look in self.looks if look.title in self.shifts]
+        return Group(
+            reference=self.reference.title,
+            reference_exptime_s=self.reference.exptime_s,
+            offsets=tuple(self._offset(look, self.shifts[look.title]) for look in matched),
+            unmatched=tuple(k.title for k in self.unmatched if self.says_something(k)),
         )
+
+    def says_something(self, look: Look) -> bool:
+        """Say whether a missing match with the reference is no want of stars."""
+        both = look, self.reference
+        return min(len(k.sources) for k in both) >= _ENOUGH and not any(k.struck for k in both)
 
     def _offset(self, look: Look, shift: Shift) -> Offset:
         dx, dy = (float(v) for v in shift.at(self.frame.centre[None])[0])
@@ -118,6 +72,7 @@ class Comparison:
             filter=look.product.name.filter,
             exposure=look.product.name.exposure,
             reference=self.reference.title,
+            exptime_s=look.exptime_s,
             dx_px=dx,
             dy_px=dy,
             dx_mas=dx * self.frame.scale_mas,
@@ -127,10 +82,12 @@ class Comparison:
             largest_px=_largest(shift, look, self.frame),
             roll_deg=shift.roll_deg,
             scatter_px=shift.scatter_px,
-            method=STARS if shift.sources else CORRELATION,
+            method=SOURCES if shift.sources else CORRELATION,
         )
 
 
+#: With fewer sources on either side, a missing match says nothing.
+_ENOUGH = 20
 #: Correlate where sources are fewer than this, or leave the shift less certain than that.
 _FEW_SOURCES = 8
 _UNCERTAIN_PX = 0.06
@@ -169,7 +126,9 @@ class _Comparer:
         if not (look.same_grid and reference.same_grid):
             return None
         first, second = self._image(reference), self._image(look)
-        return None if first is None or second is None else correlate(first, second)
+        if first is None or second is None:
+            return None
+        return correlate(first, second, avoid=_pattern(look, reference))
 
     def _image(self, look: Look) -> NDArray[np.float32] | None:
         """Give a product's sharpened image; None once enough were made, or where it can't be."""
@@ -189,25 +148,47 @@ class _Comparer:
 
 
 def _by_sources(look: Look, reference: Look, expected: Shift | None) -> Shift | None:
-    """Match sources; where cosmic rays outnumber stars, round ones first.
+    """Match sources; where cosmic rays outnumber stars, round ones first."""
+    kinds = [(reference.places, look.places)]
+    if look.struck or reference.struck:
+        kinds.insert(0, (reference.round_places, look.round_places))
+    if expected is None and look.against is not None and reference.against is not None:
+        expected = look.against.plus(reference.against.reversed())
+    if expected is not None:
+        for first, second in kinds:
+            found = match_near(first, second, expected)
+            if found is not None:
+                return found
+    return _searched(kinds, reference, look)
+
+
+def _searched(kinds: Sequence[tuple[Places, Places]], reference: Look, look: Look) -> Shift | None:
+    """Look for a shift far and wide.
 
     Hot pixels of two single exposures match too, at the dither between them: those pairs are
     left out, and come back only for what has a star's extent (exposures without a dither).
     """
-    kinds = [(reference.places, look.places)]
-    if look.struck or reference.struck:
-        kinds.insert(0, (reference.round_places, look.round_places))
-    pattern = look.middle - reference.middle if look.single and reference.single else None
-    if pattern is None or np.hypot(*pattern) < _DITHER_PX:
-        tries = kinds
-    else:
+    pattern = _pattern(look, reference)
+    tries = list(kinds)
+    if pattern is not None:
         tries = [without_pairs(*pair, pattern) for pair in kinds]
         tries.append((reference.star_places, look.star_places))
-    for pair in tries:
-        found = match_positions(*pair, None, expected)
+    for first, second in tries:
+        found = match_positions(first, second)
         if found is not None:
             return found
     return None
+
+
+def _pattern(look: Look, reference: Look) -> Floats | None:
+    """Give the shift of the detector's own pattern: that of the footprints of two exposures.
+
+    None where it can't be told from the sky's, or rejection has taken it out.
+    """
+    if not (look.single and reference.single):
+        return None
+    pattern = look.middle - reference.middle
+    return pattern if np.hypot(*pattern) >= _DITHER_PX else None
 
 
 def without_pairs(first: Places, second: Places, shift: Floats) -> tuple[Places, Places]:

@@ -7,10 +7,12 @@ import math
 from dataclasses import dataclass, field
 
 from spacekit.errors import ProductError, SpacekitError
-from spacekit.measure.evidence import measure_evidence
-from spacekit.measure.features import Features, measure_features, read_catalogs
+from spacekit.measure.evidence import Evidence, measure_evidence
+from spacekit.measure.features import Catalogs, Features, measure_features, read_catalogs
+from spacekit.measure.findings import Findings
 from spacekit.measure.frames import Frames, FrameSettings, render_frames
-from spacekit.measure.schema import EVIDENCE, INDEX, LABEL
+from spacekit.measure.schema import EVIDENCE, INDEX, LABEL, REPORTED
+from spacekit.measure.stamps import Stamps
 from spacekit.visit.corruption import label_of_copy
 from spacekit.visit.drizzled import read_drizzled
 from spacekit.visit.nouns import Mosaic, Problem
@@ -61,6 +63,11 @@ class Measurement:
         can't be measured at all.
     frames : Frames or None
         Its pictures, where they were asked for and could be rendered.
+    findings : Findings or None
+        What the pixels say, product by product, where they were measured and pictures were
+        asked for: it goes beside them.
+    stamps : Stamps or None
+        Cutouts, under the same conditions.
     problems : tuple of Problem
         What went wrong; one is fatal when there is no row.
     """
@@ -68,6 +75,8 @@ class Measurement:
     index: str
     row: Row | None
     frames: Frames | None = None
+    findings: Findings | None = None
+    stamps: Stamps | None = None
     problems: tuple[Problem, ...] = ()
 
 
@@ -97,7 +106,8 @@ def measure_mosaic(mosaic: Mosaic, settings: PrepSettings | None = None) -> Meas
     except Exception as error:  # noqa: BLE001  # one mosaic must not end the batch; logged
         _log.exception("%s: unexpected failure", mosaic.index)
         reason = f"unexpected {type(error).__name__}: {str(error)[:200]}; please report it"
-    return Measurement(mosaic.index, None, None, (Problem(mosaic.index, str(path), reason),))
+    problem = Problem(mosaic.index, str(path), reason)
+    return Measurement(mosaic.index, None, problems=(problem,))
 
 
 def _measure(mosaic: Mosaic, settings: PrepSettings) -> Measurement:
@@ -116,37 +126,49 @@ def _measure(mosaic: Mosaic, settings: PrepSettings) -> Measurement:
         if not frames.plain.any():
             reason = "frames are black: all exposed pixels are alike"
             problems.append(Problem(mosaic.index, str(image.path), reason, fatal=False))
-    if settings.evidence:
-        row.update(_evidence(mosaic, problems))
+    evidence = _evidence(mosaic, catalogs, problems) if settings.evidence else None
+    if evidence is not None:
+        row.update(_columns(evidence))
     if settings.labelled:
         row[LABEL] = _label(mosaic, problems)
-    return Measurement(mosaic.index, row, frames, tuple(problems))
+    return Measurement(
+        mosaic.index,
+        row,
+        frames,
+        evidence.findings if evidence and settings.draw else None,
+        evidence.stamps if evidence and settings.draw else None,
+        tuple(problems),
+    )
 
 
 def _row(mosaic: Mosaic, features: Features) -> Row:
     row: Row = {INDEX: mosaic.index, "cat": "U", "cat_from": "default"}
-    row.update(dict.fromkeys((c.name for c in EVIDENCE), math.nan))
+    row.update(dict.fromkeys((c.name for c in (*EVIDENCE, *REPORTED)), math.nan))
     row.update(features.values)
     row.update(features.target)
     row.update({f"{name}_from": origin for name, origin in features.origin.items()})
     return row
 
 
-def _evidence(mosaic: Mosaic, problems: list[Problem]) -> Row:
+def _evidence(mosaic: Mosaic, catalogs: Catalogs, problems: list[Problem]) -> Evidence | None:
     """Measure our own columns; they are extra, so no failure of theirs loses the row."""
     try:
-        found = measure_evidence(mosaic)
+        found = measure_evidence(mosaic, catalogs.reference)
     except Exception as error:  # noqa: BLE001  # one mosaic must not end the batch; logged
         if not isinstance(error, SpacekitError):
             _log.exception("%s: evidence", mosaic.index)
         reason = f"evidence can't be measured from the pixels ({str(error)[:200]})"
         problems.append(Problem(mosaic.index, str(mosaic.folder), reason, fatal=False))
-        return {}
+        return None
     for file, fault in found.faults:
         reason = f"{fault.removeprefix(f'{file}: ')}; measured without this product"
         problems.append(Problem(mosaic.index, file, reason, fatal=False))
-    names = [c.name for c in EVIDENCE if hasattr(found, c.name)]
-    return {name: float(getattr(found, name)) for name in names}
+    return found
+
+
+def _columns(evidence: Evidence) -> Row:
+    names = [c.name for c in (*EVIDENCE, *REPORTED) if hasattr(evidence, c.name)]
+    return {name: float(getattr(evidence, name)) for name in names}
 
 
 def _label(mosaic: Mosaic, problems: list[Problem]) -> float:

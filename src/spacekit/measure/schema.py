@@ -18,6 +18,7 @@ __all__ = [
     "INDEX",
     "LABEL",
     "PUBLISHED",
+    "REPORTED",
     "TRUTH_PREFIX",
     "Column",
     "Kind",
@@ -33,6 +34,7 @@ class Kind(Enum):
     AMOUNT = "amount"  # a positive quantity with a unit; heavy-tailed
     CATEGORY = "category"  # a label written as a number
     FLAG = "flag"  # 0, 1, or empty where unknown
+    VECTOR = "vector"  # a component of a vector, of either sign
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,24 @@ EVIDENCE: Final[tuple[Column, ...]] = (
     Column("weight_deficit", Kind.AMOUNT, "", "1 - weight in the stars' cores over weight around"),
     Column("pair_excess", Kind.AMOUNT, "", "share of sources paired at one common separation"),
     Column("exposure_offset_px", Kind.AMOUNT, "px", "largest shift between exposure products"),
+    Column("offset_sigma_px", Kind.AMOUNT, "px", "standard error of offset_px, per axis"),
+    Column("ellipticity_sigma", Kind.AMOUNT, "", "standard error of ellipticity"),
+    Column("total_deficit", Kind.AMOUNT, "", "weight_deficit of the total alone"),
+    Column("filter_ellipticity", Kind.AMOUNT, "", "ellipticity, largest over the filter products"),
+    Column("exposure_offset_sigma_px", Kind.AMOUNT, "px", "standard error of exposure_offset_px"),
+    Column("exposure_offset_sources", Kind.COUNT, "", "sources matched for exposure_offset_px"),
+    Column("exposures_unmatched", Kind.COUNT, "", "exposure products that match at no shift"),
 )
 
+#: What is reported and no model may see: an error of the visit as a whole is no misalignment.
+REPORTED: Final[tuple[Column, ...]] = (
+    Column("absolute_dx_mas", Kind.VECTOR, "mas", "total minus reference catalog along x"),
+    Column("absolute_dy_mas", Kind.VECTOR, "mas", "the same along y"),
+    Column("absolute_sigma_mas", Kind.AMOUNT, "mas", "standard error of each"),
+    Column("absolute_sources", Kind.COUNT, "", "reference catalog sources matched"),
+)
+
+#: Columns a model may see.
 COLUMNS: Final[dict[str, Column]] = {c.name: c for c in (*PUBLISHED, *EVIDENCE)}
 
 #: Columns that start so hold the simulator's truth: refused as features everywhere.
@@ -109,7 +127,8 @@ def column_order(present: Iterable[str]) -> list[str]:
     else is there in the order it came.
     """
     present = list(present)
-    known = [c.name for c in PUBLISHED] + [LABEL, INDEX] + [c.name for c in EVIDENCE]
+    own = [c.name for c in (*EVIDENCE, *REPORTED)]
+    known = [c.name for c in PUBLISHED] + [LABEL, INDEX] + own
     return [n for n in known if n in present] + [n for n in present if n not in known]
 
 

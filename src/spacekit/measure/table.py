@@ -17,12 +17,14 @@ from spacekit.measure.schema import (
     INDEX,
     LABEL,
     PUBLISHED,
+    REPORTED,
     Kind,
     column_order,
 )
 
 __all__ = ["raw_table", "ready_table", "with_classes"]
 
+_KINDS: Final = {c.name: c.kind for c in (*COLUMNS.values(), *REPORTED)} | {LABEL: Kind.FLAG}
 _WORDS: Final = ("targname", "proposal", "wcsname", "wcstype")
 
 
@@ -69,7 +71,7 @@ def ready_table(raw: pd.DataFrame) -> pd.DataFrame:
     lacking = [name for name in (*names, INDEX) if name not in raw.columns]
     if lacking:
         raise TableError(f"the scraped table lacks the columns {', '.join(lacking)}")
-    own = [c.name for c in EVIDENCE if c.name in raw.columns]
+    own = [c.name for c in (*EVIDENCE, *REPORTED) if c.name in raw.columns]
     label = [LABEL] if LABEL in raw.columns else []
     ready = pd.DataFrame(index=raw.index)
     for name in (*names, *label):
@@ -113,8 +115,8 @@ def _ready_column(column: pd.Series, name: str) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
     if bool((numbers.isna() & column.notna() & (column.astype(str) != "")).any()):
         raise TableError(f"column {name} holds what is no number")
-    kind = Kind.FLAG if name == LABEL else COLUMNS[name].kind
-    if kind is Kind.AMOUNT or bool((numbers.dropna() % 1 != 0).any()):
+    kind = _KINDS[name]
+    if kind in {Kind.AMOUNT, Kind.VECTOR} or bool((numbers.dropna() % 1 != 0).any()):
         return numbers
     return numbers.astype("Int64")
 

@@ -41,6 +41,11 @@ BETWEEN_PRODUCTS = (
     "offset_scatter_px",
     "unmatched",
     "exposure_offset_px",
+    "offset_sigma_px",
+    "filter_ellipticity",
+    "exposure_offset_sigma_px",
+    "exposure_offset_sources",
+    "exposures_unmatched",
 )
 
 #: Chances in training that a frame is changed, beside turns and flips.

@@ -10,6 +10,8 @@ import pandas as pd
 
 from spacekit.errors import FrameError
 from spacekit.evaluate.predictions import joined, write_predictions
+from spacekit.measure.schema import INDEX
+from spacekit.measure.verdict import reasons_of
 from spacekit.model.features import read_table
 from spacekit.model.images import open_frames
 from spacekit.model.infer import load_model
@@ -27,7 +29,8 @@ class Verdicts:
     Parameters
     ----------
     predictions : DataFrame
-        As in predictions.csv: the input rows, y_pred, y_proba, index, rests_on.
+        As in predictions.csv: the input rows, y_pred, y_proba, index, rests_on, culprit,
+        culprit_dx_px, culprit_dy_px, culprit_mas, reason.
     folder : Path
         Where the files were written.
     problems : tuple of Problem
@@ -119,10 +122,14 @@ def classify(
     table = read_table(Path(data_file))
     with open_frames(Path(img_path), reduce_to=size) as frames:
         answers = model.predict_table(table, frames, progress=progress)
-    predictions = joined(table, answers.table)
+    names = table[INDEX].fillna("").astype(str).tolist()
+    reasons, unread = reasons_of(names, Path(img_path))
+    reasons.index = table.index
+    predictions = joined(table, pd.concat([answers.table, reasons], axis="columns"))
+    problems = (*answers.problems, *unread)
     folder = Path(output_path or ".") / "predictions"
     group = group or Path(data_file).stem
-    write_predictions(folder, predictions, group, answers.problems)
+    write_predictions(folder, predictions, group, problems)
     page = None
     if report:
         source = ReportSource(
@@ -131,10 +138,10 @@ def classify(
             group,
             threshold=model.manifest.threshold,
             scraped=read_scraped(Path(data_file).with_name(f"raw_{Path(data_file).name}")),
-            problems=(*earlier, *answers.problems),
+            problems=(*earlier, *problems),
         )
         page = write_report(source, folder.with_name("report"))
-    return Verdicts(predictions, folder, answers.problems, model.manifest.threshold, page)
+    return Verdicts(predictions, folder, problems, model.manifest.threshold, page)
 
 
 if __name__ == "__main__":

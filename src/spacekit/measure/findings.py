@@ -1,0 +1,348 @@
+"""What was measured between and in a mosaic's products, product by product, and its file.
+
+The table has one number for all products of a kind; ``<name>_offsets.json`` beside the frames
+has each of them. It is read back as a stranger's file: nothing of it is believed unchecked.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from spacekit.errors import ProductError
+from spacekit.files import write_json
+from spacekit.visit.values import as_count, as_number, as_text
+
+__all__ = [
+    "CORRELATION",
+    "SOURCES",
+    "Absolute",
+    "Findings",
+    "Group",
+    "Offset",
+    "ProductShape",
+    "find_beside_frames",
+    "findings_path",
+    "read_findings",
+    "write_findings",
+]
+
+#: Ways an offset was measured.
+SOURCES: Final = "sources"
+CORRELATION: Final = "correlation"
+
+_FORMAT: Final = 1
+_LARGEST_BYTES: Final = 1_000_000
+_MOST_ITEMS: Final = 200
+_LARGEST: Final = 1e7
+_INDEX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}")
+_TITLE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}( [a-z0-9]{2})?")
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Offset:
+    """How one filter's (or exposure's) product lies against the reference: its minus reference.
+
+    Parameters
+    ----------
+    filter, exposure : str
+        Whose product ("f814w"); the exposure's two letters, empty for a filter product.
+    reference : str
+        The reference's filter, with its exposure's letters after a blank where it is one.
+    exptime_s : float
+        Exposure time of the product.
+    dx_px, dy_px : float
+        Shift at the centre of the mosaic, along its axes.
+    dx_mas, dy_mas : float
+        The same in mas, NaN where the scale is unknown.
+    sigma_px : float
+        Standard error of each.
+    sources : int
+        Sources matched; 0 where images were correlated.
+    largest_px : float
+        Length of the shift where it is largest over the product's footprint; longer than
+        (dx, dy) where the product is rotated, scaled or skewed.
+    roll_deg : float
+        Rotation from +x to +y, 0 where none is significant.
+    scatter_px : float
+        Robust standard deviation of single sources, per axis; NaN where images were correlated.
+    method : str
+        "sources" or "correlation".
+    """
+
+    filter: str
+    exposure: str
+    reference: str
+    exptime_s: float
+    dx_px: float
+    dy_px: float
+    dx_mas: float
+    dy_mas: float
+    sigma_px: float
+    sources: int
+    largest_px: float
+    roll_deg: float
+    scatter_px: float
+    method: str
+
+    @property
+    def title(self) -> str:
+        """Filter, and the exposure's letters where it is one."""
+        return f"{self.filter} {self.exposure}".strip()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Products of one kind against the one in their middle.
+
+    Parameters
+    ----------
+    reference : str
+        Title of the medoid; empty where nothing was compared.
+    reference_exptime_s : float
+        Its exposure time.
+    offsets : tuple of Offset
+        One for each other product that could be matched.
+    unmatched : tuple of str
+        Titles of those with sources enough that match the reference at no shift.
+    """
+
+    reference: str = ""
+    reference_exptime_s: float = math.nan
+    offsets: tuple[Offset, ...] = ()
+    unmatched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProductShape:
+    """What the stars of one product tell by themselves; NaN: not measured.
+
+    Parameters
+    ----------
+    title : str
+        "total" or a filter.
+    ellipticity, angle_deg : float
+        Coherent ellipticity of the stars, and its direction from +x to +y.
+    ellipticity_sigma : float
+        Standard error of the first.
+    stars : int
+        They were measured on.
+    weight_deficit : float
+        1 - weight in the stars' cores over weight around.
+    spread_px : float
+        Largest distance of the filter's exposure products from their mean, px.
+    """
+
+    title: str
+    ellipticity: float
+    angle_deg: float
+    ellipticity_sigma: float
+    stars: int
+    weight_deficit: float
+    spread_px: float
+
+
+@dataclass(frozen=True)
+class Absolute:
+    """How the total lies against the reference catalog: total minus catalog, mosaic's axes.
+
+    An error of the visit as a whole: reported, no sign of misalignment.
+
+    Parameters
+    ----------
+    dx_mas, dy_mas : float
+        Shift at the centre of the mosaic.
+    sigma_mas : float
+        Standard error of each.
+    sources : int
+        Catalog sources matched.
+    """
+
+    dx_mas: float
+    dy_mas: float
+    sigma_mas: float
+    sources: int
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that the pixels of one mosaic say, product by product.
+
+    Parameters
+    ----------
+    filters, exposures : Group
+        Filter products, and exposure products where there are any.
+    shapes : tuple of ProductShape
+        The total's first, then the filters'.
+    pair_share : float
+        Share of the total's sources that have a partner at one common separation.
+    pair_px : tuple of float or None
+        That separation (dx, dy), its sign unknown.
+    absolute : Absolute or None
+        None where there is no reference catalog, or it matches nowhere.
+    scale_mas : float
+        Side of the mosaic's pixels, mas.
+    reasons : tuple of str
+        Why something could not be measured, a sentence each.
+    """
+
+    filters: Group = Group()
+    exposures: Group = Group()
+    shapes: tuple[ProductShape, ...] = ()
+    pair_share: float = math.nan
+    pair_px: tuple[float, float] | None = None
+    absolute: Absolute | None = None
+    scale_mas: float = math.nan
+    reasons: tuple[str, ...] = ()
+
+
+def findings_path(folder: Path, index: str) -> Path:
+    """Name the file of a mosaic below the image folder: ``<index>/<index>_offsets.json``."""
+    return folder / index / f"{index}_offsets.json"
+
+
+def find_beside_frames(images: Path, index: str, suffix: str) -> Path | None:
+    """Find a mosaic's file in ``<images>/<index>/``, or below ``0/`` or ``1/`` there.
+
+    Parameters
+    ----------
+    images : Path
+        The image folder.
+    index : str
+        The mosaic's name, a stranger's.
+    suffix : str
+        The end of the file's name ("_offsets.json").
+
+    Returns
+    -------
+    Path or None
+        None where there is none, where the index is no name, or a link leads out of the folder.
+    """
+    if not _INDEX.fullmatch(index):
+        return None
+    for folder in (images, images / "0", images / "1"):
+        path = folder / index / f"{index}{suffix}"
+        if path.is_file() and path.resolve().is_relative_to(images.resolve()):
+            return path
+    return None
+
+
+def write_findings(findings: Findings, folder: Path, index: str) -> Path:
+    """Write the findings of a mosaic beside its frames, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it can't be written.
+    """
+    path = findings_path(folder, index)
+    write_json(path, {"format": _FORMAT, "index": index, **_plain(asdict(findings))})
+    return path
+
+
+def read_findings(path: Path) -> Findings | None:
+    """Read findings back; None where there is no such file.
+
+    Raises
+    ------
+    ProductError
+        If it isn't what `write_findings` writes.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise ProductError(f"{path}: too large to be the offsets of one mosaic")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != _FORMAT:
+            raise ProductError(f"{path}: of another version of spacekit; run prep again")
+        return _findings(content)
+    except FileNotFoundError:
+        return None
+    except ProductError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        detail = ascii(str(error)[:100])[1:-1]
+        raise ProductError(f"{path}: broken ({detail}); run prep again") from error
+
+
+def _plain(value: Any) -> Any:
+    """Turn NaN into None, rounding numbers to what they are worth."""
+    if isinstance(value, float):
+        return round(value, 5) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _findings(content: Any) -> Findings:
+    pair = content["pair_px"]
+    absolute = content["absolute"]
+    return Findings(
+        filters=_group(content["filters"]),
+        exposures=_group(content["exposures"]),
+        shapes=_many(content["shapes"], lambda item: _record(ProductShape, item)),
+        pair_share=_number(content["pair_share"]),
+        pair_px=None if pair is None else (_number(pair[0]), _number(pair[1])),
+        absolute=None if absolute is None else _record(Absolute, absolute),
+        scale_mas=_number(content["scale_mas"]),
+        reasons=_many(content["reasons"], lambda item: as_text(item, 400) or "?"),
+    )
+
+
+def _group(content: Any) -> Group:
+    return Group(
+        reference=_title(content["reference"]),
+        reference_exptime_s=_number(content["reference_exptime_s"]),
+        offsets=_many(content["offsets"], lambda item: _record(Offset, item)),
+        unmatched=_many(content["unmatched"], _title),
+    )
+
+
+def _many(content: Any, make: Callable[[Any], _T]) -> tuple[_T, ...]:
+    if not isinstance(content, list) or len(content) > _MOST_ITEMS:
+        raise ValueError(f"not a list of at most {_MOST_ITEMS}")
+    return tuple(make(item) for item in content)
+
+
+def _record(kind: Any, content: Any) -> Any:
+    """Make a dataclass of titles, counts and numbers; what is missing or strange raises."""
+    made: dict[str, Any] = {}
+    for name, note in kind.__annotations__.items():
+        check: Callable[[Any], Any] = _FIELD.get(note, _number)
+        made[name] = check(content[name])
+    if made.get("method", SOURCES) not in {SOURCES, CORRELATION}:
+        raise ValueError("unknown method")
+    return kind(**made)
+
+
+def _title(value: Any) -> str:
+    if value != "" and (not isinstance(value, str) or _TITLE.fullmatch(value) is None):
+        raise ValueError("no title of a product")
+    return str(value)
+
+
+def _count(value: Any) -> int:
+    number = as_count(value)
+    if number is None:
+        raise ValueError("no count")
+    return number
+
+
+def _number(value: Any) -> float:
+    """Give a number, NaN for None."""
+    if value is None:
+        return math.nan
+    number = as_number(value)
+    if number is None or abs(number) > _LARGEST:
+        raise ValueError("no number that makes sense")
+    return number
+
+
+#: How a field is checked, by its annotation.
+_FIELD: Final[dict[str, Callable[[Any], Any]]] = {"str": _title, "int": _count}

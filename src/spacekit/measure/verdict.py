@@ -1,0 +1,303 @@
+"""Findings in words: which product is off, by how much, from which, and how that is known.
+
+The words say what was measured; whether a mosaic is called misaligned is the model's to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from spacekit.errors import ProductError
+from spacekit.measure.findings import (
+    SOURCES,
+    Findings,
+    Group,
+    Offset,
+    ProductShape,
+    find_beside_frames,
+    read_findings,
+)
+from spacekit.visit.corruption import ALIGNED_PX
+from spacekit.visit.nouns import Problem
+
+__all__ = ["REASON_COLUMNS", "Verdict", "judge", "reasons_of"]
+
+#: Columns that `reasons_of` makes.
+REASON_COLUMNS: Final = ("culprit", "culprit_dx_px", "culprit_dy_px", "culprit_mas", "reason")
+
+#: An offset is said to be one from here on, if it is above `ALIGNED_PX` by two sigma.
+_OFF_PX: Final = 0.35
+#: Offsets nearer to each other than this are the same.
+_SAME_PX: Final = 0.35
+#: Two sides whose exposure times differ by less than this share are as good as equal.
+_EVEN: Final = 0.1
+#: Weight that stars' cores lack, and elongation they share, that is worth a word; good visits
+#: of the real pipeline have none and at most 0.05, of the simulator at most 0.16.
+_DEFICIT: Final = 0.03
+_ELLIPTICITY: Final = 0.10
+_ELLIPTICITY_SIGMAS: Final = 3.0
+#: A filter whose stars are longer than another's by this has something of its own.
+_LONGER: Final = 0.06
+#: Share of the sources in pairs of one separation that is worth a word.
+_PAIRS: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the findings on one mosaic come to.
+
+    Parameters
+    ----------
+    culprits : tuple of str
+        Products that are off, or whose exposures disagree, as `Offset.title`; both where
+        neither of two can be told to be the one. Empty where none stands out.
+    dx_px, dy_px, offset_mas : float
+        The largest offset of a culprit; NaN where none was measured between products.
+    reason : str
+        The same in a sentence or two.
+    """
+
+    culprits: tuple[str, ...]
+    dx_px: float
+    dy_px: float
+    offset_mas: float
+    reason: str
+
+
+def judge(findings: Findings) -> Verdict:
+    """Say what the findings on a mosaic come to.
+
+    Exposures are asked first, then filters, then the shapes and weights of each filter's
+    stars, and what the total shows alone.
+
+    Parameters
+    ----------
+    findings : Findings
+        As measured, or read back.
+    """
+    clue = _between(findings.exposures) or _between(findings.filters)
+    clues = [clue] if clue else []
+    clues += _unmatched(findings.exposures if clue is None else Group())
+    clues += _unmatched(findings.filters)
+    # exposures that were measured say better how they disagree
+    clues += [] if findings.exposures.offsets else _spread(findings)
+    clues = clues or _total_alone(findings)
+    offset = clue.offset if clue else None
+    return Verdict(
+        culprits=tuple(dict.fromkeys(title for c in clues for title in c.culprits)),
+        dx_px=offset.dx_px if offset else math.nan,
+        dy_px=offset.dy_px if offset else math.nan,
+        offset_mas=_length_px(offset) * findings.scale_mas if offset else math.nan,
+        reason="; ".join(c.words for c in clues) or _agreement(findings),
+    )
+
+
+@dataclass(frozen=True)
+class _Clue:
+    """One thing that stands out: who, how far, in words."""
+
+    culprits: tuple[str, ...]
+    words: str
+    offset: Offset | None = None
+
+
+def _length_px(offset: Offset) -> float:
+    """Give the length that counts: the largest over the footprint."""
+    return max(offset.largest_px, math.hypot(offset.dx_px, offset.dy_px))
+
+
+def _between(group: Group) -> _Clue | None:
+    """Say which products of one kind are off the reference."""
+    off = [
+        o
+        for o in group.offsets
+        if _length_px(o) >= _OFF_PX and _length_px(o) - 2 * o.sigma_px > ALIGNED_PX
+    ]
+    if not off:
+        return None
+    worst = max(off, key=_length_px)
+    right = [o for o in group.offsets if o not in off]
+    culprits = _titles(off, [group.reference, *(o.title for o in right)])
+    words = f"{_names(culprits)} {'is' if len(culprits) == 1 else 'are'} off by "
+    words += "" if len(off) == 1 else "up to " if not _alike(off) else ""
+    words += f"{_size(worst)} from {_name(worst.reference)}{_basis(worst)}"
+    time = sum(o.exptime_s for o in right) + group.reference_exptime_s
+    if _alike(off) and sum(o.exptime_s for o in off) >= (1 - _EVEN) * time:
+        others = _titles(right, [o.title for o in off], group.reference)
+        words += (
+            "; either of the two sides may be at fault"
+            if len(off) + len(right) > 1
+            else ("; either of the two may be at fault")
+        )
+        culprits += others
+    return _Clue(culprits, words, worst)
+
+
+def _alike(off: Sequence[Offset]) -> bool:
+    """Say whether products are displaced by one and the same shift."""
+    first = off[0]
+    return all(
+        math.hypot(o.dx_px - first.dx_px, o.dy_px - first.dy_px) <= _SAME_PX for o in off[1:]
+    )
+
+
+def _titles(
+    some: Sequence[Offset], rest: Sequence[str], reference: str | None = None
+) -> tuple[str, ...]:
+    """Name products; a filter whose exposures are all among them by its own name."""
+    titles = [o.title for o in some] + ([reference] if reference else [])
+    elsewhere = {title.split()[0] for title in rest}
+    filters = {title.split()[0] for title in titles}
+    whole = filters - elsewhere if elsewhere - filters else set()
+    return tuple(dict.fromkeys(t.split()[0] if t.split()[0] in whole else t for t in titles))
+
+
+def _name(title: str) -> str:
+    """Name a product as people do: "F814W", "exposure aa of F814W"."""
+    band, _, exposure = title.partition(" ")
+    return f"exposure {exposure} of {band.upper()}" if exposure else band.upper()
+
+
+def _names(titles: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(_name(t) for t in titles[:-1]), _name(titles[-1])]))
+
+
+def _size(offset: Offset) -> str:
+    """Tell a shift in px and in mas, and how far it grows towards the edge."""
+    digits = 1 if _length_px(offset) >= 2 else 2
+    words = f"({offset.dx_px:.{digits}f}, {offset.dy_px:.{digits}f}) px"
+    if math.isfinite(offset.dx_mas):
+        words += f" = {math.hypot(offset.dx_mas, offset.dy_mas):.0f} mas"
+    if offset.largest_px > 1.2 * math.hypot(offset.dx_px, offset.dy_px):
+        turned = f"turned by {offset.roll_deg:.2f} deg, " if abs(offset.roll_deg) >= 0.005 else ""
+        words += f" ({turned}{offset.largest_px:.1f} px at the edge)"
+    return words
+
+
+def _basis(offset: Offset) -> str:
+    if offset.method == SOURCES:
+        return f" ({offset.sources} sources)"
+    return " (from correlating the images)"
+
+
+def _unmatched(group: Group) -> list[_Clue]:
+    """Name products whose sources match those of the reference nowhere."""
+    return [
+        _Clue((title,), f"sources of {_name(title)} match {_name(group.reference)} at no shift")
+        for title in group.unmatched
+    ]
+
+
+def _spread(findings: Findings) -> list[_Clue]:
+    """Name filters that show by themselves that their exposures disagree."""
+    filters = [s for s in findings.shapes if s.title != "total"]
+    roundest = min((s.ellipticity for s in filters if s.ellipticity >= 0), default=math.nan)
+    clues = []
+    for shape in filters:
+        words = []
+        if shape.weight_deficit >= _DEFICIT:
+            words.append(
+                "star cores are missing from its weight map "
+                f"({100 * shape.weight_deficit:.0f}% of the weight)"
+            )
+        if _is_long(shape) and (len(filters) == 1 or shape.ellipticity > roundest + _LONGER):
+            words.append(_elongation("its stars", shape))
+        if words:
+            clues.append(
+                _Clue(
+                    (shape.title,),
+                    f"exposures of {_name(shape.title)} disagree: {' and '.join(words)}",
+                )
+            )
+    return clues
+
+
+def _is_long(shape: ProductShape) -> bool:
+    """Say whether a product's stars are all stretched alike."""
+    sure = shape.ellipticity - _ELLIPTICITY_SIGMAS * shape.ellipticity_sigma
+    return shape.ellipticity >= _ELLIPTICITY and sure > _ELLIPTICITY / 2
+
+
+def _elongation(whose: str, shape: ProductShape) -> str:
+    return (
+        f"{whose} share an elongation of {shape.ellipticity:.2f} at {shape.angle_deg:.0f} deg "
+        f"({shape.stars} stars)"
+    )
+
+
+def _total_alone(findings: Findings) -> list[_Clue]:
+    """Say what the total image shows where nothing stands out between products."""
+    words = []
+    total = next((s for s in findings.shapes if s.title == "total"), None)
+    if findings.pair_px is not None and findings.pair_share >= _PAIRS:
+        dx, dy = findings.pair_px
+        words.append(
+            f"{100 * findings.pair_share:.0f}% of the total's sources come in pairs "
+            f"({dx:.1f}, {dy:.1f}) px apart"
+        )
+    if total is not None and total.weight_deficit >= _DEFICIT:
+        words.append(
+            "star cores are missing from the total's weight map "
+            f"({100 * total.weight_deficit:.0f}% of the weight)"
+        )
+    if total is not None and _is_long(total):
+        words.append(_elongation("stars", total))
+    return [_Clue((), w) for w in words]
+
+
+def _agreement(findings: Findings) -> str:
+    """Say how well products agree, or that there is nothing to go by."""
+    for group, kind in ((findings.exposures, "exposures"), (findings.filters, "filters")):
+        if group.offsets:
+            worst = max(group.offsets, key=_length_px)
+            if len(group.offsets) == 1:
+                who = f"{_name(worst.title)} lies within {_length_px(worst):.2f} px"
+                return f"{who} of {_name(worst.reference)}{_basis(worst)}"
+            return f"{kind} agree to {_length_px(worst):.2f} px{_basis(worst)}"
+    total = next((s for s in findings.shapes if s.title == "total"), None)
+    if total is not None and math.isfinite(total.ellipticity):
+        return f"no products to compare; {total.stars} stars of the total are round and whole"
+    return "no sources to compare"
+
+
+def reasons_of(indices: Sequence[str], images: Path) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
+    """Give the verdict of each mosaic from the offsets that prep left beside its frames.
+
+    Parameters
+    ----------
+    indices : sequence of str
+        Names of the mosaics.
+    images : Path
+        The folder of frames; an array file holds no offsets.
+
+    Returns
+    -------
+    table : DataFrame
+        `REASON_COLUMNS`, a row an index; culprits with a plus between, empty: none.
+    problems : tuple of Problem
+        Files of offsets that are there but can't be read.
+    """
+    rows, problems = [], []
+    for index in indices:
+        found: Findings | None = None
+        path = find_beside_frames(images, index, "_offsets.json")
+        try:
+            found = read_findings(path) if path else None
+        except ProductError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            problems.append(Problem(index, str(path), f"{reason}; no reason given", fatal=False))
+        verdict = judge(found) if found else _UNTOLD
+        offset = (verdict.dx_px, verdict.dy_px, verdict.offset_mas)
+        rows.append((" + ".join(verdict.culprits), *offset, verdict.reason))
+    return pd.DataFrame(rows, columns=list(REASON_COLUMNS)), tuple(problems)
+
+
+_UNTOLD: Final = Verdict(
+    (), math.nan, math.nan, math.nan, "no offsets beside the frames: run prep to have them"
+)
