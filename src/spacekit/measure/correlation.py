@@ -209,10 +209,26 @@ def _parts(  # noqa: PLR0913, PLR0917
     for rows in _slices(ny, number):
         for columns in _slices(nx, number):
             part = reference[rows, columns]
-            moved = _shifted(image, rows, columns, dx, dy)
+            moved = _shifted(image, _wider(rows, reach), _wider(columns, reach), dx, dy)
             if part.any() and moved.any():
-                surfaces.append(_surface(part, moved, reach))
+                surfaces.append(_whole_overlap(part, moved))
     return surfaces
+
+
+def _whole_overlap(part: Image, wider: Image) -> Floats:
+    """Correlate a part with all places it may have in a wider cutout, row = dy.
+
+    Nothing of the part ever leaves the cutout, else less overlap would pull the peak inwards.
+    """
+    shape = [fft.next_fast_len(n, real=True) for n in wider.shape]
+    product = np.conj(fft.rfft2(part, shape)) * fft.rfft2(wider, shape)
+    rows, columns = (w - p + 1 for w, p in zip(wider.shape, part.shape, strict=True))
+    surface: Floats = fft.irfft2(product, shape)[:rows, :columns].astype(np.float64)
+    return surface
+
+
+def _wider(side: slice, by: int) -> slice:
+    return slice(side.start - by, side.stop + by)
 
 
 def _slices(length: int, number: int) -> list[slice]:

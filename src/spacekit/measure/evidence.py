@@ -151,7 +151,7 @@ def measure_evidence(mosaic: Mosaic, reference: ReferenceCatalog | None = None) 
         by_exposure = compare([look for look in exposures if len(look.sources)], frame)
     notes.reasons += _no_filters(by_filter)
     findings = _with_pairs(Findings(), total)
-    shapes = [_shape(look, by_exposure) for look in ([total] if total else []) + filters]
+    shapes = [_shape(look, by_filter, by_exposure) for look in ([total] if total else []) + filters]
     if total:
         notes.reasons += _few_stars(shapes[0])
     findings = replace(
@@ -204,10 +204,13 @@ def _few_stars(shape: ProductShape) -> list[str]:
     return [f"shapes need {FEWEST_STARS} bright compact sources in the total, it has {shape.stars}"]
 
 
-def _shape(look: Look, exposures: Comparison | None) -> ProductShape:
-    stars = bright_stars(look.sources)
-    shape = coherent_shape(stars)
+def _shape(look: Look, filters: Comparison | None, exposures: Comparison | None) -> ProductShape:
     name = look.product.name
+    # what the total says must not depend on which other products there are
+    compared = None if name.is_total else filters
+    sources = compared.seen_twice(look) if compared else look.sources
+    stars = bright_stars(sources)
+    shape = coherent_shape(stars)
     spread = math.nan if exposures is None or name.is_total else spread_px(exposures, name.filter)
     return ProductShape(
         look.title,
@@ -215,7 +218,7 @@ def _shape(look: Look, exposures: Comparison | None) -> ProductShape:
         shape.angle_deg,
         shape.sigma,
         len(stars),
-        weight_deficit(look.sources),
+        weight_deficit(sources),
         spread,
     )
 

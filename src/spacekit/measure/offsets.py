@@ -20,6 +20,7 @@ from spacekit.measure.findings import CORRELATION, SOURCES, Group, Offset
 from spacekit.measure.looks import Frame, Look
 from spacekit.measure.matching import Places, match_near, match_positions
 from spacekit.measure.shift import Shift
+from spacekit.measure.sources import Sources
 from spacekit.visit.drizzled import read_drizzled
 
 __all__ = ["Comparison", "compare", "spread_px", "without_pairs"]
@@ -66,6 +67,26 @@ class Comparison:
         both = look, self.reference
         return min(len(k.sources) for k in both) >= _ENOUGH and not any(k.struck for k in both)
 
+    def seen_twice(self, look: Look) -> Sources:
+        """Give a product's sources that another one that matches shows too.
+
+        What cosmic-ray rejection leaves of a cosmic ray looks like a star that lost weight.
+        All are given where fewer than three are left, or the product matches none.
+        """
+        zero = Shift.uniform(0.0, 0.0, 0.0)
+        shifts = {self.reference.title: zero} | self.shifts
+        if look.title not in shifts or not len(look.sources):
+            return look.sources
+        own = look.places.xy
+        seen = np.zeros(len(own), dtype=bool)
+        for other in self.looks:
+            if other is look or other.title not in shifts or not len(other.sources):
+                continue
+            there = own - shifts[look.title].at(own) + shifts[other.title].at(own)
+            tree = cKDTree(other.places.xy)
+            seen |= np.isfinite(tree.query(there, distance_upper_bound=_SEEN_PX)[0])
+        return look.sources.select(seen) if seen.sum() >= _FEWEST_SEEN else look.sources
+
     def _offset(self, look: Look, shift: Shift) -> Offset:
         dx, dy = (float(v) for v in shift.at(self.frame.centre[None])[0])
         return Offset(
@@ -88,6 +109,9 @@ class Comparison:
 
 #: With fewer sources on either side, a missing match says nothing.
 _ENOUGH = 20
+#: How near a source must be to one of another product to be the same, and how many will do.
+_SEEN_PX = 1.0
+_FEWEST_SEEN = 3
 #: Correlate where sources are fewer than this, or leave the shift less certain than that.
 _FEW_SOURCES = 8
 _UNCERTAIN_PX = 0.06

@@ -79,10 +79,14 @@ def coherent_shape(stars: Sources) -> CoherentShape:
 
 
 def weight_deficit(sources: Sources) -> float:
-    """1 - median over bright stars of the weight in their cores over that around; NaN: too few."""
-    ratio = bright_stars(sources).weight_ratio
-    ratio = ratio[np.isfinite(ratio)]
-    if len(ratio) < FEWEST_STARS:
-        return math.nan
-    # more weight in the core than around is no deficit
-    return max(1.0 - float(np.median(ratio)), 0.0)
+    """1 - median over bright stars of the weight in their cores over that around; NaN: too few.
+
+    Where compact ones are too few (doubled by different distances in a rotated exposure),
+    bright sources of any size count.
+    """
+    for stars in (bright_stars(sources), sources.select(sources.snr >= _STAR_SNR)):
+        ratio = stars.weight_ratio[np.isfinite(stars.weight_ratio)]
+        if len(ratio) >= FEWEST_STARS:
+            # more weight in the core than around is no deficit
+            return max(1.0 - float(np.median(ratio)), 0.0)
+    return math.nan

@@ -37,6 +37,8 @@ _OFF_PX: Final = 0.35
 _SAME_PX: Final = 0.35
 #: Two sides whose exposure times differ by less than this share are as good as equal.
 _EVEN: Final = 0.1
+#: Scatter of single sources beyond which the exposures of one of two filters disagree.
+_MIXED_PX: Final = 0.15
 #: Weight that stars' cores lack, and elongation they share, that is worth a word; good visits
 #: of the real pipeline have none and at most 0.05, of the simulator at most 0.16.
 _DEFICIT: Final = 0.03
@@ -127,8 +129,7 @@ def _between(group: Group) -> _Clue | None:
     words = f"{_names(culprits)} {'is' if len(culprits) == 1 else 'are'} off by "
     words += "" if len(off) == 1 else "up to " if not _alike(off) else ""
     words += f"{_size(worst)} from {_name(worst.reference)}{_basis(worst)}"
-    time = sum(o.exptime_s for o in right) + group.reference_exptime_s
-    if _alike(off) and sum(o.exptime_s for o in off) >= (1 - _EVEN) * time:
+    if _even(group, off, right):
         others = _titles(right, [o.title for o in off], group.reference)
         words += (
             "; either of the two sides may be at fault"
@@ -137,6 +138,22 @@ def _between(group: Group) -> _Clue | None:
         )
         culprits += others
     return _Clue(culprits, words, worst)
+
+
+def _even(group: Group, off: Sequence[Offset], right: Sequence[Offset]) -> bool:
+    """Say whether the two sides weigh the same, so that neither is the culprit.
+
+    Of two filters, one whose shift differs over the field or from source to source has
+    exposures of its own that disagree, or the other has: their exposure times don't tell.
+    """
+    time = sum(o.exptime_s for o in right) + group.reference_exptime_s
+    mixed = (
+        len(off) == 1
+        and not right
+        and not off[0].exposure
+        and (off[0].roll_deg != 0 or off[0].scatter_px > _MIXED_PX)
+    )
+    return mixed or (_alike(off) and sum(o.exptime_s for o in off) >= (1 - _EVEN) * time)
 
 
 def _alike(off: Sequence[Offset]) -> bool:

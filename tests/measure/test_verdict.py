@@ -1,0 +1,138 @@
+"""Findings in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from spacekit.measure.findings import Findings, Group, Offset, ProductShape
+from spacekit.measure.verdict import judge
+
+
+def offset(title: str, dx: float, dy: float, reference: str = "f606w", **more) -> Offset:
+    """An offset in a mosaic of 40 mas pixels."""
+    band, _, exposure = title.partition(" ")
+    length = math.hypot(dx, dy)
+    fields = {"exptime_s": 500.0, "sigma_px": 0.02, "sources": 41, "largest_px": length}
+    fields |= {"roll_deg": 0.0, "scatter_px": 0.05, "method": "sources"} | more
+    shift = {"dx_px": dx, "dy_px": dy, "dx_mas": 40 * dx, "dy_mas": 40 * dy}
+    return Offset(filter=band, exposure=exposure, reference=reference, **shift, **fields)
+
+
+def filters(*offsets: Offset, exptime_s: float = 1000.0, **more) -> Findings:
+    return Findings(Group("f606w", exptime_s, offsets), scale_mas=40.0, **more)
+
+
+def exposures(*offsets: Offset, exptime_s: float = 500.0) -> Findings:
+    group = Group("f606w aa", exptime_s, offsets)
+    return Findings(exposures=group, scale_mas=40.0)
+
+
+def shape(title: str, ellipticity: float = 0.03, deficit: float = 0.0) -> ProductShape:
+    return ProductShape(title, ellipticity, 40.0, 0.01, 62, deficit, math.nan)
+
+
+def test_a_filter_that_is_off():
+    verdict = judge(filters(offset("f814w", 3.1, -0.4)))
+    assert verdict.reason == "F814W is off by (3.1, -0.4) px = 125 mas from F606W (41 sources)"
+    assert verdict.culprits == ("f814w",)
+    assert (verdict.dx_px, verdict.dy_px) == (3.1, -0.4)
+    assert verdict.offset_mas == pytest.approx(125.03, abs=0.01)
+
+
+def test_of_two_equal_sides_neither_is_the_culprit():
+    verdict = judge(filters(offset("f814w", 3.1, -0.4), exptime_s=500.0))
+    assert verdict.culprits == ("f814w", "f606w")
+    assert verdict.reason.endswith("; either of the two may be at fault")
+    pair = judge(exposures(offset("f606w ab", 0.7, 0.0, "f606w aa")))
+    assert pair.culprits == ("f606w ab", "f606w aa")
+    assert "exposure ab of F606W is off by (0.70, 0.00) px = 28 mas" in pair.reason
+    assert "either of the two" in pair.reason
+
+
+def test_one_exposure_of_several():
+    verdict = judge(
+        exposures(
+            offset("f606w ab", 0.05, 0.0, "f606w aa"),
+            offset("f814w ac", 0.0, 5.0, "f606w aa"),
+            offset("f814w ad", 0.1, 0.0, "f606w aa"),
+        )
+    )
+    assert verdict.culprits == ("f814w ac",)
+    assert verdict.reason == (
+        "exposure ac of F814W is off by (0.0, 5.0) px = 200 mas "
+        "from exposure aa of F606W (41 sources)"
+    )
+
+
+def test_a_filter_whose_exposures_are_all_off_is_named_as_a_whole():
+    verdict = judge(
+        exposures(
+            offset("f606w ab", 0.05, 0.0, "f606w aa"),
+            offset("f606w ac", 0.05, 0.0, "f606w aa"),
+            offset("f814w ad", 0.0, 5.0, "f606w aa"),
+            offset("f814w ae", 0.0, 5.1, "f606w aa"),
+        )
+    )
+    assert verdict.culprits == ("f814w",)
+
+
+def test_a_roll_is_told_at_the_edge():
+    turned = offset("f814w", 0.1, 0.0, roll_deg=0.12, largest_px=2.4)
+    verdict = judge(filters(turned, offset("f275w", 0.0, 0.0)))
+    assert "(turned by 0.12 deg, 2.4 px at the edge)" in verdict.reason
+    assert verdict.culprits == ("f814w",)
+
+
+def test_an_offset_that_is_not_certain_is_none():
+    verdict = judge(filters(offset("f814w", 0.4, 0.0, sigma_px=0.1)))
+    assert verdict.culprits == ()
+    assert verdict.reason == "F814W lies within 0.40 px of F606W (41 sources)"
+
+
+def test_exposures_that_disagree_show_in_the_weight_map():
+    findings = filters(
+        offset("f160w", 0.1, 0.0), shapes=(shape("total"), shape("f160w", deficit=0.2))
+    )
+    verdict = judge(findings)
+    assert verdict.culprits == ("f160w",)
+    assert verdict.reason == (
+        "exposures of F160W disagree: star cores are missing from its weight map "
+        "(20% of the weight)"
+    )
+
+
+def test_a_filter_longer_than_the_others_is_named():
+    shapes = (shape("total", 0.1), shape("f110w", 0.04), shape("f160w", 0.2))
+    assert judge(filters(offset("f160w", 0.1, 0.0), shapes=shapes)).culprits == ("f160w",)
+    alike = (shape("total", 0.09), shape("f110w", 0.12), shape("f160w", 0.13))
+    assert judge(filters(offset("f160w", 0.1, 0.0), shapes=alike)).culprits == ()
+
+
+def test_the_total_alone():
+    long = judge(Findings(shapes=(shape("total", 0.18),)))
+    assert long.reason == "stars share an elongation of 0.18 at 40 deg (62 stars)"
+    assert long.culprits == ()
+    pairs = judge(Findings(pair_share=0.4, pair_px=(12.0, 3.0)))
+    assert pairs.reason == "40% of the total's sources come in pairs (12.0, 3.0) px apart"
+    holes = judge(Findings(shapes=(shape("total", deficit=0.2),)))
+    assert "missing from the total's weight map (20%" in holes.reason
+
+
+def test_a_filter_that_matches_nowhere():
+    findings = filters(offset("f814w", 0.1, 0.0))
+    lost = replace(findings, filters=replace(findings.filters, unmatched=("f275w",)))
+    assert judge(lost).culprits == ("f275w",)
+    assert judge(lost).reason == "sources of F275W match F606W at no shift"
+
+
+def test_nothing_to_go_by():
+    assert judge(Findings()).reason == "no sources to compare"
+    assert math.isnan(judge(Findings()).dx_px)
+
+
+def test_images_that_were_correlated_say_so():
+    blurred = offset("f814w", 3.1, -0.4, sources=0, method="correlation", scatter_px=math.nan)
+    assert judge(filters(blurred)).reason.endswith("(from correlating the images)")
