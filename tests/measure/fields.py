@@ -80,6 +80,7 @@ def write_product(
     *,
     frame: WCS | None = None,
     exposures: int = 2,
+    exptime_s: float = 1000.0,
 ) -> Product:
     """Write a drizzled file ("total", "f606w", "f606w aa") and give its product."""
     band, _, exposure = which.partition(" ")
@@ -91,7 +92,7 @@ def write_product(
         fits.ImageHDU(sci.astype(np.float32), header, name="SCI"),
         fits.ImageHDU(wht.astype(np.float32), header, name="WHT"),
     ]
-    hdus[0].header.update({"EXPTIME": 1000.0, "NUMEXP": exposures, "DETECTOR": "UVIS"})
+    hdus[0].header.update({"EXPTIME": exptime_s, "NUMEXP": exposures, "DETECTOR": "UVIS"})
     path = folder / f"{name}_drc.fits"
     fits.HDUList(hdus).writeto(path, overwrite=True)
     return Product(name, path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import fourier_shift, gaussian_filter
 
-from spacekit.measure.correlation import correlate, sharpened
+from spacekit.measure.correlation import CorrelationSettings, Sharp, correlate, sharpened
 
 SHAPE = (420, 400)
 
@@ -19,7 +19,7 @@ def nebula(seed: int) -> np.ndarray:
     return sky / sky.std()
 
 
-def view(sky: np.ndarray, shift: tuple[float, float], noise: float, seed: int) -> np.ndarray:
+def view(sky: np.ndarray, shift: tuple[float, float], noise: float, seed: int) -> Sharp:
     """The sky moved by (dx, dy), with noise of its own, sharpened."""
     moved = np.fft.ifft2(fourier_shift(np.fft.fft2(sky), shift[::-1])).real
     pixels = moved + np.random.default_rng(seed).normal(0, noise, SHAPE)
@@ -65,6 +65,19 @@ def test_what_is_not_exposed_has_no_say():
 
 @pytest.mark.parametrize("shape", [(1, 1), (20, 400)])
 def test_too_small_images_give_nothing(shape):
-    image = np.ones(shape, np.float32)
+    image = sharpened(np.ones(shape, np.float32), np.ones(shape, np.float32))
+    assert image.pixels.shape == shape
     assert correlate(image, image) is None
-    assert sharpened(image, image).shape == shape
+
+
+def test_a_large_image_is_binned_and_its_shift_is_in_its_own_pixels():
+    settings = CorrelationSettings(most_side_px=210)
+    images = []
+    for seed, shift in ((2, (0.0, 0.0)), (3, (20.6, -8.2))):
+        moved = np.fft.ifft2(fourier_shift(np.fft.fft2(nebula(1)), shift[::-1])).real
+        noisy = moved + np.random.default_rng(seed).normal(0, 0.2, SHAPE)
+        images.append(sharpened(noisy, np.ones(SHAPE), settings))
+    assert images[0].bin_px == 2
+    assert images[0].pixels.shape == (210, 200)
+    found = correlate(*images, settings)
+    assert np.hypot(found.dx_px - 20.6, found.dy_px + 8.2) < 0.15

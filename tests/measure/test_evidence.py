@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from spacekit.measure.evidence import Evidence, measure_evidence
-from spacekit.measure.schema import EVIDENCE
+from spacekit.measure.schema import COLUMNS, EVIDENCE, REPORTED
+from spacekit.visit.catalogs import ReferenceCatalog
 from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.nouns import Product
 
@@ -39,7 +40,7 @@ def visit(folder, sky, shifts):
 
 def test_columns_are_those_of_the_table():
     names = {f.name for f in dataclasses.fields(Evidence)}
-    assert {c.name for c in EVIDENCE} - {"fit_fresh"} <= names
+    assert {c.name for c in (*EVIDENCE, *REPORTED)} - {"fit_fresh"} <= names
 
 
 def test_aligned_filters(tmp_path, sky):
@@ -95,6 +96,92 @@ def test_of_exposures_the_odd_one_is_named(tmp_path, sky):
     assert (worst.filter, worst.exposure) == ("f606w", "ac")
     assert math.isnan(evidence.offset_px)
     assert any("two filter products" in reason for reason in evidence.findings.reasons)
+
+
+def test_hot_pixels_of_dithered_exposures_are_not_taken_for_the_sky(tmp_path):
+    """They match at the dither, and there are more of them than of stars."""
+    rng = np.random.default_rng(21)
+    stars, flux = scatter(rng, 15, SHAPE, 40), np.full(15, 3000.0)
+    hot, heat = scatter(rng, 150, SHAPE, 40), np.full(150, 400.0)
+    whole = np.zeros(SHAPE, np.float32)
+    whole[20:-20, 20:-20] = 1
+    products = [write_product(tmp_path, "total", image(rng, stars, flux, SHAPE), whole)]
+    for letters, dither, shift in (("aa", (0, 0), (0, 0)), ("ab", (12, -7), (0, 0.6))):
+        pixels = image(rng, stars + np.array(shift), flux, SHAPE)
+        pixels += image(None, hot + np.array(dither), heat, SHAPE, 0.6)
+        wht = np.roll(whole, dither[::-1], axis=(0, 1))
+        products.append(write_product(tmp_path, f"f606w {letters}", pixels, wht, exposures=1))
+    (offset,) = measure_evidence(mosaic(tmp_path, *products)).findings.exposures.offsets
+    assert (offset.dx_px, offset.dy_px) == pytest.approx((0, 0.6), abs=0.1)
+
+
+def test_the_reference_is_the_one_with_most_exposure_time(tmp_path, sky):
+    first = view(sky, 1), view(sky, 2, (2.0, 0))
+    for times, reference in (((1000, 3000), "f814w"), ((3000, 1000), "f606w"), ((1, 1), "f606w")):
+        products = [write_product(tmp_path, "total", first[0])]
+        for name, pixels, seconds in zip(("f606w", "f814w"), first, times, strict=True):
+            products.append(write_product(tmp_path, name, pixels, exptime_s=seconds))
+        findings = measure_evidence(mosaic(tmp_path, *products)).findings
+        assert findings.filters.reference == reference
+        (offset,) = findings.filters.offsets
+        assert offset.dx_px == pytest.approx(2 if reference == "f606w" else -2, abs=0.05)
+        assert offset.dx_mas == pytest.approx(40 * offset.dx_px)
+
+
+def test_a_turned_filter_is_quoted_at_the_centre_and_is_largest_at_the_edge(tmp_path):
+    rng = np.random.default_rng(23)
+    stars, flux = scatter(rng, 150, SHAPE), brightness(rng, 150, 300)
+    centre = np.array([(SHAPE[1] - 1) / 2, (SHAPE[0] - 1) / 2])
+    angle = np.radians(0.4)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turned = (stars - centre) @ turn + centre + np.array([1.0, 0.0])
+    views = [image(np.random.default_rng(k), p, flux, SHAPE) for k, p in enumerate((stars, turned))]
+    products = [
+        write_product(tmp_path, n, v) for n, v in zip(("f606w", "f814w"), views, strict=True)
+    ]
+    found = mosaic(tmp_path, write_product(tmp_path, "total", views[0]), *products)
+    (offset,) = measure_evidence(found).findings.filters.offsets
+    assert (offset.dx_px, offset.dy_px) == pytest.approx((1, 0), abs=0.05)
+    assert offset.roll_deg == pytest.approx(0.4, abs=0.02)
+    assert offset.largest_px == pytest.approx(0.4 * np.pi / 180 * 275, abs=0.9)
+
+
+def test_the_shift_against_the_catalog_is_reported_and_is_no_evidence(tmp_path, sky):
+    frame = wcs(SHAPE)
+    ra, dec = frame.wcs_pix2world(sky[0][:25] - np.array([3.0, -2.0]), 0).T
+    found = visit(tmp_path, sky, {"f606w": (0, 0), "f814w": (0, 0)})
+    evidence = measure_evidence(found, ReferenceCatalog(ra, dec))
+    absolute = evidence.findings.absolute
+    assert (absolute.dx_mas, absolute.dy_mas) == pytest.approx((120, -80), abs=4)
+    assert absolute.sources >= 20
+    assert (evidence.absolute_dx_mas, evidence.absolute_sources) == (
+        absolute.dx_mas,
+        absolute.sources,
+    )
+    assert evidence.offset_px < 0.05
+    assert not {c.name for c in REPORTED} & set(COLUMNS)
+    assert measure_evidence(found, ReferenceCatalog(ra[:2], dec[:2])).findings.absolute is None
+
+
+def test_what_is_left_of_cosmic_rays_is_no_star_that_lost_weight(tmp_path, sky):
+    """Each filter has its own; what the other shows too is real."""
+    rng = np.random.default_rng(25)
+    products = [write_product(tmp_path, "total", view(sky, 1))]
+    for name, seed in (("f606w", 2), ("f814w", 3)):
+        left = scatter(rng, 150, SHAPE)
+        pixels = view(sky, seed) + image(None, left, np.full(150, 900.0), SHAPE)
+        wht = np.full(SHAPE, 100.0)
+        for x, y in np.rint(left).astype(int):
+            wht[y - 1 : y + 2, x - 1 : x + 2] = 60
+        products.append(write_product(tmp_path, name, pixels, wht))
+    assert measure_evidence(mosaic(tmp_path, *products)).weight_deficit < 0.02
+
+
+def test_stamps_are_cut_from_the_total(tmp_path, sky):
+    found = visit(tmp_path, sky, {"f606w": (0, 0), "f814w": (4, 0)})
+    assert len(measure_evidence(found).stamps) > 10
+    without = dataclasses.replace(found, total=Product(found.total.name))
+    assert measure_evidence(without).stamps is None
 
 
 def test_stars_taken_for_cosmic_rays_leave_a_deficit(tmp_path, sky):

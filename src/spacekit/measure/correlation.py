@@ -7,7 +7,7 @@ parts of the image refine it, and how they differ (delete-one jackknife) tells t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 
 from spacekit.measure.shift import Shift
 
-__all__ = ["CorrelationSettings", "correlate", "sharpened"]
+__all__ = ["CorrelationSettings", "Sharp", "correlate", "sharpened"]
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -39,6 +39,8 @@ class CorrelationSettings:
         Side of the box whose mean is taken off.
     compression : float
         Signal-to-noise of a pixel beyond which it counts less and less.
+    most_side_px : int
+        A larger image is binned to this before anything is done with it.
     coarse_side_px : int
         The whole image is binned to about this for the first look.
     part_px : int
@@ -54,6 +56,7 @@ class CorrelationSettings:
     narrow_px: float = 1.2
     wide_px: int = 25
     compression: float = 8.0
+    most_side_px: int = 2200
     coarse_side_px: int = 1000
     part_px: int = 120
     peak: float = 9.0
@@ -69,33 +72,59 @@ _MOST_PARTS = 36
 _FEWEST_PARTS = 3
 
 
+@dataclass(frozen=True)
+class Sharp:
+    """An image ready to be correlated.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (ny, nx), float32
+        0 outside the footprint.
+    bin_px : int
+        Side of one of its pixels in pixels of the mosaic.
+    """
+
+    pixels: Image
+    bin_px: int
+
+
 def sharpened(
     sci: NDArray[np.floating],
     wht: NDArray[np.floating],
     settings: CorrelationSettings | None = None,
-) -> Image:
-    """Make an image ready to be correlated, shape of `sci`, 0 outside the footprint."""
+) -> Sharp:
+    """Make an image ready to be correlated; a large one is binned to `most_side_px` first.
+
+    Parameters
+    ----------
+    sci, wht : ndarray, shape (ny, nx)
+        Image and weight.
+    settings : CorrelationSettings, optional
+        How to sharpen.
+    """
     settings = settings or CorrelationSettings()
+    side = -(-max(sci.shape) // settings.most_side_px)
     good = (wht > 0) & np.isfinite(sci)
-    filled = np.where(good, sci, np.float32(0)).astype(np.float32)
-    mask = good.astype(np.float32)
+    mask = _binned(good.astype(np.float32), side)
+    filled = _binned(np.where(good, sci, np.float32(0)).astype(np.float32, copy=False), side)
+    weight = _binned(np.where(good, wht, np.float32(0)).astype(np.float32, copy=False), side)
+    good = mask > 0
     narrow = gaussian_filter(filled, settings.narrow_px, truncate=3.0, mode="constant")
     narrow /= gaussian_filter(mask, settings.narrow_px, truncate=3.0, mode="constant") + 1e-3
     wide = uniform_filter(filled, settings.wide_px, mode="constant")
     wide /= uniform_filter(mask, settings.wide_px, mode="constant") + np.float32(1e-3)
-    sharp: Image = (narrow - wide) * np.sqrt(np.where(good, wht, 0)).astype(np.float32)
-    sample = sharp[::3, ::3][good[::3, ::3]]
+    narrow -= wide
+    narrow *= np.sqrt(weight)
+    sample = narrow[::3, ::3][good[::3, ::3]]
     noise = 1.4826 * float(np.median(np.abs(sample))) if len(sample) else 0.0
     if noise <= 0:
-        return np.zeros_like(sharp)
-    scale = np.float32(noise * settings.compression)
-    compressed: Image = np.arcsinh(sharp / scale)
-    return compressed
+        return Sharp(np.zeros_like(narrow), side)
+    return Sharp(np.arcsinh(narrow / np.float32(noise * settings.compression)), side)
 
 
 def correlate(
-    reference: Image,
-    image: Image,
+    reference: Sharp,
+    image: Sharp,
     settings: CorrelationSettings | None = None,
     avoid: Floats | None = None,
 ) -> Shift | None:
@@ -103,29 +132,35 @@ def correlate(
 
     Parameters
     ----------
-    reference, image : ndarray, float32
+    reference, image : Sharp
         From `sharpened`; where their shapes differ, what both have is used.
     settings : CorrelationSettings, optional
         How to search.
     avoid : ndarray, shape (2,), optional
-        A shift (dx, dy) at which the detector's own pattern matches.
+        A shift (dx, dy), px of the mosaic, at which the detector's own pattern matches.
 
     Returns
     -------
     Shift or None
-        Image minus reference; None where no peak stands out or parts disagree.
+        Image minus reference, px of the mosaic; None where no peak stands out, parts
+        disagree, or the two are binned differently.
     """
     settings = settings or CorrelationSettings()
-    ny, nx = (min(a, b) for a, b in zip(reference.shape, image.shape, strict=True))
-    reference, image = reference[:ny, :nx], image[:ny, :nx]
-    if min(ny, nx) < 32 or not reference.any() or not image.any():
+    side = reference.bin_px
+    ny, nx = (min(a, b) for a, b in zip(reference.pixels.shape, image.pixels.shape, strict=True))
+    first, second = reference.pixels[:ny, :nx], image.pixels[:ny, :nx]
+    if image.bin_px != side or min(ny, nx) < 32 or not first.any() or not second.any():
         return None
-    start = _coarse(reference, image, settings, avoid)
-    found = None if start is None else _fine(reference, image, start, settings)
-    if found is None or avoid is None:
-        return found
-    apart = np.hypot(found.dx_px - avoid[0], found.dy_px - avoid[1])
-    return found if apart > _AVOIDED_PX else None
+    search = replace(settings, search_px=-(-settings.search_px // side))
+    away = None if avoid is None else avoid / side
+    start = _coarse(first, second, search, away)
+    found = None if start is None else _fine(first, second, start, search)
+    if found is None:
+        return None
+    if away is not None and np.hypot(found[0] - away[0], found[1] - away[1]) <= _AVOIDED_PX:
+        return None
+    dx, dy, uncertainty = (side * value for value in found)
+    return None if uncertainty > settings.most_uncertain_px else Shift.uniform(dx, dy, uncertainty)
 
 
 def _coarse(
@@ -177,8 +212,8 @@ def _surface(reference: Image, image: Image, reach: int) -> Floats:
 
 def _fine(
     reference: Image, image: Image, start: tuple[int, int, int], settings: CorrelationSettings
-) -> Shift | None:
-    """Correlate parts about a known shift, and see how they agree."""
+) -> tuple[float, float, float] | None:
+    """Correlate parts about a known shift: dx, dy, and their error from how parts agree."""
     dx, dy, side = start
     reach = 2 * side + 4
     surfaces = np.array(_parts(reference, image, dx, dy, reach, settings))
@@ -194,9 +229,7 @@ def _fine(
     n = len(places)
     variance = (n - 1) / n * ((places - places.mean(axis=0)) ** 2).sum(axis=0)
     uncertainty = max(float(np.sqrt(variance.mean())), _FLOOR_PX)
-    if uncertainty > settings.most_uncertain_px:
-        return None
-    return Shift.uniform(dx + peak[0], dy + peak[1], uncertainty)
+    return dx + peak[0], dy + peak[1], uncertainty
 
 
 def _parts(  # noqa: PLR0913, PLR0917

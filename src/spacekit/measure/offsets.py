@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from spacekit.errors import ProductError
-from spacekit.measure.correlation import correlate, sharpened
+from spacekit.measure.correlation import Sharp, correlate, sharpened
 from spacekit.measure.findings import CORRELATION, SOURCES, Group, Offset
 from spacekit.measure.looks import Frame, Look
 from spacekit.measure.matching import Places, match_near, match_positions
@@ -123,15 +123,13 @@ _TIE_PX = 0.02
 _DITHER_PX = 1.2
 #: Pairs this near to the footprints' own shift are the detector's, not the sky's.
 _PATTERN_PX = 0.7
-#: Sharpened images up to this size are kept for the next comparison.
-_KEPT_PX = 2_500_000
 
 
 @dataclass
 class _Comparer:
     """Compares two products: by their sources, and by their pixels where these don't do."""
 
-    images: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    images: dict[str, Sharp] = field(default_factory=dict)
     sharpened: int = 0
 
     def shift(self, look: Look, reference: Look, expected: Shift | None = None) -> Shift | None:
@@ -154,7 +152,7 @@ class _Comparer:
             return None
         return correlate(first, second, avoid=_pattern(look, reference))
 
-    def _image(self, look: Look) -> NDArray[np.float32] | None:
+    def _image(self, look: Look) -> Sharp | None:
         """Give a product's sharpened image; None once enough were made, or where it can't be."""
         if look.title in self.images:
             return self.images[look.title]
@@ -166,8 +164,7 @@ class _Comparer:
             image = sharpened(drizzled.sci, drizzled.wht)
         except ProductError:  # it could be read a moment ago
             return None
-        if image.size <= _KEPT_PX:
-            self.images[look.title] = image
+        self.images[look.title] = image
         return image
 
 
