@@ -165,6 +165,21 @@ def test_exposure_products(tiny, tmp_path):
         assert np.median(weight[weight > 0]) == pytest.approx(600, rel=0.02)
 
 
+def test_an_exposure_product_keeps_what_rejection_takes_from_its_filter(tiny, tmp_path):
+    visit = tiny()
+    visit.exposures[0].chips[0].sci[60:63, 60:63] = 5000.0
+    settings = PipelineSettings(align=False, exposure_products=True)
+    process_visit(visit.exposures, visit.reference, tmp_path, settings)
+    letters = visit.exposures[0].rootname[6:8]
+    band = visit.exposures[0].filter
+    brightest = {}
+    for product in ("", letters):
+        with fits.open(tmp_path / f"{STEM}_{band}_izt101{product}_drz.fits") as hdus:
+            brightest[product] = np.nanmax(hdus["SCI"].data)
+    assert brightest[""] < 2500
+    assert brightest[letters] > 4000
+
+
 def test_what_is_no_visit_is_refused(tiny, tmp_path):
     visit, ccd = tiny(), tiny(detector="uvis")
     with pytest.raises(SimulationError, match="no exposure"):

@@ -171,7 +171,10 @@ def write_images(
 def _write_exposure(visit: Visit, clean: CleanExposure) -> Path:
     exposure = clean.exposure
     name = visit.drizzled_name(exposure.filter, exposure.rootname[6:8])
-    stack = drizzle_layers(clean.layers(), visit.shape)
+    # alone it keeps what rejection took from its filter: its parameters reset that bit, and on a
+    # CCD take every pixel (svm_parameters, n1)
+    alone = replace(clean, hits=None, good_bits=recipe_for(exposure.detector, 1).good_bits)
+    stack = drizzle_layers(alone.layers(), visit.shape)
     primary = primary_header([exposure], name, exposure.filter.upper(), visit.wcs)
     sci = sci_header([exposure], visit.wcs, stack)
     return write_drizzled(visit.out / name, primary, sci, stack, [exposure])
