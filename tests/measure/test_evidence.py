@@ -98,21 +98,30 @@ def test_of_exposures_the_odd_one_is_named(tmp_path, sky):
     assert any("two filter products" in reason for reason in evidence.findings.reasons)
 
 
-def test_hot_pixels_of_dithered_exposures_are_not_taken_for_the_sky(tmp_path):
-    """They match at the dither, and there are more of them than of stars."""
+@pytest.mark.parametrize("count", [15, 1])
+def test_hot_pixels_of_dithered_exposures_are_not_taken_for_the_sky(tmp_path, count):
+    """They match at the dither, and there are more of them than of stars.
+
+    The total shows them too where rejection had nothing to compare with.
+    """
     rng = np.random.default_rng(21)
-    stars, flux = scatter(rng, 15, SHAPE, 40), np.full(15, 3000.0)
+    stars, flux = scatter(rng, count, SHAPE, 40), np.full(count, 3000.0)
     hot, heat = scatter(rng, 150, SHAPE, 40), np.full(150, 400.0)
     whole = np.zeros(SHAPE, np.float32)
     whole[20:-20, 20:-20] = 1
-    products = [write_product(tmp_path, "total", image(rng, stars, flux, SHAPE), whole)]
+    total = image(rng, stars, flux, SHAPE)
+    for dither in ((0, 0), (12, -7)):
+        total += image(None, hot + np.array(dither), heat, SHAPE, 0.5)
+    products = [write_product(tmp_path, "total", total, whole)]
     for letters, dither, shift in (("aa", (0, 0), (0, 0)), ("ab", (12, -7), (0, 0.6))):
         pixels = image(rng, stars + np.array(shift), flux, SHAPE)
-        pixels += image(None, hot + np.array(dither), heat, SHAPE, 0.6)
+        pixels += image(None, hot + np.array(dither), heat, SHAPE, 0.5)
         wht = np.roll(whole, dither[::-1], axis=(0, 1))
         products.append(write_product(tmp_path, f"f606w {letters}", pixels, wht, exposures=1))
-    (offset,) = measure_evidence(mosaic(tmp_path, *products)).findings.exposures.offsets
-    assert (offset.dx_px, offset.dy_px) == pytest.approx((0, 0.6), abs=0.1)
+    offsets = measure_evidence(mosaic(tmp_path, *products)).findings.exposures.offsets
+    assert len(offsets) == (1 if count > 1 else 0)
+    for offset in offsets:
+        assert (offset.dx_px, offset.dy_px) == pytest.approx((0, 0.6), abs=0.1)
 
 
 def test_the_reference_is_the_one_with_most_exposure_time(tmp_path, sky):

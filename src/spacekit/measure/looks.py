@@ -29,8 +29,10 @@ _ERROR_PX = 0.8
 _ERROR_FLOOR_PX = 0.03
 #: Size of a point source, as `Sources.size_px`; larger ones have larger errors.
 _POINT_SIZE_PX = 1.1
-#: A hot pixel, drizzled, has more of its flux in one pixel; where in doubt, look at sure ones.
-_SHARP = 0.45
+#: A hot pixel, drizzled, is smaller than any star, or has more of its flux in one pixel; where in
+#: doubt, look at sure ones. Stars of WFC3/IR, the sharpest, have 0.7 px and at most 0.35.
+_SMALL_PX = 0.65
+_SHARP = 0.38
 _SURE_SNR = 8.0
 #: A source of the total this near to one of an exposure confirms it.
 _CONFIRMED_PX = 3.0
@@ -144,7 +146,7 @@ class Look:
     def star_places(self) -> Places:
         """Positions of those that have a star's extent, which hot pixels don't."""
         sources = self.sources
-        extended = np.isfinite(sources.size_px) & (sources.sharpness <= _SHARP)
+        extended = (sources.size_px >= _SMALL_PX) & (sources.sharpness <= _SHARP)
         return _places(sources.select(_is_round(sources) & extended & (sources.snr >= _SURE_SNR)))
 
     def confirmed_by(self, other: Look) -> Look:
@@ -259,18 +261,20 @@ def _outline(wht: NDArray[np.float32]) -> tuple[Floats, Floats]:
 
     Without footprint there are none, and the centroid is that of the array.
     """
-    y, x = np.nonzero(wht[::_OUTLINE_STEP, ::_OUTLINE_STEP] > 0)
+    ny, nx = wht.shape
+    exposed = wht > 0
+    y, x = np.nonzero(exposed[::_OUTLINE_STEP, ::_OUTLINE_STEP])
     if not len(x):
-        ny, nx = wht.shape
         return np.empty((0, 2)), np.array([[(nx - 1) / 2, (ny - 1) / 2]])
-    middle = np.array([[x.mean(), y.mean()]]) * _OUTLINE_STEP
+    across, along = (exposed.sum(axis=axis, dtype=np.float64) for axis in (0, 1))
+    middle = np.array([[np.arange(nx) @ across, np.arange(ny) @ along]]) / across.sum()
     # ends of the rows are all that can be outermost
     first = np.flatnonzero(np.diff(y, prepend=-1))
     ends = np.concatenate([first, np.append(first[1:], len(y)) - 1])
     place = np.column_stack([x[ends], y[ends]]).astype(np.float64) * _OUTLINE_STEP
     ways = np.array([(1, 0), (0, 1), (1, 1), (1, -1)], dtype=np.float64)
-    along = place @ np.vstack([ways, -ways]).T
-    outline: Floats = place[along.argmax(axis=0)]
+    reach = place @ np.vstack([ways, -ways]).T
+    outline: Floats = place[reach.argmax(axis=0)]
     return outline, middle
 
 

@@ -121,6 +121,8 @@ _MOST_CORRELATED = 12
 _TIE_PX = 0.02
 #: Exposures whose footprints lie further apart are dithered.
 _DITHER_PX = 1.2
+#: A shift this near to the dither needs better proof.
+_LIKE_DITHER_PX = 1.5
 #: Pairs this near to the footprints' own shift are the detector's, not the sky's.
 _PATTERN_PX = 0.7
 
@@ -175,12 +177,20 @@ def _by_sources(look: Look, reference: Look, expected: Shift | None) -> Shift | 
         kinds.insert(0, (reference.round_places, look.round_places))
     if expected is None and look.against is not None and reference.against is not None:
         expected = look.against.plus(reference.against.reversed())
+        pattern = _pattern(look, reference)
+        # hot pixels that the total shows too say that it is the dither
+        if pattern is not None and np.hypot(*(_vector(expected) - pattern)) < _LIKE_DITHER_PX:
+            expected = None
     if expected is not None:
         for first, second in kinds:
             found = match_near(first, second, expected)
             if found is not None:
                 return found
     return _searched(kinds, reference, look)
+
+
+def _vector(shift: Shift) -> Floats:
+    return np.array([shift.dx_px, shift.dy_px])
 
 
 def _searched(kinds: Sequence[tuple[Places, Places]], reference: Look, look: Look) -> Shift | None:
