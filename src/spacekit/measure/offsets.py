@@ -119,6 +119,8 @@ _UNCERTAIN_PX = 0.06
 _MOST_CORRELATED = 12
 #: Sums of distances that differ by less than this, a product, are ties.
 _TIE_PX = 0.02
+#: Two single exposures that correlate further off than this show nothing of the sky.
+_FAR_PX = 15.0
 #: Exposures whose footprints lie further apart are dithered.
 _DITHER_PX = 1.2
 #: A shift this near to the dither needs better proof.
@@ -152,7 +154,11 @@ class _Comparer:
         first, second = self._image(reference), self._image(look)
         if first is None or second is None:
             return None
-        return correlate(first, second, avoid=_pattern(look, reference))
+        found = correlate(first, second, avoid=_pattern(look, reference))
+        # what cosmic rays and hot pixels are left of may match far off
+        single = look.single and reference.single
+        far = found is not None and np.hypot(*_vector(found)) > _FAR_PX
+        return None if single and far else found
 
     def _image(self, look: Look) -> Sharp | None:
         """Give a product's sharpened image; None once enough were made, or where it can't be."""
