@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spacekit.mosaic.pipeline import PipelineSettings
+from benchmarks.outcomes import outcome_of
 from spacekit.parallel import run_jobs
-from spacekit.simulate.dataset import SimulationSettings, visit_truth, write_visit
+from spacekit.simulate.dataset import SimulationSettings, write_visit
 from spacekit.simulate.detectors import DETECTORS
 from spacekit.simulate.draw import ALIGNED, draw_spec
 from spacekit.simulate.pointing import MODES
@@ -35,7 +35,6 @@ from spacekit.simulate.visit import simulate_pair
 FORMATS: tuple[int | None, ...] = (512, 1024, None)
 #: Scenes drawn for each detector and format; full formats cost a minute each.
 SCENES = {512: 8, 1024: 4, None: 1}
-ALIGNED_PX, REPAIRED_SHARE, WORSE_SHARE = 0.25, 0.7, 1.3
 
 
 def main() -> None:
@@ -125,7 +124,7 @@ def outcomes(visits: int, seed: int, workers: int) -> tuple[pd.DataFrame, str]:
     """Tell by mode what the pipeline made of errors of half a pixel and more."""
     numbers = (k for k in range(20 * visits) if draw_spec(seed, k).mode != ALIGNED)
     jobs = [(seed, k) for k, _ in zip(numbers, range(3 * visits), strict=False)]
-    found = [row for _, row in run_jobs(_outcome_of, jobs, workers, _died)]
+    found = [row for _, row in run_jobs(outcome_of, jobs, workers, _died)]
     rows = pd.DataFrame([r for r in found if r["prior_px"] >= 0.5])
     rows = rows.sort_values("scene").head(visits)
     names = ["repaired", "half-repaired", "unrepaired", "worse"]
@@ -146,37 +145,6 @@ def outcomes(visits: int, seed: int, workers: int) -> tuple[pd.DataFrame, str]:
         "than 130%.",
     ]
     return rows, "\n".join(lines) + "\n"
-
-
-def _outcome_of(seed: int, k: int) -> dict[str, object]:
-    from spacekit.mosaic.pipeline import process_visit
-
-    spec = draw_spec(seed, k)
-    bad = simulate_pair(spec, np.random.default_rng([seed, k, 1]))[0]
-    settings = PipelineSettings(
-        align=bad.fit_enabled, filter_products=False, catalogs=False, qa=False
-    )
-    with tempfile.TemporaryDirectory() as name:
-        done = process_visit(bad.exposures, bad.reference, Path(name), settings)
-    truth, entry = visit_truth(bad, done)
-    before, after = float(entry["prior_offset_px"]), truth.offset_px
-    if after <= ALIGNED_PX:
-        outcome = "repaired"
-    elif after < REPAIRED_SHARE * before:
-        outcome = "half-repaired"
-    else:
-        outcome = "worse" if after > WORSE_SHARE * before else "unrepaired"
-    return {
-        "scene": k,
-        "mode": spec.mode,
-        "detector": spec.detector,
-        "tried": bad.fit_enabled and len(bad.reference) >= 12,
-        "method": done.fit.method,
-        "refused": done.fit.reason,
-        "prior_px": before,
-        "final_px": after,
-        "outcome": outcome,
-    }
 
 
 def _died(job: tuple[int, int]) -> dict[str, object]:

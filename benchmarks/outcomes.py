@@ -1,0 +1,48 @@
+"""What the embedded pipeline makes of one visit's error; workers import this by its name."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from spacekit.mosaic.pipeline import PipelineSettings, process_visit
+from spacekit.simulate.dataset import visit_truth
+from spacekit.simulate.draw import draw_spec
+from spacekit.simulate.visit import simulate_pair
+
+__all__ = ["outcome_of"]
+
+#: Repaired: at most so much is left, px. Half-repaired: less than this share. Worse: more than.
+ALIGNED_PX, REPAIRED_SHARE, WORSE_SHARE = 0.25, 0.7, 1.3
+
+
+def outcome_of(seed: int, k: int) -> dict[str, object]:
+    """Simulate the member of a scene that has the error; tell what is left of it."""
+    spec = draw_spec(seed, k)
+    bad = simulate_pair(spec, np.random.default_rng([seed, k, 1]))[0]
+    settings = PipelineSettings(
+        align=bad.fit_enabled, filter_products=False, catalogs=False, qa=False
+    )
+    with tempfile.TemporaryDirectory() as name:
+        done = process_visit(bad.exposures, bad.reference, Path(name), settings)
+    truth, entry = visit_truth(bad, done)
+    before, after = float(entry["prior_offset_px"]), truth.offset_px
+    if after <= ALIGNED_PX:
+        outcome = "repaired"
+    elif after < REPAIRED_SHARE * before:
+        outcome = "half-repaired"
+    else:
+        outcome = "worse" if after > WORSE_SHARE * before else "unrepaired"
+    return {
+        "scene": k,
+        "mode": spec.mode,
+        "detector": spec.detector,
+        "tried": bad.fit_enabled and len(bad.reference) >= 12,
+        "method": done.fit.method,
+        "refused": done.fit.reason,
+        "prior_px": before,
+        "final_px": after,
+        "outcome": outcome,
+    }
