@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from spacekit.measure.findings import Absolute, Findings, Group, Offset, write_findings
 from spacekit.report.write import ReportSource
 from spacekit.visit.nouns import Problem
 
@@ -58,24 +59,28 @@ def draw_pictures(img: Path, name: str, rng: np.random.Generator, shift: int = 5
         Image.fromarray(np.roll(gray, shift, 1)).save(folder / f"{name}_{kind}_f160w.webp")
 
 
-_MEASURED = {"dx_px": 3.1, "dy_px": -1.4, "dx_mas": 397, "dy_mas": -179, "sigma_px": 0.03}
-OFFSETS = {
-    "format": 1,
-    "filters": {
-        "reference": "f110w",
-        "offsets": [
-            {"filter": "f160w", **_MEASURED, "roll_deg": 3e-4, "sources": 41, "method": "sources"},
-            {"filter": "f105w", "exposure": "", "dx_px": None, "dy_px": None},
-        ],
-        "unmatched": ["f140w"],
-    },
-    "exposures": {
-        "reference": "f110w aa",
-        "offsets": [{"filter": "f160w", "exposure": "ac", "dx_px": 3.0, "dy_px": -1.5}],
-        "unmatched": [],
-    },
-    "absolute": {"dx_mas": 12.3, "dy_mas": -3.0, "sigma_mas": 1.0, "sources": 19},
-}
+_MEASURED = Offset(
+    filter="f160w",
+    exposure="",
+    reference="f110w",
+    exptime_s=600.0,
+    dx_px=3.1,
+    dy_px=-1.4,
+    dx_mas=397.0,
+    dy_mas=-179.0,
+    sigma_px=0.03,
+    sources=41,
+    largest_px=3.4,
+    roll_deg=3e-4,
+    scatter_px=0.1,
+    method="sources",
+)
+FINDINGS = Findings(
+    filters=Group("f110w", 600.0, (_MEASURED,), ("f140w",)),
+    exposures=Group("f110w aa", 300.0, (replace(_MEASURED, exposure="ac", dx_px=3.0),)),
+    absolute=Absolute(12.3, -3.0, 1.0, 19),
+    scale_mas=128.25,
+)
 
 
 def write_run(folder: Path, count: int, pictured: int = 3) -> ReportSource:
@@ -84,8 +89,7 @@ def write_run(folder: Path, count: int, pictured: int = 3) -> ReportSource:
     table = predictions(count)
     for name in table["index"][:pictured]:
         draw_pictures(folder / "img", name, rng)
-        path = folder / "img" / name / f"{name}_offsets.json"
-        path.write_text(json.dumps(OFFSETS))
+        write_findings(FINDINGS, folder / "img", name)
     (folder / "img").mkdir(exist_ok=True)
     scraped = table[["index"]].assign(targname="SIM-FIELD-01", ra_targ=149.4, dec_targ=-63.4)
     problems = (Problem("", "x_total_x.fits", "file is empty; fetch it again"),)

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from spacekit.errors import TableError
+from spacekit.errors import ProductError
 from spacekit.files import ensure_folder, write_text
+from spacekit.measure.findings import find_beside_frames
 from spacekit.report.entries import entries_of, shown_text
 from spacekit.report.nouns import Entry, Pictures
 from spacekit.report.offsets import read_offsets
 from spacekit.report.page import PageFacts, render_page
-from spacekit.report.pictures import bring_pictures, is_plain_name
+from spacekit.report.pictures import bring_pictures
 from spacekit.report.summary import summarise
 from spacekit.visit.nouns import Problem
 
@@ -115,17 +116,12 @@ def _with_files(
 
 def _with_file(entry: Entry, img: Path, folder: Path) -> Entry:
     pictures = bring_pictures(img, entry.index, folder)
-    if not is_plain_name(entry.index):
-        return replace(entry, pictures=pictures)
-    name = f"{entry.index}_offsets.json"
-    paths = [img / place / entry.index / name for place in ("", "0", "1")]
-    root = img.resolve()
-    path = next((p for p in paths if p.is_file() and p.resolve().is_relative_to(root)), None)
+    path = find_beside_frames(img, entry.index, "_offsets.json")
     if path is None:
         return replace(entry, pictures=pictures)
     try:
         return replace(entry, pictures=pictures, offsets=read_offsets(path))
-    except TableError as error:
+    except ProductError as error:
         told = Pictures(pictures.kinds, (*pictures.notes, f"offsets: {error}"))
         return replace(entry, pictures=told)
 
