@@ -6,7 +6,7 @@
 `cost` simulates matched pairs of four exposures in two filters with each detector and format,
 with total and filter products, catalogs and QA JSON, in a process of its own each, and tells
 core-seconds per visit and the largest memory. `outcomes` simulates visits with errors and tells,
-by mode, what the pipeline made of them. Both write a CSV and a Markdown table below WORK.
+by mode, what the pipeline made of them. Both write a CSV below WORK and a table to `docs/tables/`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from spacekit.simulate.pointing import MODES
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_pair
 
+#: Where the documentation takes its tables from.
+TABLES = Path(__file__).resolve().parents[1] / "docs" / "tables"
 FORMATS: tuple[int | None, ...] = (512, 1024, None)
 #: Scenes drawn for each detector and format; full formats cost a minute each.
 SCENES = {512: 8, 1024: 4, None: 1}
@@ -52,7 +54,8 @@ def main() -> None:
     else:
         rows, table = outcomes(args.visits, args.seed, args.workers)
     rows.to_csv(args.work / f"{args.what}.csv", index=False)
-    (args.work / f"{args.what}.md").write_text(table, encoding="utf-8")
+    TABLES.mkdir(exist_ok=True)
+    (TABLES / f"{args.what}.md").write_text(table, encoding="utf-8")
     print(table)
 
 
