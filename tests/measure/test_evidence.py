@@ -172,6 +172,25 @@ def test_the_shift_against_the_catalog_is_reported_and_is_no_evidence(tmp_path, 
     assert measure_evidence(found, ReferenceCatalog(ra[:2], dec[:2])).findings.absolute is None
 
 
+def test_a_part_that_is_off_is_found_beside_the_rest(tmp_path):
+    """One of two chips is displaced in one exposure."""
+    rng = np.random.default_rng(31)
+    stars, flux = scatter(rng, 90, SHAPE), np.full(90, 2000.0)
+    moved = stars + np.where(stars[:, 1:] > SHAPE[0] / 2, [2.0, -3.0], [0.0, 0.0])
+    names = {"total": stars, "f606w aa": stars, "f606w ab": stars, "f606w ac": moved}
+    products = [
+        write_product(tmp_path, name, image(np.random.default_rng(k), place, flux, SHAPE))
+        for k, (name, place) in enumerate(names.items())
+    ]
+    offsets = measure_evidence(mosaic(tmp_path, *products)).findings.exposures.offsets
+    parts = {o.exposure: (o.part_dx_px, o.part_dy_px) for o in offsets if o.part_sources}
+    assert list(parts) == ["ac"]
+    shift = next(o for o in offsets if o.exposure == "ac")
+    both = sorted([parts["ac"], (shift.dx_px, shift.dy_px)])
+    assert both[0] == pytest.approx((0, 0), abs=0.1)
+    assert both[1] == pytest.approx((2, -3), abs=0.1)
+
+
 def test_what_is_left_of_cosmic_rays_is_no_star_that_lost_weight(tmp_path, sky):
     """Each filter has its own; what the other shows too is real."""
     rng = np.random.default_rng(25)

@@ -79,6 +79,18 @@ def test_a_filter_whose_exposures_are_all_off_is_named_as_a_whole():
     assert verdict.culprits == ("f814w",)
 
 
+def test_a_part_of_an_exposure_that_is_off():
+    part = {"part_dx_px": 2.0, "part_dy_px": -3.0, "part_sources": 22}
+    verdict = judge(
+        exposures(
+            offset("f606w ab", 0.05, 0.0, "f606w aa"),
+            offset("f606w ac", 0.02, 0.0, "f606w aa", **part),
+        )
+    )
+    assert verdict.culprits == ("f606w ac",)
+    assert "is off by (2.0, -3.0) px in a part with 22 sources" in verdict.reason
+
+
 def test_a_roll_is_told_at_the_edge():
     turned = offset("f814w", 0.1, 0.0, roll_deg=0.12, largest_px=2.4)
     verdict = judge(filters(turned, offset("f275w", 0.0, 0.0)))

@@ -75,6 +75,11 @@ class Offset:
         Robust standard deviation of single sources, per axis; NaN where images were correlated.
     method : str
         "sources" or "correlation".
+    part_dx_px, part_dy_px : float
+        A second shift that part of the sources have (a chip that is off, a second image of every
+        star), NaN where there is none.
+    part_sources : int
+        Sources that have it.
     """
 
     filter: str
@@ -91,6 +96,9 @@ class Offset:
     roll_deg: float
     scatter_px: float
     method: str
+    part_dx_px: float = math.nan
+    part_dy_px: float = math.nan
+    part_sources: int = 0
 
     @property
     def title(self) -> str:

@@ -19,11 +19,13 @@ from spacekit.measure.correlation import Sharp, correlate, sharpened
 from spacekit.measure.findings import CORRELATION, SOURCES, Group, Offset
 from spacekit.measure.looks import Frame, Look
 from spacekit.measure.matching import Places, match_near, match_positions
+from spacekit.measure.pattern import detector_shift, without_pairs
+from spacekit.measure.seconds import second_shift
 from spacekit.measure.shift import Shift
 from spacekit.measure.sources import Sources
 from spacekit.visit.drizzled import read_drizzled
 
-__all__ = ["Comparison", "compare", "spread_px", "without_pairs"]
+__all__ = ["Comparison", "compare", "spread_px"]
 
 Floats = NDArray[np.float64]
 
@@ -40,6 +42,8 @@ class Comparison:
         The medoid of those that match.
     shifts : dict of str to Shift
         By title, against the reference, which itself is left out.
+    parts : dict of str to Shift
+        By title, a second shift that part of the sources have.
     unmatched : tuple of Look
         Those that match it at no shift.
     looks : tuple of Look
@@ -49,6 +53,7 @@ class Comparison:
     frame: Frame
     reference: Look
     shifts: dict[str, Shift]
+    parts: dict[str, Shift]
     unmatched: tuple[Look, ...]
     looks: tuple[Look, ...]
 
@@ -65,7 +70,9 @@ class Comparison:
     def says_something(self, look: Look) -> bool:
         """Say whether a missing match with the reference is no want of stars."""
         both = look, self.reference
-        return min(len(k.sources) for k in both) >= _ENOUGH and not any(k.struck for k in both)
+        # what is left of cosmic rays doesn't count
+        enough = min(len(k.star_places) for k in both) >= _ENOUGH
+        return enough and not any(k.struck for k in both)
 
     def seen_twice(self, look: Look) -> Sources:
         """Give a product's sources that another one that matches shows too.
@@ -89,6 +96,7 @@ class Comparison:
 
     def _offset(self, look: Look, shift: Shift) -> Offset:
         dx, dy = (float(v) for v in shift.at(self.frame.centre[None])[0])
+        part = self.parts.get(look.title)
         return Offset(
             filter=look.product.name.filter,
             exposure=look.product.name.exposure,
@@ -104,6 +112,9 @@ class Comparison:
             roll_deg=shift.roll_deg,
             scatter_px=shift.scatter_px,
             method=SOURCES if shift.sources else CORRELATION,
+            part_dx_px=part.dx_px if part else math.nan,
+            part_dy_px=part.dy_px if part else math.nan,
+            part_sources=part.sources if part else 0,
         )
 
 
@@ -121,12 +132,8 @@ _MOST_CORRELATED = 12
 _TIE_PX = 0.02
 #: Two single exposures that correlate further off than this show nothing of the sky.
 _FAR_PX = 15.0
-#: Exposures whose footprints lie further apart are dithered.
-_DITHER_PX = 1.2
 #: A shift this near to the dither needs better proof.
 _LIKE_DITHER_PX = 1.5
-#: Pairs this near to the footprints' own shift are the detector's, not the sky's.
-_PATTERN_PX = 0.7
 
 
 @dataclass
@@ -149,12 +156,12 @@ class _Comparer:
         return min(found, other, key=lambda s: s.uncertainty_px)
 
     def _by_pixels(self, look: Look, reference: Look) -> Shift | None:
-        if not (look.same_grid and reference.same_grid):
+        if not (look.same_grid and reference.same_grid) or look.struck or reference.struck:
             return None
         first, second = self._image(reference), self._image(look)
         if first is None or second is None:
             return None
-        found = correlate(first, second, avoid=_pattern(look, reference))
+        found = correlate(first, second, avoid=detector_shift(look, reference))
         # what cosmic rays and hot pixels are left of may match far off
         single = look.single and reference.single
         far = found is not None and np.hypot(*_vector(found)) > _FAR_PX
@@ -183,7 +190,7 @@ def _by_sources(look: Look, reference: Look, expected: Shift | None) -> Shift | 
         kinds.insert(0, (reference.round_places, look.round_places))
     if expected is None and look.against is not None and reference.against is not None:
         expected = look.against.plus(reference.against.reversed())
-        pattern = _pattern(look, reference)
+        pattern = detector_shift(look, reference)
         # hot pixels that the total shows too say that it is the dither
         if pattern is not None and np.hypot(*(_vector(expected) - pattern)) < _LIKE_DITHER_PX:
             expected = None
@@ -205,7 +212,7 @@ def _searched(kinds: Sequence[tuple[Places, Places]], reference: Look, look: Loo
     Hot pixels of two single exposures match too, at the dither between them: those pairs are
     left out, and come back only for what has a star's extent (exposures without a dither).
     """
-    pattern = _pattern(look, reference)
+    pattern = detector_shift(look, reference)
     tries = list(kinds)
     if pattern is not None:
         tries = [without_pairs(*pair, pattern) for pair in kinds]
@@ -215,37 +222,6 @@ def _searched(kinds: Sequence[tuple[Places, Places]], reference: Look, look: Loo
         if found is not None:
             return found
     return None
-
-
-def _pattern(look: Look, reference: Look) -> Floats | None:
-    """Give the shift of the detector's own pattern: that of the footprints of two exposures.
-
-    None where it can't be told from the sky's, or rejection has taken it out.
-    """
-    if not (look.single and reference.single):
-        return None
-    pattern = look.middle - reference.middle
-    return pattern if np.hypot(*pattern) >= _DITHER_PX else None
-
-
-def without_pairs(first: Places, second: Places, shift: Floats) -> tuple[Places, Places]:
-    """Leave out of two lists the positions that pair at one shift.
-
-    Parameters
-    ----------
-    first, second : Places
-        Two lists.
-    shift : ndarray, shape (2,)
-        Second minus first, px.
-    """
-    if not len(first) or not len(second):
-        return first, second
-    moved = second.xy - shift
-    apart, nearest = cKDTree(first.xy).query(moved, distance_upper_bound=_PATTERN_PX)
-    paired = np.isfinite(apart)
-    kept = np.ones(len(first), dtype=bool)
-    kept[nearest[paired]] = False
-    return first.select(kept), second.select(~paired)
 
 
 def compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
@@ -277,7 +253,13 @@ def compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
             shifts[look.title] = comparer.shift(look, medoid, guess) or guess
     shifts.pop(medoid.title)
     unmatched = tuple(look for look in looks if look not in known)
-    return Comparison(frame, medoid, shifts, unmatched, tuple(looks))
+    parts = {
+        look.title: part
+        for look in known
+        if look is not medoid
+        and (part := second_shift(look, medoid, shifts[look.title])) is not None
+    }
+    return Comparison(frame, medoid, shifts, parts, unmatched, tuple(looks))
 
 
 def _shifts_from(base: Look, looks: Sequence[Look], comparer: _Comparer) -> dict[str, Shift]:

@@ -119,8 +119,11 @@ class _Clue:
 
 
 def _length_px(offset: Offset) -> float:
-    """Give the length that counts: the largest over the footprint."""
-    return max(offset.largest_px, math.hypot(offset.dx_px, offset.dy_px))
+    """Give the length that counts: the largest over the footprint, or of a part of an exposure."""
+    length = max(offset.largest_px, math.hypot(offset.dx_px, offset.dy_px))
+    if offset.part_sources and offset.exposure:
+        length = max(length, math.hypot(offset.part_dx_px, offset.part_dy_px))
+    return length
 
 
 def _is_off(offset: Offset) -> bool:
@@ -158,6 +161,8 @@ def _even(group: Group, off: Sequence[Offset], right: Sequence[Offset]) -> bool:
     Of two filters, one whose shift differs over the field or from source to source has
     exposures of its own that disagree, or the other has: their exposure times don't tell.
     """
+    if any(o.part_sources for o in off):
+        return False
     time = sum(o.exptime_s for o in right) + group.reference_exptime_s
     mixed = (
         len(off) == 1
@@ -200,6 +205,11 @@ def _names(titles: Sequence[str]) -> str:
 def _size(offset: Offset) -> str:
     """Tell a shift in px and in mas, and how far it grows towards the edge."""
     digits = 1 if _length_px(offset) >= 2 else 2
+    if offset.part_sources and offset.exposure:
+        return (
+            f"({offset.part_dx_px:.{digits}f}, {offset.part_dy_px:.{digits}f}) px "
+            f"in a part with {offset.part_sources} sources"
+        )
     words = f"({offset.dx_px:.{digits}f}, {offset.dy_px:.{digits}f}) px"
     if math.isfinite(offset.dx_mas):
         words += f" = {math.hypot(offset.dx_mas, offset.dy_mas):.0f} mas"
@@ -238,6 +248,12 @@ def _spread(findings: Findings) -> list[_Clue]:
         beside = len(filters) > 1 and shape.ellipticity > roundest + _LONGER
         if _is_long(shape, _LONG_BESIDE if beside else _ELLIPTICITY):
             words.append(_elongation("its stars", shape))
+        second = next((o for o in findings.filters.offsets if o.title == shape.title), None)
+        if second is not None and second.part_sources:
+            words.append(
+                f"{second.part_sources} of its sources lie ({second.part_dx_px:.1f}, "
+                f"{second.part_dy_px:.1f}) px off {_name(second.reference)}"
+            )
         if words:
             clues.append(
                 _Clue(
