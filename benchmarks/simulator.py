@@ -126,7 +126,7 @@ def _four_exposures(detector: str, size: int | None, seed: int, k: int) -> Visit
 def outcomes(visits: int, seed: int, workers: int) -> tuple[pd.DataFrame, str]:
     """Tell by mode what the pipeline made of errors of half a pixel and more."""
     numbers = (k for k in range(20 * visits) if draw_spec(seed, k).mode != ALIGNED)
-    jobs = [(seed, k) for k, _ in zip(numbers, range(3 * visits), strict=False)]
+    jobs = [(seed, k) for k, _ in zip(numbers, range(8 * visits // 5), strict=False)]
     found = [row for _, row in run_jobs(outcome_of, jobs, workers, _died)]
     rows = pd.DataFrame([r for r in found if r["prior_px"] >= 0.5])
     rows = rows.sort_values("scene").head(visits)
