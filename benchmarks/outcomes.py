@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ ALIGNED_PX, REPAIRED_SHARE, WORSE_SHARE = 0.25, 0.7, 1.3
 
 def outcome_of(seed: int, k: int) -> dict[str, object]:
     """Simulate the member of a scene that has the error; tell what is left of it."""
-    spec = draw_spec(seed, k)
+    # As drawn the fit is switched off in most visits, so that errors survive.
+    spec = replace(draw_spec(seed, k), fit_enabled=True, gaia="many")
     bad = simulate_pair(spec, np.random.default_rng([seed, k, 1]))[0]
     settings = PipelineSettings(
         align=bad.fit_enabled, filter_products=False, catalogs=False, qa=False
