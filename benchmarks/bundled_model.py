@@ -13,6 +13,7 @@ import argparse
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from scipy.stats import beta
 
 from spacekit.evaluate.metrics import measure
 from spacekit.measure.schema import EVIDENCE, LABEL
+from spacekit.model.artifact import Manifest
 from spacekit.model.dataset import BETWEEN_PRODUCTS
 from spacekit.model.infer import load_model
 from spacekit.model.settings import TrainingSettings
@@ -235,8 +237,9 @@ def write_card(run: Run, test: pd.DataFrame, answers: dict[str, pd.DataFrame]) -
         f"{len(hard)} simulated visits of other scenes (seed {run.seed + 1}), "
         f"{int(hard[LABEL].sum())} of them misaligned;",
         f"{int(test[LABEL].isna().sum())} ambiguous ones left out. "
-        "About half of the visits are bad here; in the archive about 2% are.",
+        "Far more are bad here than in the archive, where about 2% are.",
         "In brackets: 95% Clopper-Pearson interval and number of visits.",
+        *later_lines(manifest),
         "",
         f"At the stored threshold of {manifest.threshold:.3f}:",
         "",
@@ -251,6 +254,18 @@ def write_card(run: Run, test: pd.DataFrame, answers: dict[str, pd.DataFrame]) -
         head = [f"| {title[3:]} | recall | false-positive rate |", "|---|---|---|"]
         lines += ["", f"### {title}", "", *head, *rows_by(hard, groups)]
     return "\n".join([*lines, *LIMITS, ""])
+
+
+def later_lines(manifest: Manifest) -> list[str]:
+    """Say what has been added since the model was trained."""
+    unknown = [c.name for c in EVIDENCE if c.name not in manifest.numeric]
+    if not unknown:
+        return []
+    return [
+        "",
+        f"Tested on {date.today()} with measurements and a simulator newer than those it was",
+        f"trained on; it does not know these columns: {', '.join(unknown)}.",
+    ]
 
 
 def training_lines(run: Run, made: dict[str, Any]) -> list[str]:
