@@ -39,6 +39,9 @@ PLATE_SCALES_ARCSEC: Final[dict[str, float]] = {
 #: nodes that far apart is reproduced by cubic splines to 1e-4 px.
 _NODE_PX: Final = 32
 
+#: Rows of the mosaic that are added at a time.
+_BAND: Final = 256
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -278,15 +281,18 @@ def combine(stacks: Sequence[Stack], chips: Sequence[int]) -> Stack:
     chips : sequence of int
         Number of layers in each, for the context bits.
     """
-    weight = np.zeros_like(stacks[0].wht)
-    light = np.zeros_like(weight)
-    context = np.zeros(weight.shape, np.int32)
-    before = 0
-    for stack, number in zip(stacks, chips, strict=True):
-        weight += stack.wht
-        light += stack.sci * stack.wht
-        if before < 31:
-            context |= stack.ctx << before
-        before += number
-    sci = np.divide(light, weight, out=np.zeros_like(light), where=weight > 0)
+    shape = stacks[0].sci.shape
+    sci, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    context = np.zeros(shape, np.int32)
+    for start in range(0, shape[0], _BAND):  # products of whole images take memory
+        band = np.s_[start : start + _BAND]
+        light = np.zeros_like(sci[band])
+        before = 0
+        for stack, number in zip(stacks, chips, strict=True):
+            weight[band] += stack.wht[band]
+            light += stack.sci[band] * stack.wht[band]
+            if before < 31:
+                context[band] |= stack.ctx[band] << before
+            before += number
+        np.divide(light, weight[band], out=sci[band], where=weight[band] > 0)
     return Stack(sci, weight, context)

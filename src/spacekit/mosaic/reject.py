@@ -171,19 +171,19 @@ def median_image(
     limits = [_MASK_FRACTION * w[w > 0].mean() if (w > 0).any() else np.inf for w in weights]
     least = np.array(limits, dtype=np.float32)[:, None, None]
     combine = _mean_of_two if len(images) == 2 else _median_without_highest
-    middle, lowest, seconds = (np.empty(images[0].shape, np.float32) for _ in range(3))
-    count = np.empty(images[0].shape, np.int8)
-    for start in range(0, len(middle), _BAND):  # sorted copies of all images take memory
-        band = np.s_[start : start + _BAND]
+    result = np.empty(images[0].shape, np.float32)
+    for start in range(0, len(result), _BAND):  # copies of all images take memory
+        top = max(start - 1, 0)  # a row more on either side: neighbours count
+        band = np.s_[top : start + _BAND + 1]
         some = np.stack([w[band] for w in weights])
         valid = some >= least
-        count[band], seconds[band] = valid.sum(axis=0, dtype=np.int8), some.sum(axis=0)
-        middle[band], lowest[band] = combine(
-            np.stack([i[band] for i in images]), valid, count[band]
-        )
-    if minimum:
-        middle = _minimum_where_far(middle, lowest, seconds, count, read_noise**2 + sky_e)
-    return middle
+        count = valid.sum(axis=0, dtype=np.int8)
+        middle, lowest = combine(np.stack([i[band] for i in images]), valid, count)
+        if minimum:
+            seconds = some.sum(axis=0)
+            middle = _minimum_where_far(middle, lowest, seconds, count, read_noise**2 + sky_e)
+        result[start : start + _BAND] = middle[start - top :][:_BAND]
+    return result
 
 
 def _mean_of_two(
