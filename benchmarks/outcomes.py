@@ -12,11 +12,12 @@ from spacekit.mosaic.pipeline import PipelineSettings, process_visit
 from spacekit.simulate.dataset import visit_truth
 from spacekit.simulate.draw import draw_spec
 from spacekit.simulate.visit import simulate_pair
+from spacekit.visit.corruption import ALIGNED_PX
 
 __all__ = ["outcome_of"]
 
-#: Repaired: at most so much is left, px. Half-repaired: less than this share. Worse: more than.
-ALIGNED_PX, REPAIRED_SHARE, WORSE_SHARE = 0.25, 0.7, 1.3
+#: Half-repaired: less than this share is left. Worse: more than that.
+REPAIRED_SHARE, WORSE_SHARE = 0.7, 1.3
 
 
 def outcome_of(seed: int, k: int) -> dict[str, object]:

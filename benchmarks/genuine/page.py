@@ -268,7 +268,7 @@ def _truth(measured: list[Measured]) -> str:
     rows = []
     for m in measured:
         for name, side in m.sides.items():
-            for offset in side.evidence.offsets:
+            for offset in side.evidence.findings.filters.offsets:
                 real = m.run.true_px(name, offset.filter) - m.run.true_px(name, offset.reference)
                 rows.append(
                     [
@@ -277,7 +277,7 @@ def _truth(measured: list[Measured]) -> str:
                         f"{offset.filter} minus {offset.reference}",
                         f"{real[0]:+.3f}, {real[1]:+.3f}",
                         f"{offset.dx_px:+.3f}, {offset.dy_px:+.3f}",
-                        f"{offset.uncertainty_px:.3f}",
+                        f"{offset.sigma_px:.3f}",
                     ]
                 )
     head = ["visit", "pipeline", "products", "truth, px", "measured, px", "error, px"]

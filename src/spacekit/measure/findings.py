@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from spacekit.errors import ProductError
 from spacekit.files import write_json
+from spacekit.visit.names import is_plain_name
 from spacekit.visit.values import as_count, as_number, as_text
 
 __all__ = [
@@ -40,7 +41,6 @@ _FORMAT: Final = 1
 _LARGEST_BYTES: Final = 1_000_000
 _MOST_ITEMS: Final = 200
 _LARGEST: Final = 1e7
-_INDEX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}")
 _TITLE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}( [a-z0-9]{2})?")
 
 _T = TypeVar("_T")
@@ -233,7 +233,7 @@ def find_beside_frames(images: Path, index: str, suffix: str) -> Path | None:
     Path or None
         None where there is none, where the index is no name, or a link leads out of the folder.
     """
-    if not _INDEX.fullmatch(index):
+    if not is_plain_name(index):
         return None
     for folder in (images, images / "0", images / "1"):
         path = folder / index / f"{index}{suffix}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import struct
 import tempfile
 import zipfile
@@ -21,6 +20,7 @@ from PIL import Image
 
 from spacekit.errors import FrameError
 from spacekit.model.levels import Picture, normalise_stack
+from spacekit.visit.names import is_plain_name
 
 __all__ = [
     "AT_ONCE",
@@ -55,8 +55,6 @@ _BROKEN_ARCHIVE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}")
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ class FolderFrames:
 
     def _folder(self, index: str, label: int | None) -> Path | str:
         """Find the folder of a mosaic, or why there is none."""
-        if not _NAME.fullmatch(index):
+        if not is_plain_name(index):
             return f"{index[:60]!r} is no mosaic's name; its frames were not looked for"
         places = [index, f"0/{index}", f"1/{index}"]
         if label is not None:

@@ -24,7 +24,8 @@ from markupsafe import Markup
 from spacekit import __version__
 from spacekit.measure.schema import CATEGORIES, COLUMNS
 from spacekit.report.nouns import Entry, Summary
-from spacekit.report.pictures import MEDIA, is_plain_name
+from spacekit.report.pictures import MEDIA
+from spacekit.visit.names import is_plain_name
 
 __all__ = ["PageFacts", "render_page"]
 

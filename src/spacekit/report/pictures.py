@@ -18,8 +18,9 @@ from spacekit.files import replacing
 from spacekit.measure.blink import BLINK_KINDS
 from spacekit.model.images import MOST_PIXELS, read_png
 from spacekit.report.nouns import Pictures
+from spacekit.visit.names import is_plain_name
 
-__all__ = ["BUDGET_BYTES", "MEDIA", "bring_pictures", "is_plain_name"]
+__all__ = ["BUDGET_BYTES", "MEDIA", "bring_pictures"]
 
 #: The folder of the pictures, beside the page.
 MEDIA: Final = "media"
@@ -33,13 +34,7 @@ _BLINK_BONUS: Final = 12
 _SHEET_SIDE: Final = 2
 _FRAMES: Final = {"plain": "", "source": "_source", "gaia": "_gaia", "stamps": "_stamps"}
 _MOST_BLINKS: Final = 6
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}")
 _PRODUCT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
-
-
-def is_plain_name(index: str) -> bool:
-    """Whether a mosaic's name may be part of a path."""
-    return _NAME.fullmatch(index) is not None
 
 
 def bring_pictures(img: Path, index: str, report: Path) -> Pictures:

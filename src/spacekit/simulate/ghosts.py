@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from spacekit.simulate.psf import stamp_window
+
 __all__ = ["Ghost", "add_ghosts", "ghosts_of"]
 
 #: A ghost is drawn where it stands above this fraction of the noise.
@@ -103,15 +105,7 @@ def add_ghosts(  # noqa: PLR0913, PLR0917
         bright = np.flatnonzero(flux * ghost.share * float(stamp.max()) > _SIGNIFICANCE * noise)
         for i in bright.tolist():
             row, column = round(y[i] + ghost.dy_px), round(x[i] + ghost.dx_px)
-            _add_stamp(image, stamp, row, column, float(flux[i]) * ghost.share)
-
-
-def _add_stamp(
-    image: NDArray[np.float32], stamp: NDArray[np.float32], row: int, column: int, flux: float
-) -> None:
-    half = stamp.shape[0] // 2
-    y1, y2 = max(row - half, 0), min(row + half + 1, image.shape[0])
-    x1, x2 = max(column - half, 0), min(column + half + 1, image.shape[1])
-    if y1 < y2 and x1 < x2:
-        part = stamp[y1 - row + half : y2 - row + half, x1 - column + half : x2 - column + half]
-        image[y1:y2, x1:x2] += np.float32(flux) * part
+            place = stamp_window(image, stamp.shape[0], row, column)
+            if place is not None:
+                target, part = place
+                target += np.float32(float(flux[i]) * ghost.share) * stamp[part]

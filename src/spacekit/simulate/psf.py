@@ -20,7 +20,7 @@ from scipy import ndimage
 from spacekit.errors import MissingExtraError
 from spacekit.simulate.detectors import find_detector
 
-__all__ = ["FOCUS_BINS_NM", "Psf", "add_stars", "hst_psf"]
+__all__ = ["FOCUS_BINS_NM", "Psf", "add_stars", "hst_psf", "stamp_window"]
 
 FOCUS_BINS_NM: Final = (-18.0, 0.0, 18.0)
 _DIAMETER_M: Final = 2.4
@@ -255,7 +255,7 @@ def _add_core(
 ) -> None:
     """Add a star's core, interpolated between the four nearest phases: centroids are exact."""
     iy, ix = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
-    place = _window(image, bank.shape[2], iy, ix)
+    place = stamp_window(image, bank.shape[2], iy, ix)
     if place is None:
         return
     target, (rows, columns) = place
@@ -272,7 +272,7 @@ def _add_wings(
     image: NDArray[np.float32], bank: NDArray[np.float32], x: float, y: float, flux: float
 ) -> None:
     iy, ix = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
-    place = _window(image, bank.shape[2], iy, ix)
+    place = stamp_window(image, bank.shape[2], iy, ix)
     if place is None:
         return
     target, (rows, columns) = place
@@ -281,7 +281,7 @@ def _add_wings(
     target += np.float32(flux) * bank[i, j, rows, columns]
 
 
-def _window(
+def stamp_window(
     image: NDArray[np.float32], size: int, iy: int, ix: int
 ) -> tuple[NDArray[np.float32], tuple[slice, slice]] | None:
     """Give the part of an image that a stamp about a pixel covers, and that part of the stamp."""

@@ -17,6 +17,7 @@ from spacekit.visit.nouns import ProductName
 
 __all__ = [
     "CorruptedSuffix",
+    "is_plain_name",
     "parse_corrupted_folder",
     "parse_corrupted_suffix",
     "parse_index",
@@ -36,6 +37,12 @@ _SUFFIX: Final = re.compile(
 )
 _FOLDER: Final = re.compile(r"(?P<ipppss>[a-z][a-z0-9]{5})_(?P<suffix>.+)")
 _CONVENTION: Final = "hst_<proposal>_<visit>_<instrument>_<detector>_<filter|total>_<ipppss>"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}")
+
+
+def is_plain_name(index: str) -> bool:
+    """Tell whether a mosaic's name, a stranger's, may be part of a path."""
+    return _PLAIN.fullmatch(index) is not None
 
 
 @dataclass(frozen=True, order=True)
