@@ -121,7 +121,7 @@ def visit_truth(visit: SimulatedVisit, processed: ProcessedVisit) -> tuple[Truth
     """Compute the truth of a processed visit, and its entry for truth.json.
 
     Beside what is true of the products the entry tells how far the headers were off before the
-    pipeline (`prior_offset_px`) and how its fit went.
+    pipeline (`prior_offset_px`), how its fit went, and by how many sources one could tell.
     """
     witnesses = _witnesses(visit, processed.final_wcs)
     mosaic, shape = processed.mosaic_wcs[visit.spec.detector]
@@ -131,6 +131,7 @@ def visit_truth(visit: SimulatedVisit, processed: ProcessedVisit) -> tuple[Truth
     entry = truth_json(truth, witnesses, visit.mode)
     entry |= {
         "prior_offset_px": round(prior.offset_px, 4),
+        "usable_sources": visit.usable_sources,
         "fit_method": processed.fit.method,
         "fit_refused": processed.fit.reason,
     }

@@ -28,6 +28,7 @@ __all__ = [
     "colour_term",
     "faintest_mag",
     "render_chip",
+    "usable_points",
 ]
 
 #: The brightest star, in full wells: beyond that its bleeding would fill whole columns.
@@ -38,6 +39,12 @@ _MOST_TRAIL_STEPS: Final = 400
 _MOST_SMEARS: Final = 12
 #: What stays below this fraction of the noise need not be blurred.
 _UNBLURRED: Final = 0.1
+#: A star's core: so many pixels hold this share of its light.
+_CORE_PX: Final = 9
+_CORE_LIGHT: Final = 0.7
+#: What makes a source usable to align by: S/N in its core, and distance from the chip's edge.
+_USABLE_SNR: Final = 20.0
+_USABLE_EDGE_PX: Final = 5
 #: Stars within this distance (px) of a chip reach into it; ghosts come from farther away.
 _MARGIN_PX: Final = 90
 
@@ -117,9 +124,9 @@ def colour_term(pivot_angstrom: float) -> float:
 
 def faintest_mag(detector: Detector, band: Filter, exptime_s: float, sky: float) -> float:
     """AB magnitude that gives 5 sigma in 9 pixels that hold 70% of the light."""
-    variance = 9 * (band.sky_e_s * sky * exptime_s + detector.read_noise_e**2 + 0.2)
+    variance = _CORE_PX * (band.sky_e_s * sky * exptime_s + detector.read_noise_e**2 + 0.2)
     electrons = 5 * np.sqrt(variance) + 12.0
-    return float(band.zeropoint_ab - 2.5 * np.log10(electrons / 0.7 / exptime_s))
+    return float(band.zeropoint_ab - 2.5 * np.log10(electrons / _CORE_LIGHT / exptime_s))
 
 
 def render_chip(  # noqa: PLR0913, PLR0917
@@ -163,6 +170,41 @@ def render_chip(  # noqa: PLR0913, PLR0917
         expected += defects.glow * np.float32(shutter.exptime_s)
     rays = conditions.cosmic_rays
     return read_out(expected, detector, shutter.exptime_s, rays, defects, number > 0, rng)
+
+
+def usable_points(
+    view: Projection,
+    detector: Detector,
+    shutter: Shutter,
+    wcs: WCS,
+    shape: tuple[int, ...],
+    conditions: Conditions,
+) -> NDArray[np.bool_]:
+    """Say which stars and knots of the scene one could align a chip by.
+
+    Usable are those on the chip with a signal-to-noise ratio of 20 and more in this exposure
+    whose brightest pixel is not saturated; neighbours aren't asked for.
+
+    Parameters
+    ----------
+    view, detector, shutter, wcs, conditions
+        As of `render_chip`.
+    shape : tuple of int
+        Of the chip, (ny, nx).
+
+    Returns
+    -------
+    ndarray, shape (stars + knots,), bool
+    """
+    light = _Light(view, detector, shutter, wcs, shape, conditions)
+    x, y, flux = light.places(view.scene.stars.plus(view.scene.knots))
+    (ny, nx), edge = shape, _USABLE_EDGE_PX
+    inside = (x > edge) & (x < nx - 1 - edge) & (y > edge) & (y < ny - 1 - edge)
+    core = _CORE_LIGHT * flux
+    snr = core / np.sqrt(core + _CORE_PX * light.noise**2)
+    middle = light.psf.core[len(light.psf.core) // 2, len(light.psf.core) // 2]
+    peak = flux * float(middle.max()) + light.sky * shutter.exptime_s
+    return np.asarray(inside & (snr >= _USABLE_SNR) & (peak < detector.full_well_e))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,14 @@ from spacekit.simulate.aperture import (
 from spacekit.simulate.catalog import draw_reference_count, reference_catalog
 from spacekit.simulate.defects import draw_defects
 from spacekit.simulate.detectors import Detector, Filter, find_detector
-from spacekit.simulate.exposures import Pixels, Projection, Shutter, faintest_mag, render_chip
+from spacekit.simulate.exposures import (
+    Pixels,
+    Projection,
+    Shutter,
+    faintest_mag,
+    render_chip,
+    usable_points,
+)
 from spacekit.simulate.headers import (
     Fit,
     Identity,
@@ -70,6 +77,9 @@ class SimulatedVisit:
         Of reference stars.
     fit_enabled : bool
         Whether the pipeline may align.
+    usable_sources : int
+        Stars and knots that exposures of two filters (or two exposures, where there is one
+        filter) show well enough to compare them by; see `usable_points`.
     """
 
     spec: VisitSpec
@@ -81,6 +91,7 @@ class SimulatedVisit:
     trails_px: dict[str, float]
     reference: Table
     fit_enabled: bool
+    usable_sources: int
 
     @property
     def poller_name(self) -> str:
@@ -117,6 +128,7 @@ class _Shot:
     jitter: WcsError
     trail_px: float
     pixels: tuple[Pixels, ...]
+    usable: NDArray[np.bool_]
 
 
 def simulate_visit(spec: VisitSpec, rng: Generator) -> SimulatedVisit:
@@ -210,11 +222,24 @@ def _take(  # noqa: PLR0913, PLR0917
                 render_chip(view, detector, shutter, wcs, chip, spec.conditions, bad, rng)
                 for chip, (wcs, bad) in enumerate(zip(true, defects, strict=True))
             )
+            usable = [
+                usable_points(view, detector, shutter, wcs, one.sci.shape, spec.conditions)
+                for wcs, one in zip(true, pixels, strict=True)
+            ]
             jitter = WcsError(dx_px=float(wobble[0]), dy_px=float(wobble[1]))
             length = float(np.hypot(*trail))
-            shots.append(_Shot(band, exptime, delay, true, jitter, length, pixels))
+            seen = np.any(usable, axis=0)
+            shots.append(_Shot(band, exptime, delay, true, jitter, length, pixels, seen))
             delay += exptime + 60.0
     return shots
+
+
+def _usable_sources(shots: list[_Shot]) -> int:
+    """Count what two filters show, or two exposures of the only filter."""
+    filters = {shot.band.name for shot in shots}
+    sides = [[s.usable for s in shots if s.band.name == name] for name in filters]
+    seen = [np.any(side, axis=0) for side in sides] if len(sides) > 1 else sides[0]
+    return int((np.sum(seen, axis=0) >= 2).sum())
 
 
 def _true_wcs(
@@ -294,7 +319,16 @@ def _member(  # noqa: PLR0913, PLR0917
         trails[filename] = shot.trail_px
     mode = spec.mode if bad else "aligned"
     return SimulatedVisit(
-        spec, ipppss, mode, tuple(exposures), true, injected, trails, reference, spec.fit_enabled
+        spec,
+        ipppss,
+        mode,
+        tuple(exposures),
+        true,
+        injected,
+        trails,
+        reference,
+        spec.fit_enabled,
+        _usable_sources(shots),
     )
 
 

@@ -33,6 +33,7 @@ __all__ = ["Simulated", "run_simulation", "simulate_training_set"]
 _log = logging.getLogger(__name__)
 
 _SHARDS = "scenes"
+_TRUTHS = "truth"
 #: Visits often keep no exposure products; a model must learn to do with and without.
 _WITH_EXPOSURE_PRODUCTS = 0.3
 
@@ -120,9 +121,9 @@ def simulate_training_set(
 ) -> Simulated:
     """Simulate visits, measure them, and keep the measurements only.
 
-    Writes `svm_data.csv` (labelled, with the true offsets in `true_` columns) and
-    `img/<name>/`. A scene's part of the table appears when its frames are there, so that an
-    interrupted run goes on where it was.
+    Writes `svm_data.csv` (labelled, with the true offsets in `true_` columns),
+    `img/<name>/` and `truth/<ipppss>.json`. A scene's part of the table appears when its frames
+    are there, so that an interrupted run goes on where it was.
 
     Raises
     ------
@@ -178,6 +179,9 @@ def _measure_scene(out: Path, number: int, seed: int, settings: SimulationSettin
                 target = out / "img" / frames.name
                 shutil.rmtree(target, ignore_errors=True)
                 shutil.copytree(frames, target)
+            truths = ensure_folder(out / _TRUTHS)
+            for truth in (scratch / "visits").glob("*/truth.json"):
+                shutil.copyfile(truth, truths / f"{truth.parent.name}.json")
         write_csv(_shard(out / _SHARDS, number), table)
     except SpacekitError as error:
         return f"scene {number}: {error}"

@@ -1,0 +1,1 @@
+"""How well mosaics are classified, on visits whose truth is known."""

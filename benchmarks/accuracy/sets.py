@@ -1,0 +1,79 @@
+"""The simulated visits that the bundled model is trained, calibrated and tested on.
+
+Three sets with seeds of their own, so that no scene is in two of them. Matched pairs give the
+bad visits, and a good one to each; single good visits are added where a rate of false alarms is
+to be measured. Everything follows from the seeds: a set is made again by the same command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from spacekit.simulate.dataset import SimulationSettings
+from spacekit.simulate.draw import ALIGNED, DrawSettings
+from spacekit.skopes.hst.svm.simulate import simulate_training_set
+
+__all__ = ["SETS", "VisitSet", "read_set", "simulate_set"]
+
+#: Share of each side of a subarray; None is the full format, which costs forty times as much.
+SIZES: Final[dict[int | None, float]] = {512: 0.92, 1024: 0.075, None: 0.005}
+
+
+@dataclass(frozen=True)
+class VisitSet:
+    """Visits to simulate.
+
+    Parameters
+    ----------
+    seed : int
+        Of the pairs; the single good visits have the next one.
+    paired, single : int
+        Visits in matched pairs (and the few single ones among them), and single good ones.
+    """
+
+    seed: int
+    paired: int
+    single: int = 0
+
+    @property
+    def parts(self) -> tuple[tuple[str, int, int, DrawSettings], ...]:
+        """Folder, seed, number of visits and what they are drawn from, a part each."""
+        pairs = ("pairs", self.seed, self.paired, DrawSettings(sizes=SIZES))
+        good = DrawSettings(sizes=SIZES, modes=(ALIGNED,))
+        single = ("single", self.seed + 1, self.single, good)
+        return (pairs, single) if self.single else (pairs,)
+
+
+SETS: Final = {
+    "train": VisitSet(seed=3001, paired=2000),
+    "calibrate": VisitSet(seed=3101, paired=560, single=520),
+    "test": VisitSet(seed=3201, paired=1140, single=640),
+}
+
+
+def simulate_set(
+    work: Path, name: str, workers: int, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Simulate and measure a set into ``work/<name>/<part>/``; what is there is kept."""
+    for part, seed, visits, draw in SETS[name].parts:
+        made = simulate_training_set(
+            work / name / part,
+            visits,
+            seed,
+            SimulationSettings(draw=draw),
+            workers=workers,
+            progress=progress,
+        )
+        for failure in made.failures:
+            print(f"{name}/{part}: {failure}")
+
+
+def read_set(work: Path, name: str) -> list[tuple[pd.DataFrame, Path]]:
+    """Give the table of each part of a set, with its folder."""
+    parts = [work / name / part for part, *_ in SETS[name].parts]
+    return [(pd.read_csv(part / "svm_data.csv"), part) for part in parts]
