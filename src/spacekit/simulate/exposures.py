@@ -172,7 +172,7 @@ def render_chip(  # noqa: PLR0913, PLR0917
     return read_out(expected, detector, shutter.exptime_s, rays, defects, number > 0, rng)
 
 
-def usable_points(
+def usable_points(  # noqa: PLR0913, PLR0917
     view: Projection,
     detector: Detector,
     shutter: Shutter,
