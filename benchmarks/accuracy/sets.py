@@ -14,6 +14,7 @@ from typing import Final
 
 import pandas as pd
 
+from spacekit.mosaic.pipeline import PipelineSettings
 from spacekit.simulate.dataset import SimulationSettings
 from spacekit.simulate.draw import ALIGNED, DrawSettings
 from spacekit.skopes.hst.svm.simulate import simulate_training_set
@@ -34,25 +35,29 @@ class VisitSet:
         Of the pairs; the single good visits have the next one.
     paired, single : int
         Visits in matched pairs (and the few single ones among them), and single good ones.
+    exposures : bool
+        Whether all pairs have exposure products; else 30% of the scenes have, as single ones.
     """
 
     seed: int
     paired: int
     single: int = 0
+    exposures: bool = False
 
     @property
-    def parts(self) -> tuple[tuple[str, int, int, DrawSettings], ...]:
-        """Folder, seed, number of visits and what they are drawn from, a part each."""
-        pairs = ("pairs", self.seed, self.paired, DrawSettings(sizes=SIZES))
-        good = DrawSettings(sizes=SIZES, modes=(ALIGNED,))
-        single = ("single", self.seed + 1, self.single, good)
+    def parts(self) -> tuple[tuple[str, int, int, SimulationSettings], ...]:
+        """Folder, seed, number of visits and what they are made like, a part each."""
+        draw, good = DrawSettings(sizes=SIZES), DrawSettings(sizes=SIZES, modes=(ALIGNED,))
+        pipeline = PipelineSettings(exposure_products=self.exposures)
+        pairs = ("pairs", self.seed, self.paired, SimulationSettings(draw, pipeline))
+        single = ("single", self.seed + 1, self.single, SimulationSettings(good))
         return (pairs, single) if self.single else (pairs,)
 
 
 SETS: Final = {
     "train": VisitSet(seed=3001, paired=2000),
     "calibrate": VisitSet(seed=3101, paired=560, single=520),
-    "test": VisitSet(seed=3201, paired=1140, single=640),
+    "test": VisitSet(seed=3201, paired=1140, single=640, exposures=True),
 }
 
 
@@ -60,14 +65,10 @@ def simulate_set(
     work: Path, name: str, workers: int, progress: Callable[[int, int], None] | None = None
 ) -> None:
     """Simulate and measure a set into ``work/<name>/<part>/``; what is there is kept."""
-    for part, seed, visits, draw in SETS[name].parts:
+    for part, seed, visits, settings in SETS[name].parts:
+        folder = work / name / part
         made = simulate_training_set(
-            work / name / part,
-            visits,
-            seed,
-            SimulationSettings(draw=draw),
-            workers=workers,
-            progress=progress,
+            folder, visits, seed, settings, workers=workers, progress=progress
         )
         for failure in made.failures:
             print(f"{name}/{part}: {failure}")
