@@ -14,28 +14,27 @@ onnx = pytest.importorskip("onnx")
 
 from spacekit.errors import ModelFileError  # noqa: E402
 from spacekit.measure.schema import CATEGORIES  # noqa: E402
-from spacekit.model.artifact import Manifest, load_artifact, save_artifact  # noqa: E402
+from spacekit.model.artifact import INPUTS, Manifest, load_artifact, save_artifact  # noqa: E402
+from spacekit.model.branches import NetworkSettings, TableScaling  # noqa: E402
+from spacekit.model.calibrate import Calibration, Line  # noqa: E402
 from spacekit.model.features import CATEGORICAL, NUMERIC, Features  # noqa: E402
 from spacekit.model.infer import Model  # noqa: E402
-from spacekit.model.network import (  # noqa: E402
-    Calibrated,
-    Ensemble,
-    NetworkSettings,
-    TableScaling,
-)
+from spacekit.model.limits import Limits  # noqa: E402
+from spacekit.model.network import Ensemble  # noqa: E402
 
 MANIFEST = Manifest(
     numeric=NUMERIC,
     categorical=CATEGORICAL,
     classes={name: CATEGORIES[name] for name in CATEGORICAL},
     frame_size=64,
-    threshold=0.4,
+    calibration=Calibration((Line(1.5, 0.2), Line(0.7), Line()), 2.0, 0.03),
+    limits=Limits({"numexp": 12.0}, (1, 3)),
     provenance={"seed": 3},
 )
 
 
 @pytest.fixture(scope="module")
-def network() -> Calibrated:
+def network() -> Ensemble:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         k = len(NUMERIC)
@@ -46,11 +45,11 @@ def network() -> Calibrated:
             ensemble.head[-1].weight *= 30
         ensemble.train()
         ensemble(*tensors(rows(16, 64)))  # batch statistics that aren't 0 and 1
-        return Calibrated(ensemble.eval(), 1.7)
+        return ensemble.eval()
 
 
 @pytest.fixture(scope="module")
-def file(network: Calibrated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(network: Ensemble, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "m.onnx"
     save_artifact(path, network, MANIFEST)
     return path
@@ -64,7 +63,11 @@ def rows(count: int, side: int) -> list[np.ndarray]:
     categories = rng.integers(-1, 4, (count, 3))
     frames = rng.integers(0, 256, (count, 3, side, side, 3), dtype=np.uint8)
     frames[0] = 0
-    return [numeric, categories, frames, (rng.random((count, 1)) < 0.7).astype(np.float32)]
+    stamps = rng.integers(0, 256, (count, 32, 2, 32, 32), dtype=np.uint8)
+    stamps[:, rng.integers(1, 32) :] = 0
+    stamps[-1] = 0
+    present = (rng.random((count, 1)) < 0.7).astype(np.float32)
+    return [numeric, categories, frames, present, stamps]
 
 
 def tensors(arrays: list[np.ndarray]) -> list[Any]:
@@ -72,12 +75,12 @@ def tensors(arrays: list[np.ndarray]) -> list[Any]:
 
 
 @pytest.mark.parametrize(("count", "side"), [(1, 64), (9, 64), (4, 160), (3, 32)])
-def test_onnx_answers_as_torch_does(network: Calibrated, file: Path, count: int, side: int) -> None:
+def test_onnx_answers_as_torch_does(network: Ensemble, file: Path, count: int, side: int) -> None:
     arrays = rows(count, side)
     with torch.inference_mode():
         expected = network(*tensors(arrays)).numpy()
     session, _ = load_artifact(file)
-    names = ("numeric", "categories", "frames", "has_frames")
+    names = INPUTS
     got = session.run(None, dict(zip(names, arrays, strict=True)))[0]
     assert np.isfinite(expected).all()
     assert np.abs(got - expected).max() < 1e-5
@@ -86,15 +89,29 @@ def test_onnx_answers_as_torch_does(network: Calibrated, file: Path, count: int,
 
 def test_what_stands_in_the_place_of_missing_frames_changes_nothing(file: Path) -> None:
     model = Model(*load_artifact(file))
-    numeric, categories, frames, absent = rows(4, 64)
+    numeric, categories, frames, absent, stamps = rows(4, 64)
     features = Features(numeric, categories, {})
-    blank = model.probabilities(features, None)
+    blank = model.logits(features, None, stamps)
     absent[:] = 0
     session, _ = load_artifact(file)
-    names = ("numeric", "categories", "frames", "has_frames")
-    noise = session.run(None, dict(zip(names, (numeric, categories, frames, absent), strict=True)))
-    assert np.allclose(blank, noise[0], atol=1e-6)
-    assert not np.allclose(blank, model.probabilities(features, frames))
+    noise = session.run(
+        None, dict(zip(INPUTS, (numeric, categories, frames, absent, stamps), strict=True))
+    )
+    assert np.allclose(blank, noise[0], atol=1e-5)
+    assert not np.allclose(blank, model.logits(features, frames, stamps))
+
+
+def test_order_of_stamps_and_empty_places_change_nothing(file: Path) -> None:
+    model = Model(*load_artifact(file))
+    numeric, categories, frames, _, stamps = rows(4, 64)
+    features = Features(numeric, categories, {})
+    straight = model.logits(features, frames, stamps)
+    assert np.allclose(straight, model.logits(features, frames, stamps[:, ::-1]), atol=1e-5)
+    none = np.zeros_like(stamps)
+    assert np.allclose(
+        model.logits(features, frames, none), model.logits(features, frames, None), atol=1e-5
+    )
+    assert not np.allclose(straight[:-1], model.logits(features, frames, none)[:-1])
 
 
 def test_one_file_that_describes_itself(file: Path) -> None:
@@ -170,6 +187,11 @@ def described(**changed: Any) -> Change:
     return change
 
 
+def calibration(slope: float = 1, **changed: Any) -> dict[str, Any]:
+    lines = [{"slope": slope, "intercept": 0}] * 3
+    return {"lines": lines, "threshold": 1, "prevalence": 0.02} | changed
+
+
 def text(value: str) -> Change:
     def change(model: Any) -> None:
         model.metadata_props[0].value = value
@@ -192,8 +214,11 @@ HOSTILE = {
     "truth as feature": (described(numeric=["true_offset_px"]), "true_offset_px"),
     "label as feature": (described(numeric=["label"]), "label"),
     "unknown key": (described(more=1), "sense"),
-    "threshold": (described(threshold=7), "threshold"),
-    "threshold text": (described(threshold="high"), "sense"),
+    "calibration": (described(calibration=7), "sense"),
+    "turned around": (described(calibration=calibration(slope=-1)), "sense"),
+    "threshold text": (described(calibration=calibration(threshold="high")), "sense"),
+    "threshold": (described(calibration=calibration(threshold=float("nan"))), "sense"),
+    "limits": (described(limits={"largest": {"label": 1}, "detectors": []}), "sense"),
     "frame size": (described(frame_size=100_000), "frame_size"),
     "classes": (described(classes={}), "categories"),
     "fewer features": (described(numeric=list(NUMERIC[:-1])), "fit together"),
@@ -217,10 +242,11 @@ def test_hostile_models_are_refused(file: Path, tmp_path: Path, case: str) -> No
 
 def test_a_model_that_answers_nonsense_is_refused(file: Path, tmp_path: Path) -> None:
     model = onnx.load(file)
-    next(n for n in model.graph.node if n.op_type == "Sigmoid").op_type = "Neg"
+    last = next(i for i in model.graph.initializer if i.name == "head.3.bias")
+    last.CopyFrom(onnx.numpy_helper.from_array(np.array([np.inf], np.float32), last.name))
     path = tmp_path / "m.onnx"
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(ModelFileError):
+    with pytest.raises(ModelFileError, match="answer"):
         load_artifact(path)
 
 
@@ -246,9 +272,7 @@ def test_too_large(tmp_path: Path) -> None:
         load_artifact(path)
 
 
-def test_nothing_is_written_where_the_manifest_is_wrong(
-    network: Calibrated, tmp_path: Path
-) -> None:
-    with pytest.raises(ValueError, match="threshold"):
-        save_artifact(tmp_path / "m.onnx", network, replace(MANIFEST, threshold=1.5))
+def test_nothing_is_written_where_the_manifest_is_wrong(network: Ensemble, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="frame_size"):
+        save_artifact(tmp_path / "m.onnx", network, replace(MANIFEST, frame_size=7))
     assert not list(tmp_path.iterdir())

@@ -1,43 +1,85 @@
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 
-from spacekit.model.calibrate import choose_threshold, fit_temperature
+from spacekit.model.calibrate import Calibration, Line, choose_threshold, fit_line, probability
 
 
-def test_temperature_of_overconfident_logits() -> None:
-    rng = np.random.default_rng(1)
-    honest = rng.normal(0, 2, 4000)
-    labels = (rng.random(4000) < 1 / (1 + np.exp(-honest))).astype("f")
-    temperature, note = fit_temperature(3 * honest, labels)
-    assert temperature == pytest.approx(3, rel=0.1)
+def overlapping(rng: np.random.Generator, good: int, bad: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits whose log-likelihood ratio is 2 z: normal, width 1, means -1 and 1."""
+    labels = np.repeat([0, 1], [good, bad]).astype("f")
+    return rng.normal(2 * labels - 1.0, 1.0), labels
+
+
+@pytest.mark.parametrize(("good", "bad"), [(4000, 4000), (6000, 600)])
+def test_a_line_gives_likelihood_ratios_whatever_the_mixture(good: int, bad: int) -> None:
+    z, labels = overlapping(np.random.default_rng(1), good, bad)
+    line, note = fit_line(z / 3 + 0.5, labels)
+    assert line.slope == pytest.approx(4.0, abs=0.01)  # 6 is what it takes; 4 is the steepest
+    line, note = fit_line(3 * z + 0.5, labels)
+    assert line.slope == pytest.approx(2 / 3, rel=0.1)
+    assert line.log_ratio(np.array([0.5]))[0] == pytest.approx(0, abs=0.15)
     assert note == ""
 
 
+def test_classes_that_do_not_overlap_stay_finite() -> None:
+    line, _ = fit_line(np.repeat([-9.0, 9.0], 50), np.repeat([0, 1], 50).astype("f"))
+    assert np.isfinite([line.slope, line.intercept]).all()
+    assert line.log_ratio(np.array([9.0]))[0] < 10
+
+
 @pytest.mark.parametrize("labels", [np.ones(50, "f"), np.array([0, 1], "f")])
-def test_temperature_is_left_where_it_cannot_be_fitted(labels: np.ndarray) -> None:
-    temperature, note = fit_temperature(np.zeros(len(labels)), labels)
-    assert temperature == 1
-    assert "not fitted" in note
+def test_a_line_is_left_where_it_cannot_be_fitted(labels: np.ndarray) -> None:
+    line, note = fit_line(np.zeros(len(labels)), labels)
+    assert line == Line()
+    assert "not calibrated" in note
+
+
+def test_nine_in_ten_at_the_archives_prevalence() -> None:
+    """Of mosaics that are given 0.9 where 2% are bad, nine in ten are bad."""
+    rng = np.random.default_rng(3)
+    z, labels = overlapping(rng, 490_000, 10_000)
+    proba = probability(2 * z, 0.02)
+    told = (proba > 0.85) & (proba < 0.95)
+    assert labels[told].mean() == pytest.approx(0.9, abs=0.03)
+    assert probability(np.array([0.0]), 0.3)[0] == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("good", [10, 199, 200, 1000])
 def test_at_most_one_in_200_good_is_flagged(good: int) -> None:
-    rng = np.random.default_rng(good)
-    proba = np.concatenate([rng.beta(1, 6, good), rng.beta(6, 1, 50)])
-    labels = np.repeat([0, 1], [good, 50]).astype("f")
-    threshold, note = choose_threshold(proba, labels)
-    assert np.sum(proba[:good] >= threshold) <= 0.005 * good
-    assert 0.2 <= threshold <= 0.98
+    z, labels = overlapping(np.random.default_rng(good), good, 50)
+    threshold, note = choose_threshold(2 * z, labels)
+    assert np.sum(2 * z[:good] >= threshold) <= 0.005 * good
+    assert 0 <= threshold <= 8
     assert bool(note) == (good < 200)
 
 
-def test_threshold_stays_a_probability() -> None:
+def test_threshold_stays_within_what_evidence_can_mean() -> None:
     labels = np.array([0, 0, 1], "f")
-    assert choose_threshold(np.array([1.0, 0.1, 1.0]), labels)[0] == 0.98
-    assert choose_threshold(np.array([0.0, 0.01, 0.02]), labels)[0] == 0.2
+    assert choose_threshold(np.array([9.9, 0.1, 9.9]), labels)[0] == 8
+    assert choose_threshold(np.array([-9.0, -8, -7]), labels)[0] == 0
     assert choose_threshold(np.array([0.5]), np.ones(1, "f")) == (
-        0.5,
+        0.0,
         "threshold not chosen: no good mosaic to calibrate on",
     )
+
+
+def test_regimes_have_lines_of_their_own() -> None:
+    calibration = Calibration((Line(), Line(2, 1), Line(0.5)), 3.0)
+    ratio = calibration.log_ratio(np.array([1.0, 1.0, 1.0]), np.array([0, 1, 2]))
+    assert ratio.tolist() == [1, 3, 0.5]
+    assert Calibration.from_dict(asdict(calibration)) == calibration
+    assert calibration.probability_threshold(0.5) == pytest.approx(1 / (1 + np.exp(-3)))
+    assert calibration.probability_threshold() < 0.5
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"lines": (Line(),)}, {"lines": (Line(-1),) * 3}, {"prevalence": 0}, {"threshold": np.nan}],
+)
+def test_what_can_be_no_calibration_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"calibration|prevalence"):
+        replace(Calibration(), **wrong)  # type: ignore[arg-type]

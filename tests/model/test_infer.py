@@ -25,11 +25,16 @@ def test_answers(model: Model, toy: Path) -> None:
     )
     proba = answers.table["y_proba"].to_numpy()
     assert ((proba >= 0) & (proba <= 1)).all()
-    assert np.array_equal(answers.table["y_pred"], proba >= model.manifest.threshold)
-    assert set(answers.table["rests_on"]) == {"table + pixels + frames"}
+    threshold = model.manifest.calibration.probability_threshold()
+    assert np.array_equal(answers.table["y_pred"], proba >= threshold)
+    assert set(answers.table["rests_on"]) == {"table + products + pixels + frames"}
+    assert set(answers.table["unfamiliar"]) == {""}
     assert answers.problems == ()
     assert done[-1] == (60, 60)
-    assert proba[1::2].mean() > proba[::2].mean() + 0.2  # the odd rows are the bad ones
+    even = model.predict_table(table, FolderFrames(toy / "img"), prevalence=0.5).table
+    assert np.array_equal(even["y_pred"], answers.table["y_pred"])
+    assert (even["y_proba"] > proba).all()
+    assert even["y_proba"][1::2].mean() > even["y_proba"][::2].mean() + 0.2  # the odd ones are bad
 
 
 def test_order_and_batches_change_nothing(model: Model, toy: Path) -> None:
@@ -71,15 +76,15 @@ def test_rows_without_frames_answer_from_the_table(model: Model, toy: Path) -> N
     table.loc[2, "index"] = None
     answers = model.predict_table(table, FolderFrames(toy / "img"))
     assert answers.table["rests_on"].tolist()[:4] == [
-        "table + pixels + frames",
-        "table + pixels",
-        "table + pixels",
-        "table + pixels + frames",
+        "table + products + pixels + frames",
+        "table + products + pixels",
+        "table + products + pixels",
+        "table + products + pixels + frames",
     ]
     assert answers.table["y_proba"].notna().all()
     assert [p.index for p in answers.problems] == ["../../etc", ""]
     whole = model.predict_table(table, None)
-    assert set(whole.table["rests_on"]) == {"table + pixels"}
+    assert set(whole.table["rests_on"]) == {"table + products + pixels"}
     assert np.isclose(whole.table["y_proba"][1], answers.table["y_proba"][1], atol=1e-6)
 
 
@@ -89,7 +94,11 @@ def test_rows_with_nothing_get_no_answer(model: Model, toy: Path) -> None:
     table.loc[[0, 1], values] = np.nan
     table.loc[1, "index"] = "absent"
     answers = model.predict_table(table, FolderFrames(toy / "img"))
-    assert answers.table["rests_on"].tolist() == ["frames", "nothing", "table + pixels + frames"]
+    assert answers.table["rests_on"].tolist() == [
+        "frames",
+        "nothing",
+        "table + products + pixels + frames",
+    ]
     assert answers.table["y_proba"].isna().tolist() == [False, True, False]
     assert answers.table["y_pred"].isna().tolist() == [False, True, False]
     assert [p.fatal for p in answers.problems] == [False, True]
@@ -116,3 +125,24 @@ def test_real_mosaics(model: Model, real: Path) -> None:
     assert answers.problems == ()
     assert answers.table["y_proba"].between(0, 1).all()
     assert set(answers.table["rests_on"]) == {"table + frames"}
+
+
+def test_what_training_never_saw_is_told_and_counts_half(model: Model, toy: Path) -> None:
+    table = read_table(toy / "svm_data.csv")[:4]
+    known = model.predict_table(table, None).table
+    far = table.assign(numexp=[*table["numexp"][:2], 9e4, 9e4], det=[1, 0, 1, 1])
+    answers = model.predict_table(far, None).table
+    assert answers["unfamiliar"].map(bool).tolist() == [False, True, True, True]
+    assert "detector hrc" in answers["unfamiliar"][1]
+    assert "numexp 9e+04" in answers["unfamiliar"][2]
+    prior = model.manifest.calibration.prevalence
+    assert answers["y_proba"][0] == pytest.approx(known["y_proba"][0])
+    bold = model.manifest.calibration.log_ratio(np.array([1e9]), np.array([0]))[0] / 2
+    odds = answers["y_proba"] / (1 - answers["y_proba"]) / (prior / (1 - prior))
+    assert np.abs(np.log(odds[1:])).max() <= bold + 1e-6
+
+
+@pytest.mark.parametrize("prevalence", [0.0, 1.0, -3, float("nan")])
+def test_a_prevalence_is_a_share(model: Model, toy: Path, prevalence: float) -> None:
+    with pytest.raises(TableError, match="prevalence"):
+        model.predict_table(read_table(toy / "svm_data.csv"), None, prevalence=prevalence)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ def data() -> Dataset:
         labels,
         rng.integers(0, 256, (count, 3, 64, 64, 3), dtype=np.uint8),
         np.ones(count, "f"),
+        rng.integers(0, 256, (count, 32, 2, 32, 32), dtype=np.uint8),
         0,
         (),
     )
@@ -59,14 +61,14 @@ def test_scaling_knows_the_training_rows_only(data: Dataset) -> None:
     changed = replace(data, features=replace(data.features, numeric=numeric))
     again = train_model(changed, replace(SETTINGS, epochs=1))
     for name in ("mean", "width", "power"):
-        a, b = (getattr(t.network.ensemble.table, name) for t in (trained, again))
+        a, b = (getattr(t.network.table, name) for t in (trained, again))
         assert torch.equal(a, b)
 
 
 def test_power_transform_makes_a_skewed_column_even(data: Dataset) -> None:
     from scipy.stats import skew
 
-    from spacekit.model.network import yeo_johnson
+    from spacekit.model.branches import yeo_johnson
     from spacekit.model.scaling import fit_scaling
 
     numeric = data.features.numeric
@@ -84,7 +86,7 @@ def test_power_transform_makes_a_skewed_column_even(data: Dataset) -> None:
 def test_yeo_johnson_agrees_with_scipy(power: float) -> None:
     from scipy.stats import yeojohnson
 
-    from spacekit.model.network import yeo_johnson
+    from spacekit.model.branches import yeo_johnson
 
     x = np.array([-20.0, -1.0, -0.01, 0.0, 0.01, 1.0, 30.0])
     got = yeo_johnson(torch.from_numpy(x)[:, None], torch.tensor([power]))[:, 0].numpy()
@@ -139,3 +141,52 @@ def test_decay_is_followed(data: Dataset) -> None:
     steps = len(trained.split.train) // 8
     lr = trained.history["lr"]
     assert lr[1] / lr[0] == pytest.approx(0.5**steps)
+
+
+def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
+    data: Dataset, tmp_path: Path
+) -> None:
+    settings = replace(SETTINGS, epochs=4, early_stopping=None)
+    whole = train_model(data, settings)
+    checkpoint = tmp_path / "m.part.npz"
+
+    def stop(epoch: int, values: dict[str, float]) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_model(data, settings, checkpoint=checkpoint, progress=stop)
+    seen = []
+    again = train_model(
+        data, settings, checkpoint=checkpoint, progress=lambda epoch, values: seen.append(epoch)
+    )
+    assert seen == [3, 4]
+    assert np.array_equal(state(whole), state(again))
+    assert again.history["loss"] == whole.history["loss"]
+    assert not checkpoint.exists()
+
+
+def test_a_checkpoint_of_other_settings_or_a_broken_one_is_not_taken(
+    data: Dataset, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "m.part.npz"
+
+    def stop(epoch: int, values: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_model(data, SETTINGS, checkpoint=checkpoint, progress=stop)
+    kept = checkpoint.read_bytes()
+    for content, settings in ((kept, replace(SETTINGS, lr=1e-3)), (kept[:500], SETTINGS)):
+        checkpoint.write_bytes(content)
+        trained = train_model(data, settings, checkpoint=checkpoint)
+        fresh = train_model(data, settings)
+        assert np.array_equal(state(trained), state(fresh))
+
+
+def test_calibration_has_a_line_for_each_regime(data: Dataset) -> None:
+    trained = train_model(data, SETTINGS)
+    assert len(trained.calibration.lines) == 3
+    assert trained.calibration.prevalence == SETTINGS.prevalence
+    proba = trained.probabilities["test"]
+    assert ((proba > 0) & (proba < 1)).all()

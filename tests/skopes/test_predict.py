@@ -166,5 +166,7 @@ def test_npz(toy: Path, model_file: Path, tmp_path: Path) -> None:
     np.savez(path, index=table["index"][:9].to_numpy(str), images=images)
     verdicts = classify(toy / "svm_data.csv", path, model_file, tmp_path)
     rests_on = verdicts.predictions["rests_on"].tolist()
-    assert rests_on == ["table + pixels + frames"] * 9 + ["table + pixels"] * 51
+    assert (
+        rests_on == ["table + products + pixels + frames"] * 9 + ["table + products + pixels"] * 51
+    )
     assert len(verdicts.problems) == 51

@@ -34,7 +34,8 @@ def test_what_is_written(trained: Path, toy: Path) -> None:
     assert any("1 rows with an empty label" in note for note in com.notes)
     assert com.roc_auc > 0.8  # the toy is easy
     _, manifest = load_artifact(trained / "models" / "svm_align.onnx")
-    assert manifest.threshold == com.threshold
+    assert manifest.calibration.probability_threshold() == com.threshold
+    assert com.prevalence == manifest.calibration.prevalence
     assert manifest.provenance["rows"]["test"] == len(com.index)
     assert manifest.provenance["ambiguous"] == 1
     assert len(manifest.provenance["table_sha256"]) == 64

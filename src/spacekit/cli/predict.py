@@ -25,6 +25,11 @@ __all__ = ["predict"]
     help="Kept for scripts of old: the model file knows its normalisation.",
 )
 @click.option("-g", "--group", help="What the mosaics are called in the report.")
+@click.option(
+    "--prevalence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of misaligned mosaics that probabilities are for (the model's, 0.02).",
+)
 @click.option("--report/--no-report", default=True, help="Whether to write the page.")
 def predict(
     *,
@@ -35,6 +40,7 @@ def predict(
     size: int | None,
     normalization: str | None,
     group: str | None,
+    prevalence: float | None,
     report: bool,
 ) -> int:
     """Classify the mosaics of CSV (svm_data.csv) with their frames in IMG (a folder or .npz).
@@ -55,6 +61,7 @@ def predict(
             output_path,
             size,
             group=group,
+            prevalence=prevalence,
             report=report,
             progress=advance,
         )
@@ -63,6 +70,9 @@ def predict(
     blind = int((~verdicts.predictions["rests_on"].str.contains("pixels")).sum())
     if blind:
         say(f"{blind} answers rest on no measurement of the pixels (see rests_on): run prep")
+    strange = int((verdicts.predictions["unfamiliar"] != "").sum())
+    if strange:
+        say(f"{strange} mosaics are unlike any the model was trained on (see unfamiliar)")
     say(f"{suspicious} of {len(verdicts.predictions)} mosaics are suspicious")
     if verdicts.report:
         say(f"look at {verdicts.report}")

@@ -17,6 +17,7 @@ __all__ = [
     "Calibration",
     "calibrate_bins",
     "exact_interval",
+    "odds_ratio",
     "recall_by_offset",
 ]
 
@@ -81,7 +82,7 @@ def calibrate_bins(
     y_true, y_proba = np.asarray(y_true, float), np.asarray(y_proba, float)
     known = np.isfinite(y_true) & np.isfinite(y_proba)
     y_true, y_proba = y_true[known], y_proba[known]
-    ratio = _odds_ratio(y_true, prevalence)
+    ratio = odds_ratio(y_true, prevalence)
     order = np.argsort(y_proba, kind="stable")
     rows = []
     for part in np.array_split(order, max(1, min(bins, len(order)))):
@@ -133,7 +134,7 @@ def recall_by_offset(y_true: Floats, y_pred: Floats, offset_px: Floats) -> pd.Da
     return pd.DataFrame(rows, columns=names)
 
 
-def _odds_ratio(y_true: Floats, prevalence: float | None) -> float:
+def odds_ratio(y_true: Floats, prevalence: float | None) -> float:
     """Weight of a misaligned row over that of an aligned one."""
     share = float(y_true.mean()) if len(y_true) else math.nan
     if prevalence is None or not 0 < share < 1:

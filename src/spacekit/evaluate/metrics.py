@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacekit.errors import MissingExtraError, TableError
-from spacekit.evaluate.calibration import calibrate_bins
+from spacekit.evaluate.calibration import calibrate_bins, odds_ratio
 
 __all__ = ["CLASSES", "Metrics", "classification_report", "measure", "pr_curve", "roc_curve"]
 
@@ -39,10 +39,14 @@ class Metrics:
     roc_auc, pr_auc : float
         Areas under the curves of the *probabilities*; NaN where there is one class only.
         `pr_auc` is average precision.
+    precision : float
+        Share of the flagged that are misaligned; NaN where none is flagged.
     recall_at_fpr : float
         Share of the misaligned found when at most 0.5% of the aligned are flagged.
     ece : float
         Expected calibration error in 15 bins of equal count.
+    brier_even, ece_even : float
+        The same with both classes alike, of probabilities carried over to that prevalence.
     confusion : tuple of tuple of int
         Rows true aligned, misaligned; columns predicted so.
     confusion_share : tuple of tuple of float
@@ -56,13 +60,23 @@ class Metrics:
     brier: float
     roc_auc: float
     pr_auc: float
+    precision: float
     recall_at_fpr: float
     ece: float
+    brier_even: float
+    ece_even: float
     confusion: tuple[tuple[int, int], tuple[int, int]]
     confusion_share: tuple[tuple[float, float], tuple[float, float]]
 
 
-def measure(y_true: Floats, y_proba: Floats, threshold: float, *, fpr: float = 0.005) -> Metrics:
+def measure(
+    y_true: Floats,
+    y_proba: Floats,
+    threshold: float,
+    *,
+    prevalence: float | None = None,
+    fpr: float = 0.005,
+) -> Metrics:
     """Score probabilities.
 
     Parameters
@@ -73,6 +87,10 @@ def measure(y_true: Floats, y_proba: Floats, threshold: float, *, fpr: float = 0
         Probabilities of 1; rows with NaN are left out.
     threshold : float
         From which on a row is called 1.
+    prevalence : float, optional
+        Share of misaligned that the probabilities are meant for: loss, brier, pr_auc,
+        precision and ece weigh rows so that the classes have it. By default rows count as
+        they are. Accuracy and confusion always do.
     fpr : float
         False-positive rate for `Metrics.recall_at_fpr`.
 
@@ -88,24 +106,39 @@ def measure(y_true: Floats, y_proba: Floats, threshold: float, *, fpr: float = 0
     )
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.where(totals > 0, counts / np.maximum(totals, 1), np.nan)
+    weights = np.where(y_true == 1, odds_ratio(y_true, prevalence), 1.0)
     p = np.clip(y_proba, _EPSILON, 1 - _EPSILON)
     loss = -(y_true * np.log(p) + (1 - y_true) * np.log(1 - p))
+    own = prevalence if prevalence is not None else float(np.mean(y_true)) if len(y_true) else 0.5
+    even = _carried(p, own)
+    even_weights = np.where(y_true == 1, odds_ratio(y_true, 0.5), 1.0)
     return Metrics(
         count=len(y_true),
         misaligned=int(y_true.sum()),
         accuracy=_mean(pred == (y_true == 1)),
-        loss=_mean(loss),
-        brier=_mean((y_proba - y_true) ** 2),
+        loss=_mean(loss, weights),
+        brier=_mean((y_proba - y_true) ** 2, weights),
         roc_auc=_area(y_true, y_proba, "roc_auc_score"),
-        pr_auc=_area(y_true, y_proba, "average_precision_score"),
+        pr_auc=_area(y_true, y_proba, "average_precision_score", weights),
+        precision=_mean(y_true[pred], weights[pred]),
         recall_at_fpr=_recall_at(y_true, y_proba, fpr),
-        ece=calibrate_bins(y_true, y_proba).ece,
+        ece=calibrate_bins(y_true, y_proba, prevalence=prevalence).ece,
+        brier_even=_mean((even - y_true) ** 2, even_weights),
+        ece_even=calibrate_bins(y_true, even, prevalence=0.5).ece,
         confusion=((int(counts[0, 0]), int(counts[0, 1])), (int(counts[1, 0]), int(counts[1, 1]))),
         confusion_share=(
             (float(shares[0, 0]), float(shares[0, 1])),
             (float(shares[1, 0]), float(shares[1, 1])),
         ),
     )
+
+
+def _carried(probability: Floats, prevalence: float) -> Floats:
+    """Carry probabilities from a prevalence over to a half."""
+    if not 0 < prevalence < 1:
+        return probability
+    odds = probability / (1 - probability) * (1 - prevalence) / prevalence
+    return odds / (1 + odds)
 
 
 def classification_report(y_true: Floats, y_proba: Floats, threshold: float) -> str:
@@ -158,16 +191,18 @@ def _usable(y_true: Floats, y_proba: Floats) -> tuple[Floats, Floats]:
     return y_true, y_proba
 
 
-def _mean(values: NDArray[np.generic]) -> float:
+def _mean(values: NDArray[np.generic], weights: Floats | None = None) -> float:
     """Mean, NaN of nothing."""
-    return float(np.mean(values.astype(float))) if len(values) else float("nan")
+    if not len(values) or (weights is not None and not weights.sum() > 0):
+        return float("nan")
+    return float(np.average(values.astype(float), weights=weights))
 
 
-def _area(y_true: Floats, y_proba: Floats, name: str) -> float:
+def _area(y_true: Floats, y_proba: Floats, name: str, weights: Floats | None = None) -> float:
     """Area under a curve, NaN with one class only."""
     if len(np.unique(y_true)) < 2:
         return float("nan")
-    return float(getattr(_sklearn_metrics(), name)(y_true, y_proba))
+    return float(getattr(_sklearn_metrics(), name)(y_true, y_proba, sample_weight=weights))
 
 
 def _recall_at(y_true: Floats, y_proba: Floats, fpr: float) -> float:

@@ -16,7 +16,10 @@ from spacekit.visit.nouns import Problem
 __all__ = ["OWN", "joined", "report_text", "write_predictions"]
 
 #: Our own columns of predictions.csv, after the published ones.
-OWN = ("rests_on", "culprit", "culprit_dx_px", "culprit_dy_px", "culprit_mas", "reason")
+OWN = (
+    *("rests_on", "unfamiliar"),
+    *("culprit", "culprit_dx_px", "culprit_dy_px", "culprit_mas", "reason"),
+)
 
 _ANSWERS = ("y_pred", "y_proba")
 

@@ -49,6 +49,9 @@ class Result:
         Where it was written.
     true_offset_px : ndarray, shape (N,), float64, or None
         True offsets, NaN where unknown; None where none is known.
+    prevalence : float or None
+        Share of misaligned mosaics that the probabilities are meant for: scores and
+        reliability are given for it. None: that of the rows.
     """
 
     name: str
@@ -60,11 +63,12 @@ class Result:
     notes: tuple[str, ...] = ()
     folder: Path | None = None
     true_offset_px: NDArray[np.float64] | None = None
+    prevalence: float | None = None
 
     @cached_property
     def metrics(self) -> Metrics:
         """All scores."""
-        return measure(self.y_true, self.y_proba, self.threshold)
+        return measure(self.y_true, self.y_proba, self.threshold, prevalence=self.prevalence)
 
     @property
     def accuracy(self) -> float:
@@ -89,7 +93,7 @@ class Result:
     @cached_property
     def calibration(self) -> Calibration:
         """Probability against what came true, in 15 bins of equal count."""
-        return calibrate_bins(self.y_true, self.y_proba)
+        return calibrate_bins(self.y_true, self.y_proba, prevalence=self.prevalence)
 
     @property
     def recall_by_offset(self) -> pd.DataFrame:
@@ -168,6 +172,7 @@ def write_result(result: Result, folder: Path) -> Result:
         "format": _FORMAT,
         "name": result.name,
         "threshold": result.threshold,
+        "prevalence": result.prevalence,
         "notes": list(result.notes),
         **asdict(result.metrics),
         "false_negatives": result.false_negatives,
@@ -213,6 +218,7 @@ def read_result(folder: Path) -> Result:
             notes=(*notes, *(note for note in missing if note not in notes)),
             folder=folder,
             true_offset_px=None if offsets is None else offsets.to_numpy(float),
+            prevalence=_share(content.get("prevalence")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, TableError):
@@ -220,6 +226,14 @@ def read_result(folder: Path) -> Result:
         raise TableError(
             f"{folder}: holds no result that can be read ({error}); train writes results/test"
         ) from error
+
+
+def _share(value: Any) -> float | None:
+    if value is None:
+        return None
+    if not 0 < float(value) < 1:
+        raise TableError(f"prevalence is {value!r}, not between 0 and 1")
+    return float(value)
 
 
 def _text(path: Path) -> str:

@@ -7,6 +7,8 @@ never from the pipeline's catalogs, whose filters are forced to the total's posi
 
 from __future__ import annotations
 
+import cmath
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -72,6 +74,13 @@ class Evidence:
         Sources it was measured on.
     exposures_unmatched : float
         Exposure products with sources enough that match the others nowhere.
+    part_share : float
+        Share of a filter's matched sources that have a second shift, the largest.
+    exposure_part_share : float
+        The same of an exposure product's.
+    ellipticity_contrast : float
+        Largest difference between two filters' coherent ellipticities, as vectors: what all
+        have in common is the detector's.
     absolute_dx_mas, absolute_dy_mas, absolute_sigma_mas, absolute_sources : float
         The total against the reference catalog.
     findings : Findings
@@ -99,6 +108,9 @@ class Evidence:
     exposure_offset_sigma_px: float = math.nan
     exposure_offset_sources: float = math.nan
     exposures_unmatched: float = math.nan
+    part_share: float = math.nan
+    exposure_part_share: float = math.nan
+    ellipticity_contrast: float = math.nan
     absolute_dx_mas: float = math.nan
     absolute_dy_mas: float = math.nan
     absolute_sigma_mas: float = math.nan
@@ -262,6 +274,9 @@ def _columns(filters: int, findings: Findings) -> Evidence:
         exposure_offset_sigma_px=by_exposure.sigma_px if by_exposure else math.nan,
         exposure_offset_sources=by_exposure.sources if by_exposure else math.nan,
         exposures_unmatched=_unmatched(findings.exposures),
+        part_share=_part_share(findings.filters),
+        exposure_part_share=_part_share(findings.exposures),
+        ellipticity_contrast=_contrast(of_filters),
         absolute_dx_mas=absolute.dx_mas if absolute else math.nan,
         absolute_dy_mas=absolute.dy_mas if absolute else math.nan,
         absolute_sigma_mas=absolute.sigma_mas if absolute else math.nan,
@@ -276,3 +291,17 @@ def _worst(group: Group) -> Offset | None:
 
 def _unmatched(group: Group) -> float:
     return float(len(group.unmatched)) if group.reference else math.nan
+
+
+def _part_share(group: Group) -> float:
+    return _largest([o.part_sources / o.sources for o in group.offsets if o.sources])
+
+
+def _contrast(shapes: Sequence[ProductShape]) -> float:
+    """Give the largest distance of two products' ellipticities (e1, e2)."""
+    ellipticities = [
+        cmath.rect(s.ellipticity, 2 * math.radians(s.angle_deg))
+        for s in shapes
+        if math.isfinite(s.ellipticity)
+    ]
+    return _largest([abs(a - b) for a, b in itertools.combinations(ellipticities, 2)])

@@ -103,6 +103,9 @@ EVIDENCE: Final[tuple[Column, ...]] = (
     Column("exposure_offset_sigma_px", Kind.AMOUNT, "px", "standard error of exposure_offset_px"),
     Column("exposure_offset_sources", Kind.COUNT, "", "sources matched for exposure_offset_px"),
     Column("exposures_unmatched", Kind.COUNT, "", "exposure products that match at no shift"),
+    Column("part_share", Kind.AMOUNT, "", "largest share of a filter's sources at a second shift"),
+    Column("exposure_part_share", Kind.AMOUNT, "", "the same of an exposure product's"),
+    Column("ellipticity_contrast", Kind.AMOUNT, "", "largest difference of filters' ellipticities"),
 )
 
 #: What is reported and no model may see: an error of the visit as a whole is no misalignment.

@@ -1,8 +1,9 @@
 """The model file: one ONNX with everything that has to travel with the weights.
 
-The graph takes the table as it stands (NaN where missing) and frames as bytes, and answers with
-a calibrated probability. What is no arithmetic (which features in which order, the frames' size,
-the threshold, where it all came from) is JSON in the file's metadata under the key "spacekit".
+The graph takes the table as it stands (NaN where missing), frames and stamps as bytes, and
+answers with a logit. What is no arithmetic (which features in which order, the frames' size, what
+a logit is worth, the threshold, what it was trained on) is JSON in the file's metadata under the
+key "spacekit".
 """
 
 from __future__ import annotations
@@ -22,16 +23,19 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from spacekit.errors import MissingExtraError, ModelFileError, TableError
 from spacekit.files import replacing
 from spacekit.measure.schema import CATEGORIES
+from spacekit.measure.stamps import COUNT, SIDE_PX
+from spacekit.model.calibrate import Calibration
 from spacekit.model.features import check_features
+from spacekit.model.limits import Limits
 from spacekit.model.onnx_check import check_onnx
 
 if TYPE_CHECKING:
-    from spacekit.model.network import Calibrated
+    from spacekit.model.network import Ensemble
 
 __all__ = ["INPUTS", "Manifest", "load_artifact", "save_artifact"]
 
 #: What this version writes and reads; another number is refused.
-SCHEMA = 1
+SCHEMA = 2
 
 #: A model of ours has half a megabyte.
 LARGEST_BYTES = 50_000_000
@@ -40,10 +44,10 @@ LARGEST_BYTES = 50_000_000
 OPSET = 18
 
 #: Names of the graph's inputs.
-INPUTS = ("numeric", "categories", "frames", "has_frames")
+INPUTS = ("numeric", "categories", "frames", "has_frames", "stamps")
 
 _KEY = "spacekit"
-_TYPES = ("tensor(float)", "tensor(int64)", "tensor(uint8)", "tensor(float)")
+_TYPES = ("tensor(float)", "tensor(int64)", "tensor(uint8)", "tensor(float)", "tensor(uint8)")
 _RUNTIME_ERRORS = (
     ort_errors.EPFail,
     ort_errors.Fail,
@@ -68,10 +72,10 @@ class Manifest:
         Class names to numbers, for each category.
     frame_size : int
         Side of the frames, px.
-    threshold : float
-        Probability from which on a mosaic is called suspicious.
-    temperature : float
-        By which logits are divided (in the graph; here to be read).
+    calibration : Calibration
+        What a logit is worth, from where on a mosaic is suspicious, and the prevalence.
+    limits : Limits
+        How far training reached.
     provenance : dict
         Version, date, command, seed, fingerprint of the training table, counts, scores.
     """
@@ -80,8 +84,8 @@ class Manifest:
     categorical: tuple[str, ...]
     classes: dict[str, dict[str, int]]
     frame_size: int
-    threshold: float
-    temperature: float = 1.0
+    calibration: Calibration = field(default_factory=Calibration)
+    limits: Limits = field(default_factory=Limits)
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -105,6 +109,8 @@ class Manifest:
                 **content
                 | {"numeric": tuple(content["numeric"])}
                 | {"categorical": tuple(content["categorical"])}
+                | {"calibration": Calibration.from_dict(content["calibration"])}
+                | {"limits": Limits.from_dict(content["limits"])}
             )
             manifest.check()
         except ModelFileError:
@@ -121,20 +127,18 @@ class Manifest:
         size = self.frame_size
         if not isinstance(size, int) or not 32 <= size <= 1024 or size % 32:
             raise ValueError(f"frame_size is {size!r}, not a multiple of 32 up to 1024")
-        if not 0 < float(self.threshold) < 1:
-            raise ValueError(f"threshold is {self.threshold!r}, no probability")
         if not isinstance(self.provenance, Mapping):
             raise TypeError("provenance is no mapping")
 
 
-def save_artifact(path: Path, network: Calibrated, manifest: Manifest) -> None:
+def save_artifact(path: Path, network: Ensemble, manifest: Manifest) -> None:
     """Write a trained network as one ONNX file.
 
     Parameters
     ----------
     path : Path
         Where to; replaced as a whole.
-    network : Calibrated
+    network : Ensemble
         On the CPU.
     manifest : Manifest
         What goes with it.
@@ -154,7 +158,7 @@ def save_artifact(path: Path, network: Calibrated, manifest: Manifest) -> None:
         part.write_bytes(content)
 
 
-def _export(network: Calibrated, manifest: Manifest) -> bytes:
+def _export(network: Ensemble, manifest: Manifest) -> bytes:
     """Trace the graph to ONNX bytes, any number of rows, frames of any multiple of 32 px."""
     import torch
 
@@ -164,9 +168,11 @@ def _export(network: Calibrated, manifest: Manifest) -> bytes:
         torch.zeros(2, len(manifest.categorical), dtype=torch.int64),
         torch.zeros(2, 3, 64, 64, 3, dtype=torch.uint8),
         torch.ones(2, 1),
+        torch.zeros(2, COUNT, 2, SIDE_PX, SIDE_PX, dtype=torch.uint8),
     )
-    rows = {name: {0: "rows"} for name in (*INPUTS, "probability")}
+    rows = {name: {0: "rows"} for name in (*INPUTS, "logit")}
     axes = rows | {"frames": {0: "rows", 2: "height", 3: "width"}}
+    axes |= {"stamps": {0: "rows", 1: "stamps"}}
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # The tracing exporter is deprecated but takes 0.3 s where the other takes 12, and writes
@@ -178,7 +184,7 @@ def _export(network: Calibrated, manifest: Manifest) -> bytes:
             buffer,
             dynamo=False,
             input_names=list(INPUTS),
-            output_names=["probability"],
+            output_names=["logit"],
             dynamic_axes=axes,
             opset_version=OPSET,
         )
@@ -233,10 +239,11 @@ def _check_graph(path: Path, session: onnxruntime.InferenceSession, manifest: Ma
         "categories": np.full((1, widths[1]), -1, np.int64),
         "frames": np.zeros((1, 3, 32, 32, 3), np.uint8),
         "has_frames": np.zeros((1, 1), np.float32),
+        "stamps": np.zeros((1, COUNT, 2, SIDE_PX, SIDE_PX), np.uint8),
     }
     try:
         outputs = session.run(None, blank)
     except _RUNTIME_ERRORS as error:
         raise ModelFileError(f"{path}: its graph doesn't run ({str(error)[:200]})") from error
-    if len(outputs) != 1 or outputs[0].shape != (1,) or not 0 <= float(outputs[0][0]) <= 1:
-        raise ModelFileError(f"{path}: its graph doesn't answer with probabilities")
+    if len(outputs) != 1 or outputs[0].shape != (1,) or not np.isfinite(outputs[0][0]):
+        raise ModelFileError(f"{path}: its graph doesn't answer with a number a row")

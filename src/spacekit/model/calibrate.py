@@ -1,67 +1,163 @@
-"""Make probabilities honest, and choose from which one on a mosaic is called suspicious."""
+"""What a logit is worth: likelihood ratios, probabilities at a prevalence, the threshold.
+
+A network trained on half bad mosaics doesn't know how rare they are. Its logit is turned into a
+log-likelihood ratio (how much more often bad mosaics give such an answer than good ones), by a
+straight line for each regime of evidence; a probability is that ratio applied to a prevalence.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
-__all__ = ["choose_threshold", "fit_temperature"]
+from spacekit.model.regimes import REGIMES
+
+__all__ = ["PREVALENCE", "Calibration", "Line", "choose_threshold", "fit_line", "probability"]
+
+#: Share of mosaics in the archive that are misaligned: the order of what regression runs of the
+#: pipeline showed (5 of some 1,000 grossly, more by a pixel or so).
+PREVALENCE: Final = 0.02
 
 #: The share of good mosaics that may be flagged, where there are enough to tell.
-FALSE_POSITIVE_RATE = 0.005
+FALSE_POSITIVE_RATE: Final = 0.005
 
-#: Thresholds stay between: beyond them a probability is no longer measured, only extrapolated.
-LOWEST_THRESHOLD, HIGHEST_THRESHOLD = 0.2, 0.98
+#: Log-likelihood ratios stay within: no calibration set shows that an answer is worth more.
+LARGEST_LOG_RATIO: Final = 10.0
 
-#: Fewest rows that a temperature is fitted on.
-FEWEST_TO_CALIBRATE = 20
+#: Fewest rows that a line is fitted on, and how steep it may be.
+FEWEST_TO_CALIBRATE: Final = 20
+_STEEPEST: Final = 4.0
+
+#: A threshold lies between: below, the evidence would speak for the good.
+_LOWEST, _HIGHEST = 0.0, 8.0
+
+Floats = NDArray[np.float64]
 
 
-def fit_temperature(logits: NDArray[np.float64], labels: NDArray[np.float32]) -> tuple[float, str]:
-    """Temperature that makes probabilities honest (Guo et al. 2017, arXiv:1706.04599).
+@dataclass(frozen=True)
+class Line:
+    """A straight line from logit to log-likelihood ratio.
+
+    Parameters
+    ----------
+    slope, intercept : float
+        log ratio = slope * logit + intercept.
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def log_ratio(self, logits: Floats) -> Floats:
+        """Give log-likelihood ratios, within `LARGEST_LOG_RATIO`."""
+        ratio = self.slope * np.asarray(logits, float) + self.intercept
+        return np.clip(ratio, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How logits become verdicts.
+
+    Parameters
+    ----------
+    lines : tuple of Line
+        One for each of `REGIMES`.
+    threshold : float
+        Log-likelihood ratio from which on a mosaic is suspicious, whatever the prevalence.
+    prevalence : float
+        Share of misaligned mosaics that probabilities are given for.
+    """
+
+    lines: tuple[Line, ...] = (Line(),) * len(REGIMES)
+    threshold: float = 0.0
+    prevalence: float = PREVALENCE
+
+    def __post_init__(self) -> None:
+        values = [self.threshold, *(v for line in self.lines for v in (line.slope, line.intercept))]
+        if len(self.lines) != len(REGIMES) or not np.isfinite(values).all():
+            raise ValueError(f"calibration needs {len(REGIMES)} lines and a finite threshold")
+        if any(not 0 <= line.slope <= _STEEPEST for line in self.lines):
+            raise ValueError("calibration turns answers around")
+        if not 0 < self.prevalence < 1:
+            raise ValueError(f"prevalence is {self.prevalence!r}, not between 0 and 1")
+
+    def log_ratio(self, logits: Floats, regimes: NDArray[np.int64]) -> Floats:
+        """Give the log-likelihood ratio of each row, by its regime."""
+        return np.choose(regimes, [line.log_ratio(logits) for line in self.lines])
+
+    def probability_threshold(self, prevalence: float | None = None) -> float:
+        """Give the threshold as a probability at a prevalence; the stored one by default."""
+        return float(probability(np.array(self.threshold), prevalence or self.prevalence))
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Calibration:
+        """Read back what ``dataclasses.asdict`` gave."""
+        lines = tuple(Line(float(c["slope"]), float(c["intercept"])) for c in content["lines"])
+        return cls(lines, float(content["threshold"]), float(content["prevalence"]))
+
+
+def probability(log_ratio: Floats, prevalence: float) -> Floats:
+    """Apply likelihood ratios to a prevalence (Bayes)."""
+    logit = np.asarray(log_ratio, float) + math.log(prevalence / (1 - prevalence))
+    return np.asarray(np.exp(-np.logaddexp(0, -logit)))
+
+
+def fit_line(logits: Floats, labels: NDArray[np.float32]) -> tuple[Line, str]:
+    """Fit the line that makes logits log-likelihood ratios.
+
+    Platt's (1999) scaling with his targets, which keep it finite where the classes don't
+    overlap; both classes weigh alike, so that what is fitted is a ratio, not the odds of the
+    rows at hand.
 
     Returns
     -------
-    float
-        Between 0.25 and 8; 1 where there are too few rows to fit it.
+    Line
+        The identity where there are too few rows to fit it.
     str
         A note where it was not fitted, else empty.
     """
-    if len(labels) < FEWEST_TO_CALIBRATE or len(np.unique(labels)) < 2:
-        return 1.0, f"temperature not fitted: {len(labels)} rows to calibrate on"
+    from scipy.optimize import minimize  # a tenth of a second that predict doesn't need
 
-    def cost(log_t: float) -> float:
-        z = logits / np.exp(log_t)
-        return float(np.mean(np.logaddexp(0, z) - labels * z))
+    bad = labels == 1
+    if len(labels) < FEWEST_TO_CALIBRATE or not 0 < bad.sum() < len(bad):
+        return Line(), f"not calibrated: {len(labels)} rows to calibrate on"
+    counts = float(bad.sum()), float((~bad).sum())
+    target = np.where(bad, (counts[0] + 1) / (counts[0] + 2), 1 / (counts[1] + 2))
+    weight = np.where(bad, 0.5 / counts[0], 0.5 / counts[1])
 
-    best = minimize_scalar(cost, bounds=(np.log(0.25), np.log(8)), method="bounded")
-    return float(np.exp(best.x)), ""
+    def cost(line: Floats) -> float:
+        z = line[0] * logits + line[1]
+        return float(np.sum(weight * (np.logaddexp(0, z) - target * z)))
+
+    best = minimize(cost, (1.0, 0.0), bounds=((0.05, _STEEPEST), (-10, 10)), method="L-BFGS-B")
+    return Line(float(best.x[0]), float(best.x[1])), ""
 
 
-def choose_threshold(
-    probability: NDArray[np.float64], labels: NDArray[np.float32]
-) -> tuple[float, str]:
+def choose_threshold(log_ratio: Floats, labels: NDArray[np.float32]) -> tuple[float, str]:
     """Threshold at which at most 0.5% of the good mosaics are flagged.
 
     With n good mosaics floor(0.005 n) may be flagged: none below 200, and then the rate is only
     known to be below about 3/n. The threshold lies halfway between the first good mosaic that
-    must not be flagged and the next bad one above it, and within 0.2 and 0.98.
+    must not be flagged and the next bad one above it, and within 0 and 8.
 
     Returns
     -------
     float
-        The threshold.
+        The threshold, a log-likelihood ratio.
     str
         A note where there were too few good mosaics to measure the rate.
     """
-    good = np.sort(probability[labels == 0])[::-1]
+    good = np.sort(log_ratio[labels == 0])[::-1]
     if not len(good):
-        return 0.5, "threshold not chosen: no good mosaic to calibrate on"
+        return 0.0, "threshold not chosen: no good mosaic to calibrate on"
     ceiling = good[int(FALSE_POSITIVE_RATE * len(good))]
-    above = probability[(labels == 1) & (probability > ceiling)]
-    top = above.min() if len(above) else 1.0
-    threshold = float(np.clip((ceiling + top) / 2, LOWEST_THRESHOLD, HIGHEST_THRESHOLD))
+    above = log_ratio[(labels == 1) & (log_ratio > ceiling)]
+    top = min(above.min(), ceiling + 1.0) if len(above) else ceiling + 1.0
+    threshold = float(np.clip((ceiling + top) / 2, _LOWEST, _HIGHEST))
     few = len(good) < 1 / FALSE_POSITIVE_RATE
     said = f"threshold chosen on {len(good)} good mosaics: fewer than 200 can't show a rate of 0.5%"
     return threshold, said if few else ""

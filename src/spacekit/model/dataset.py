@@ -1,15 +1,16 @@
 """Labelled mosaics as arrays, and what is done to them in training.
 
-Augmentation of frames never invents evidence: flips, quarter turns, lower resolution, margins
-and brightness only. Features are dropped at random so that the answer degrades gracefully:
-the target's class in half of the rows (offline it is unknown for all), the fit, the evidence,
-single values and the frames as a whole in some.
+Augmentation of pictures never invents evidence: flips, quarter turns, lower resolution, margins
+and brightness only; some of the stamps go. What an answer may have to do without is hidden at
+random, so that it degrades gracefully: the target's class in half of the rows (offline it is
+unknown for all), the fit, exposure products, all but the total, all but the published columns,
+single values, frames and stamps as a whole in some.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,35 +19,36 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spacekit.errors import TrainingError
-from spacekit.measure.schema import EVIDENCE, INDEX
+from spacekit.measure.schema import INDEX
 from spacekit.model.features import CATEGORICAL, FIT, NUMERIC, Features, feature_arrays, read_labels
-from spacekit.model.images import FrameSource, load_many
+from spacekit.model.images import NO_STAMPS, FrameSource, load_many
+from spacekit.model.regimes import filters_only, table_only, total_only
 from spacekit.visit.nouns import Problem
 
-__all__ = ["Batch", "Dataset", "augment_frames", "batches", "build_dataset", "drop_features"]
+__all__ = [
+    "Batch",
+    "Dataset",
+    "augment_frames",
+    "augment_stamps",
+    "batches",
+    "build_dataset",
+    "drop_features",
+    "join_datasets",
+]
 
 #: Chances in training that something is hidden.
 HIDE_CLASS = 0.5
 HIDE_OTHER_CATEGORY = 0.15
 HIDE_FIT = 0.2
-HIDE_EVIDENCE = 0.15
-HIDE_PRODUCTS = 0.2
-HIDE_VALUE = 0.05
+HIDE_VALUE = 0.02
 HIDE_FRAMES = 0.15
+HIDE_STAMPS = 0.15
 
-#: Columns measured between products: all are missing where only the total was kept.
-BETWEEN_PRODUCTS = (
-    "offset_px",
-    "offset_sources",
-    "offset_scatter_px",
-    "unmatched",
-    "exposure_offset_px",
-    "offset_sigma_px",
-    "filter_ellipticity",
-    "exposure_offset_sigma_px",
-    "exposure_offset_sources",
-    "exposures_unmatched",
-)
+Hide = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+#: Shares of the rows that do without exposure products, without all products but the total, and
+#: with the published columns alone; the others keep what they have.
+WITHOUT = ((filters_only, 0.15), (total_only, 0.3), (table_only, 0.1))
 
 #: Chances in training that a frame is changed, beside turns and flips.
 BLUR, MARGIN, BRIGHTNESS = 0.1, 0.3, 0.3
@@ -71,6 +73,8 @@ class Dataset:
         Normalised frames, zeros where missing; a memory map.
     has_frames : ndarray, shape (N,), float32
         1 where there are frames.
+    stamps : ndarray, shape (N, 32, 2, 32, 32), uint8
+        Image and weight of each stamp, zeros where missing; a memory map.
     ambiguous : int
         Rows left out because their label is empty.
     problems : tuple of Problem
@@ -82,11 +86,20 @@ class Dataset:
     labels: NDArray[np.float32]
     frames: NDArray[np.uint8]
     has_frames: NDArray[np.float32]
+    stamps: NDArray[np.uint8]
     ambiguous: int
     problems: tuple[Problem, ...]
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def hidden(self, hide: Hide) -> Dataset:
+        """Give the same mosaics without some products (see `spacekit.model.regimes`)."""
+        numeric = hide(self.features.numeric)
+        stamps = self.stamps
+        if hide is table_only:  # who has no pixels has no stamps
+            stamps = np.broadcast_to(NO_STAMPS, stamps.shape)
+        return replace(self, features=replace(self.features, numeric=numeric), stamps=stamps)
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,7 @@ class Batch:
     categories: NDArray[np.int64]
     frames: NDArray[np.uint8]
     has_frames: NDArray[np.float32]
+    stamps: NDArray[np.uint8]
     labels: NDArray[np.float32]
     rows: NDArray[np.int64]
 
@@ -120,7 +134,8 @@ def build_dataset(
     size : int
         Side of the frames, px.
     folder : Path
-        Where the array of frames may lie while the data set is in use (2.4 MB a row at 512 px).
+        Where the arrays of frames and stamps may lie while the data set is in use (0.66 MB a row
+        with frames of 256 px).
     progress : callable (done, total), optional
         Called after each row.
 
@@ -135,9 +150,8 @@ def build_dataset(
     if kept.empty:
         raise TrainingError("no row of the table has a label")
     features = feature_arrays(kept)
-    frames = np.lib.format.open_memmap(
-        folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(len(kept), 3, size, size, 3)
-    )
+    frames = _on_disk(folder / "frames.npy", (len(kept), 3, size, size, 3))
+    stamps = _on_disk(folder / "stamps.npy", (len(kept), *NO_STAMPS.shape))
     has_frames = np.zeros(len(kept), np.float32)
     problems = [Problem(str(kept[INDEX][r]), "table", n, False) for r, n in features.notes.items()]
     names = kept[INDEX].fillna("").astype(str).tolist()
@@ -147,6 +161,8 @@ def build_dataset(
         if loaded.pixels is not None:
             frames[row] = loaded.pixels
             has_frames[row] = 1
+        if loaded.stamps is not None:
+            stamps[row] = loaded.stamps
         if progress is not None:
             progress(row + 1, len(kept))
     return Dataset(
@@ -155,8 +171,39 @@ def build_dataset(
         labels,
         frames,
         has_frames,
+        stamps,
         int((~hard).sum()),
         tuple(problems),
+    )
+
+
+def _on_disk(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
+
+def join_datasets(sets: Sequence[Dataset], folder: Path) -> Dataset:
+    """Put data sets one after the other; pictures go to arrays in `folder`."""
+    rows = sum(len(one) for one in sets)
+    pictures = []
+    for name in ("frames", "stamps"):
+        arrays = [getattr(one, name) for one in sets]
+        joined = _on_disk(folder / f"{name}.npy", (rows, *arrays[0].shape[1:]))
+        np.concatenate(arrays, out=joined)
+        pictures.append(joined)
+    features = Features(
+        np.concatenate([one.features.numeric for one in sets]),
+        np.concatenate([one.features.categories for one in sets]),
+        {},
+    )
+    return Dataset(
+        tuple(name for one in sets for name in one.index),
+        features,
+        np.concatenate([one.labels for one in sets]),
+        pictures[0],
+        np.concatenate([one.has_frames for one in sets]),
+        pictures[1],
+        sum(one.ambiguous for one in sets),
+        tuple(problem for one in sets for problem in one.problems),
     )
 
 
@@ -173,11 +220,14 @@ def batches(
         numeric = data.features.numeric[chosen]
         categories = data.features.categories[chosen]
         frames, has_frames = data.frames[chosen], data.has_frames[chosen]
+        stamps = data.stamps[chosen]
         if rng is not None:
             numeric, categories = drop_features(numeric, categories, rng)
             frames = np.stack([augment_frames(stack, rng) for stack in frames])
             has_frames = has_frames * (rng.random(len(chosen)) >= HIDE_FRAMES).astype(np.float32)
-        yield Batch(numeric, categories, frames, has_frames[:, None], data.labels[chosen], chosen)
+            stamps = np.stack([augment_stamps(sheet, rng) for sheet in stamps])
+        labels = data.labels[chosen]
+        yield Batch(numeric, categories, frames, has_frames[:, None], stamps, labels, chosen)
 
 
 def drop_features(
@@ -185,15 +235,13 @@ def drop_features(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Hide some features; shapes as of `spacekit.model.features.Features`, copies come back."""
     rows = len(numeric)
+    draw, taken = rng.random((rows, 1)), 0.0
+    for hide, chance in WITHOUT:
+        chosen = (taken <= draw) & (draw < taken + chance)
+        numeric = np.where(chosen, hide(numeric), numeric)
+        taken += chance
     hidden = rng.random(numeric.shape) < HIDE_VALUE
-    groups = (
-        (FIT, HIDE_FIT),
-        (tuple(c.name for c in EVIDENCE), HIDE_EVIDENCE),
-        (BETWEEN_PRODUCTS, HIDE_PRODUCTS),
-    )
-    for names, chance in groups:
-        columns = np.isin(NUMERIC, names)
-        hidden |= (rng.random((rows, 1)) < chance) & columns
+    hidden |= (rng.random((rows, 1)) < HIDE_FIT) & np.isin(NUMERIC, FIT)
     fit = np.isin(NUMERIC, FIT)
     hidden |= (hidden & fit).any(axis=1, keepdims=True) & fit
     chances = [HIDE_CLASS if name == "cat" else HIDE_OTHER_CATEGORY for name in CATEGORICAL]
@@ -236,6 +284,29 @@ def augment_frames(stack: NDArray[np.uint8], rng: np.random.Generator) -> NDArra
         levels[1:] = levels[1:].clip(1)  # 0 stays the mark of what is outside
         stack = np.rint(levels).astype(np.uint8)[stack]
     return np.ascontiguousarray(stack)
+
+
+def augment_stamps(sheet: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Turn and flip all stamps alike, take some away, or all.
+
+    Parameters
+    ----------
+    sheet : ndarray, shape (M, 2, S, S), uint8
+        Image and weight of each stamp.
+    rng : numpy.random.Generator
+        Where chance comes from.
+
+    Returns
+    -------
+    ndarray, shape (M, 2, S, S), uint8
+    """
+    if rng.random() < HIDE_STAMPS:
+        return np.zeros_like(sheet)
+    sheet = np.rot90(sheet, k=int(rng.integers(4)), axes=(2, 3))
+    if rng.random() < 0.5:
+        sheet = sheet[..., ::-1]
+    kept = rng.random(len(sheet)) < rng.uniform(0.4, 1.0)
+    return np.ascontiguousarray(sheet * kept[:, None, None, None].astype(np.uint8))
 
 
 def _resized(stack: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Read the frames of a mosaic: PNG files in folders, or arrays in an ``.npz``."""
+"""Read the pictures of a mosaic: frames and stamps in folders, or frames in an ``.npz``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spacekit.errors import FrameError
+from spacekit.measure.stamps import COUNT, SIDE_PX, read_stamps
 from spacekit.model.levels import Picture, normalise_stack
 from spacekit.visit.names import is_plain_name
 
 __all__ = [
     "AT_ONCE",
+    "NO_STAMPS",
     "SUFFIXES",
     "ArrayFrames",
     "FolderFrames",
@@ -57,6 +59,10 @@ _BROKEN_ARCHIVE = (
 )
 
 
+#: What stands for the stamps of a mosaic that has none.
+NO_STAMPS: Picture = np.zeros((COUNT, 2, SIDE_PX, SIDE_PX), np.uint8)
+
+
 @dataclass(frozen=True)
 class Frames:
     """What was found for a mosaic.
@@ -67,10 +73,13 @@ class Frames:
         Plain, source, gaia in RGB, ready for the network; None where there is no frame.
     notes : tuple of str
         What was missing or wrong, in sentences.
+    stamps : ndarray, shape (32, 2, 32, 32), uint8, or None
+        Image and weight of each stamp, 0 where there is none; None where there is no sheet.
     """
 
     pixels: Picture | None
     notes: tuple[str, ...] = ()
+    stamps: Picture | None = None
 
 
 class FrameSource(Protocol):
@@ -142,7 +151,20 @@ class FolderFrames:
             except FrameError as error:
                 pictures.append(None)
                 notes.append(str(error))
-        return _stack(pictures, notes, size, self.reduce_to)
+        stamps = self._stamps(folder / f"{index}_stamps.png", notes)
+        return replace(_stack(pictures, notes, size, self.reduce_to), stamps=stamps)
+
+    def _stamps(self, path: Path, notes: list[str]) -> Picture | None:
+        """Read the contact sheet; tables of other tools have none, so that is no news."""
+        try:
+            self._inside(path)
+            stamps = read_stamps(path)
+        except FrameError as error:
+            notes.append(str(error))
+            return None
+        if stamps is None or not stamps.present.any():
+            return None
+        return np.rint(stamps.pixels * 255).astype(np.uint8)
 
     def _folder(self, index: str, label: int | None) -> Path | str:
         """Find the folder of a mosaic, or why there is none."""

@@ -12,11 +12,13 @@ import onnxruntime
 import pandas as pd
 from numpy.typing import NDArray
 
-from spacekit.errors import ModelFileError
+from spacekit.errors import ModelFileError, TableError
 from spacekit.measure.schema import INDEX
 from spacekit.model.artifact import INPUTS, Manifest, load_artifact
-from spacekit.model.features import Features, feature_arrays
-from spacekit.model.images import Frames, FrameSource, load_many
+from spacekit.model.calibrate import probability
+from spacekit.model.features import NUMERIC, Features, feature_arrays
+from spacekit.model.images import NO_STAMPS, Frames, FrameSource, load_many
+from spacekit.model.regimes import REGIMES, regimes_of
 from spacekit.visit.nouns import Problem
 
 __all__ = ["Model", "Predictions", "load_model"]
@@ -27,8 +29,11 @@ BATCH = 16
 #: Frames of rows that have none: the graph masks them, so they may be small.
 BLANK_PX = 32
 
-#: Columns that were measured on the mosaic's pixels; tables of other tools have none of them.
-_PIXELS = ("offset_px", "ellipticity", "weight_deficit", "exposure_offset_px")
+#: An unfamiliar mosaic's log-likelihood ratio counts so much: it is told, but not boldly.
+_UNFAMILIAR = 0.5
+
+#: What an answer may rest on, in the order it is told.
+_LEGS = ("table", "products", "pixels", "stamps", "frames")
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,10 @@ class Predictions:
     table : DataFrame
         Rows as those of the table (same row index): ``y_proba`` (float, probability of
         misalignment, NaN where the answer would rest on nothing), ``y_pred`` (1.0 suspicious,
-        0.0 aligned, NaN) and ``rests_on``: which of table, pixels (columns measured on them)
-        and frames there were, with a plus between.
+        0.0 aligned, NaN), ``rests_on``: which of table, products (shifts measured between
+        them), pixels (measured on the total), stamps and frames there were, with a plus
+        between; and ``unfamiliar``: what lies far outside of training, empty where nothing
+        does. The evidence on such a mosaic counts half.
     problems : tuple of Problem
         Rows answered with something missing, or not at all.
     """
@@ -65,27 +72,35 @@ class Model:
         self._session = session
         self.manifest = manifest
 
-    def probabilities(
-        self, features: Features, frames: NDArray[np.uint8] | None
+    def logits(
+        self,
+        features: Features,
+        frames: NDArray[np.uint8] | None,
+        stamps: NDArray[np.uint8] | None,
     ) -> NDArray[np.float64]:
-        """Probabilities of a batch.
+        """Answers of the graph to a batch.
 
         Parameters
         ----------
         features : Features
-            N rows.
+            N rows, columns `NUMERIC`.
         frames : ndarray, shape (N, 3, H, W, 3), uint8, or None
             Normalised frames (see `spacekit.model.images`) of all rows, or of none.
+        stamps : ndarray, shape (N, M, 2, 32, 32), uint8, or None
+            Stamps of the rows, 0 where there is none.
 
         Returns
         -------
         ndarray, shape (N,), float64
         """
-        present = frames is not None
+        rows = len(features)
+        present = np.full((rows, 1), float(frames is not None), np.float32)
         if frames is None:
-            frames = np.zeros((len(features), 3, BLANK_PX, BLANK_PX, 3), np.uint8)
-        has_frames = np.full((len(features), 1), float(present), np.float32)
-        values = (features.numeric, features.categories, frames, has_frames)
+            frames = np.zeros((rows, 3, BLANK_PX, BLANK_PX, 3), np.uint8)
+        if stamps is None:
+            stamps = np.zeros((rows, 1, *NO_STAMPS.shape[1:]), np.uint8)
+        columns = [NUMERIC.index(name) for name in self.manifest.numeric]
+        values = (features.numeric[:, columns], features.categories, frames, present, stamps)
         answer = self._session.run(None, dict(zip(INPUTS, values, strict=True)))[0]
         return np.asarray(answer, dtype=np.float64)
 
@@ -94,17 +109,21 @@ class Model:
         table: pd.DataFrame,
         frames: FrameSource | None,
         *,
+        prevalence: float | None = None,
         batch_size: int = BATCH,
         progress: Callable[[int, int], None] | None = None,
     ) -> Predictions:
-        """Answer every row of a table; frames are read a batch at a time.
+        """Answer every row of a table; pictures are read a batch at a time.
 
         Parameters
         ----------
         table : DataFrame
             As `spacekit.model.features.read_table` gives it.
         frames : FrameSource or None
-            Where frames are; None answers from the table alone.
+            Where frames and stamps are; None answers from the table alone.
+        prevalence : float, optional
+            Share of misaligned mosaics that probabilities are given for; the model's by
+            default. Verdicts don't depend on it.
         batch_size : int
             Rows at once.
         progress : callable (done, total), optional
@@ -113,35 +132,76 @@ class Model:
         Raises
         ------
         TableError
-            If the table can't be used at all.
+            If the table can't be used at all, or the prevalence is none.
         """
-        features = feature_arrays(
-            table, numeric=self.manifest.numeric, categorical=self.manifest.categorical
-        )
+        prevalence = self.manifest.calibration.prevalence if prevalence is None else prevalence
+        if not 0 < prevalence < 1:
+            raise TableError(f"prevalence is {prevalence:g}; give a share between 0 and 1")
+        features = feature_arrays(table)
         names = ["" if pd.isna(name) else str(name) for name in table[INDEX]]
-        proba = np.full(len(table), np.nan)
-        seen = np.zeros(len(table), dtype=bool)
+        logits = np.full(len(table), np.nan)
+        seen = np.zeros((len(table), 2), dtype=bool)  # stamps, frames
         problems: list[Problem] = []
         for rows in _batches(len(table), batch_size):
             loaded = self._frames(frames, [names[row] for row in rows])
-            present = np.array([f.pixels is not None for f in loaded])
-            for chosen in (present, ~present):
-                if chosen.any():
-                    stacks = [f.pixels for f in loaded if f.pixels is not None]
-                    stack = np.stack(stacks) if chosen is present else None
-                    proba[rows[chosen]] = self.probabilities(_take(features, rows[chosen]), stack)
-            seen[rows] = present
+            logits[rows] = self._batch(_take(features, rows), loaded)
+            seen[rows] = [(f.stamps is not None, f.pixels is not None) for f in loaded]
             problems += _problems(rows, names, loaded, features.notes)
             if progress is not None:
                 progress(int(rows[-1]) + 1, len(table))
-        pixels = np.isin(self.manifest.numeric, _PIXELS)
-        measured: NDArray[np.bool_] = np.any(np.isfinite(features.numeric[:, pixels]), axis=1)
-        answers = _answers(features, proba, measured, seen, self.manifest.threshold)
+        answers = self._answers(features, logits, seen, prevalence)
         answers.index = table.index
         for row in np.flatnonzero(np.isnan(answers["y_proba"])):
             reason = f"row {row + 1} has neither values nor frames: no answer"
             problems.append(Problem(names[row], "table", reason, fatal=True))
         return Predictions(answers, tuple(problems))
+
+    def _batch(self, features: Features, loaded: list[Frames]) -> NDArray[np.float64]:
+        """Give the logits of a few rows: those with frames together, then the others."""
+        logits = np.full(len(features), np.nan)
+        present = np.array([f.pixels is not None for f in loaded])
+        for chosen in (present, ~present):
+            if not chosen.any():
+                continue
+            some = [f for f, there in zip(loaded, chosen, strict=True) if there]
+            frames = [f.pixels for f in some if f.pixels is not None]
+            sheets = [NO_STAMPS if f.stamps is None else f.stamps for f in some]
+            stamps = None if all(f.stamps is None for f in some) else np.stack(sheets)
+            logits[chosen] = self.logits(
+                _take(features, chosen), np.stack(frames) if frames else None, stamps
+            )
+        return logits
+
+    def _answers(
+        self,
+        features: Features,
+        logits: NDArray[np.float64],
+        seen: NDArray[np.bool_],
+        prevalence: float,
+    ) -> pd.DataFrame:
+        """Verdicts and what they rest on; a row with nothing to rest on gets NaN."""
+        calibration = self.manifest.calibration
+        regimes = regimes_of(features.numeric)
+        unfamiliar = self.manifest.limits.unfamiliar(features)
+        counts = np.where([bool(words) for words in unfamiliar], _UNFAMILIAR, 1.0)
+        ratio = counts * calibration.log_ratio(logits, regimes)
+        values = np.isfinite(features.numeric).any(axis=1)
+        known = values | (features.categories >= 0).any(axis=1)
+        nothing = ~known & ~seen.any(axis=1)
+        pixels = regimes < REGIMES.index("table")
+        legs = np.column_stack([known, regimes == REGIMES.index("products"), pixels, seen])
+        rests_on = [
+            " + ".join(leg for leg, there in zip(_LEGS, row, strict=True) if there) or "nothing"
+            for row in legs
+        ]
+        return pd.DataFrame(
+            {
+                "y_pred": np.where(nothing, np.nan, ratio >= calibration.threshold),
+                "y_proba": np.where(nothing, np.nan, probability(ratio, prevalence)),
+                "rests_on": rests_on,
+                "unfamiliar": unfamiliar,
+            }
+        )
 
     def _frames(self, source: FrameSource | None, names: list[str]) -> list[Frames]:
         """Frames of mosaics at the model's size."""
@@ -182,29 +242,7 @@ def _batches(rows: int, size: int) -> Iterator[NDArray[np.int64]]:
         yield np.arange(start, min(start + size, rows))
 
 
-def _answers(
-    features: Features,
-    proba: NDArray[np.float64],
-    measured: NDArray[np.bool_],
-    seen: NDArray[np.bool_],
-    threshold: float,
-) -> pd.DataFrame:
-    """Verdicts and what they rest on; a row with nothing to rest on gets NaN."""
-    values = np.isfinite(features.numeric).any(axis=1)
-    known = np.logical_or(values, (features.categories >= 0).any(axis=1))
-    nothing = ~known & ~seen
-    pred = np.where(nothing, np.nan, proba >= threshold)
-    legs = ("table", "pixels", "frames")
-    rests_on = [
-        " + ".join(leg for leg, there in zip(legs, row, strict=True) if there) or "nothing"
-        for row in np.column_stack([known, measured, seen])
-    ]
-    return pd.DataFrame(
-        {"y_pred": pred, "y_proba": np.where(nothing, np.nan, proba), "rests_on": rests_on}
-    )
-
-
-def _take(features: Features, rows: NDArray[np.int64]) -> Features:
+def _take(features: Features, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Features:
     """Pick some rows of the features."""
     return Features(features.numeric[rows], features.categories[rows], {})
 

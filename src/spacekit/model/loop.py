@@ -1,9 +1,11 @@
-"""The training loop: epochs over augmented batches, early stopping, history."""
+"""The training loop: epochs over augmented batches, early stopping, history, resumption."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spacekit.errors import TrainingError
+from spacekit.model.branches import NetworkSettings
+from spacekit.model.checkpoint import read_checkpoint, write_checkpoint
 from spacekit.model.dataset import Batch, Dataset, batches, drop_features
-from spacekit.model.network import Ensemble, NetworkSettings
+from spacekit.model.network import Ensemble
+from spacekit.model.regimes import total_only
 from spacekit.model.scaling import fit_scaling
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import Split
@@ -22,11 +27,19 @@ __all__ = ["Progress", "TrainingLoop"]
 
 Progress = Callable[[int, dict[str, float]], None]
 
+_log = logging.getLogger(__name__)
+
 #: Rows a forward pass takes at once outside training.
 _EVALUATE = 16
 
 #: AdamW's weight decay, and the norm beyond which gradients are cut.
 _WEIGHT_DECAY, _LONGEST_GRADIENT = 0.01, 5.0
+
+#: What a schedule's state calls its functions, which are made anew.
+_RULES = "lr_lambdas"
+
+#: Weight of what each CNN would say alone: it learns to look even where the table knows.
+_ALONE = 0.3
 
 
 class TrainingLoop:
@@ -42,6 +55,10 @@ class TrainingLoop:
         Of which it sees train and tune.
     settings : TrainingSettings
         How.
+    checkpoint : Path, optional
+        File that holds the state after each epoch; a run that finds its own there goes on.
+    key : str
+        Tells this run's checkpoint from others.
 
     Attributes
     ----------
@@ -49,9 +66,17 @@ class TrainingLoop:
         See `spacekit.model.train.Trained`.
     """
 
-    def __init__(self, data: Dataset, split: Split, settings: TrainingSettings) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        split: Split,
+        settings: TrainingSettings,
+        checkpoint: Path | None = None,
+        key: str = "",
+    ) -> None:
         self.history: dict[str, list[float]] = {}
         self._data, self._split, self._settings = data, split, settings
+        self._checkpoint, self._key = checkpoint, key
         self._rng = np.random.default_rng(settings.seed)
         numeric = data.features.numeric[split.train]
         scaling = fit_scaling(numeric, power=settings.power_transform)
@@ -65,38 +90,97 @@ class TrainingLoop:
         )
         bad = float(np.mean(data.labels[split.train]))
         self._weights = (0.5 / (1 - bad), 0.5 / bad)  # both classes weigh alike
+        self._best: tuple[float, int] = (np.inf, -1)  # cost and epoch
+        self._kept: dict[str, Tensor] = {}
 
     def run(self, progress: Progress | None = None) -> Ensemble:
         """Train to the end or until nothing improves; give the network with the best weights."""
-        self._warm_up()
-        best, kept, waited = np.inf, None, 0
-        for epoch in range(self._settings.epochs):
+        done = self._resume()
+        if not done:
+            self._warm_up()
+        for epoch in range(done, self._settings.epochs):
+            if self._stops(epoch):
+                break
             values = self._turn()
+            self._keep(epoch, values)
+            self._save(epoch + 1)
             if progress is not None:
                 progress(epoch + 1, values)
-            if self._settings.early_stopping is None:
-                continue
-            cost = self._cost(values)
-            waited += 1
-            if cost < best:
-                best, waited = cost, 0
-                kept = {k: v.clone() for k, v in self._network.state_dict().items()}
-            if waited >= self._settings.patience:
-                break
-        if kept is not None:
-            self._network.load_state_dict(kept)
+        if self._kept:
+            self._network.load_state_dict(self._kept)
         network: Ensemble = self._network
         return network
+
+    def _stops(self, epoch: int) -> bool:
+        early = self._settings.early_stopping is not None and epoch > 0
+        return early and epoch - 1 - self._best[1] >= self._settings.patience
+
+    def _keep(self, epoch: int, values: dict[str, float]) -> None:
+        """Keep the weights of the best epoch, where that is asked for."""
+        if self._settings.early_stopping is None:
+            return
+        cost = self._cost(values)
+        if cost < self._best[0]:
+            self._best = (cost, epoch)
+            self._kept = {k: v.clone() for k, v in self._network.state_dict().items()}
+
+    def _save(self, epochs: int) -> None:
+        if self._checkpoint is None:
+            return
+        tensors = {f"network/{k}": v for k, v in self._network.state_dict().items()}
+        tensors |= {f"kept/{k}": v for k, v in self._kept.items()}
+        moments = self._optimiser.state_dict()["state"]
+        for number, state in moments.items():
+            tensors |= {f"optimiser/{number}/{name}": value for name, value in state.items()}
+        tensors["torch"] = torch.random.get_rng_state()
+        plain = {
+            "epochs": epochs,
+            "best": self._best,
+            "history": self.history,
+            "schedule": {k: v for k, v in self._schedule.state_dict().items() if k != _RULES},
+            "numpy": self._rng.bit_generator.state,
+        }
+        write_checkpoint(self._checkpoint, self._key, tensors, plain)
+
+    def _resume(self) -> int:
+        """Take up the state of an interrupted run; give the number of its epochs, 0 for none."""
+        found = read_checkpoint(self._checkpoint, self._key) if self._checkpoint else None
+        if found is None:
+            return 0
+        tensors, plain = found
+        of = {
+            group: {k.removeprefix(group): v for k, v in tensors.items() if k.startswith(group)}
+            for group in ("network/", "kept/", "optimiser/")
+        }
+        self._network.load_state_dict(of["network/"])
+        self._kept = of["kept/"]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in of["optimiser/"].items():
+            number, _, field = name.partition("/")
+            moments.setdefault(int(number), {})[field] = value
+        groups = self._optimiser.state_dict()["param_groups"]
+        self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        self._schedule.load_state_dict({_RULES: [None], **plain["schedule"]})
+        for group, lr in zip(
+            self._optimiser.param_groups, self._schedule.get_last_lr(), strict=True
+        ):
+            group["lr"] = lr
+        torch.random.set_rng_state(tensors["torch"])
+        self._rng.bit_generator.state = plain["numpy"]
+        self._best, self.history = (plain["best"][0], plain["best"][1]), plain["history"]
+        _log.info("going on after epoch %d (%s)", plain["epochs"], self._checkpoint)
+        return int(plain["epochs"])
 
     def _warm_up(self) -> None:
         """Train the table's branch alone first.
 
-        It wants thousands of steps, which are cheap without frames; what the frames add is then
+        It wants thousands of steps, which are cheap without pictures; what these add is then
         learned on top of it in few epochs.
         """
         network, settings, rows = self._network, self._settings, self._split.train
         network.train()
-        wanted = [*network.table.parameters(), *network.head.parameters(), network.absent]
+        wanted = [*network.table.parameters(), *network.head.parameters()]
+        wanted += [network.no_frames, network.no_stamps]
         optimiser = torch.optim.AdamW(wanted, lr=settings.lr, weight_decay=_WEIGHT_DECAY)
         features, labels = self._data.features, self._data.labels
         for _ in range(settings.table_epochs):
@@ -105,14 +189,25 @@ class TrainingLoop:
                 hidden = drop_features(
                     features.numeric[chosen], features.categories[chosen], self._rng
                 )
-                logits = network.without_frames(*(self._tensor(array) for array in hidden))
-                self._step(logits, self._tensor(labels[chosen]), optimiser)
+                logits = network.table_alone(*(self._tensor(array) for array in hidden))
+                self._step(self._loss(logits, self._tensor(labels[chosen])), optimiser)
 
-    def logits(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Logits of rows, shape (len(rows),), nothing hidden or changed."""
+    def logits(self, rows: NDArray[np.int64], data: Dataset | None = None) -> NDArray[np.float64]:
+        """Logits of rows, shape (len(rows),), nothing hidden or changed.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Which.
+        data : Dataset, optional
+            The same rows with something hidden (`Dataset.hidden`); all there is by default.
+        """
         self._network.eval()
         with torch.inference_mode():
-            parts = [self._forward(b).cpu() for b in batches(self._data, rows, _EVALUATE)]
+            parts = [
+                self._network(*self._inputs(b)).cpu()
+                for b in batches(data or self._data, rows, _EVALUATE)
+            ]
         logits: NDArray[np.float64] = torch.cat(parts).double().numpy()
         return logits
 
@@ -141,39 +236,47 @@ class TrainingLoop:
         rows = self._split.train
         for batch in batches(self._data, rows, self._settings.batch_size, self._rng):
             labels = self._tensor(batch.labels)
-            logits = self._forward(batch)
-            loss_sum += self._step(logits, labels, self._optimiser) * len(batch.rows)
+            logits, *alone = self._network.all_logits(*self._inputs(batch))
+            loss = self._loss(logits, labels)
+            loss_sum += float(loss.detach()) * len(batch.rows)
+            for said, there in alone:
+                loss = loss + _ALONE * self._loss(said, labels, there)
+            self._step(loss, self._optimiser)
             self._schedule.step()
             right += float(((logits > 0) == (labels > 0.5)).sum())
         return loss_sum / len(rows), right / len(rows)
 
-    def _step(self, logits: Tensor, labels: Tensor, optimiser: torch.optim.Optimizer) -> float:
-        """Move the weights down the loss of a batch; give that loss."""
+    def _loss(self, logits: Tensor, labels: Tensor, there: Tensor | None = None) -> Tensor:
+        """Mean cross-entropy, both classes alike; of the rows that are there alone."""
         good, bad = self._weights
-        loss = nn.functional.binary_cross_entropy_with_logits(
-            logits, labels, labels * bad + (1 - labels) * good
-        )
+        weights = labels * bad + (1 - labels) * good
+        weights = weights if there is None else weights * there
+        return nn.functional.binary_cross_entropy_with_logits(logits, labels, weights)
+
+    def _step(self, loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
+        """Move the weights down a loss."""
         if not torch.isfinite(loss):
             raise TrainingError("the loss is no longer finite; lower lr")
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self._network.parameters(), _LONGEST_GRADIENT)
         optimiser.step()
-        return float(loss.detach())
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._settings.device)
 
     def _validate(self) -> tuple[float, float]:
-        """Loss and accuracy on the tune part."""
-        logits, labels = self.logits(self._split.tune), self._data.labels[self._split.tune]
+        """Loss and accuracy on the tune part, as it is and with the total alone."""
+        rows = self._split.tune
+        logits = np.stack([self.logits(rows), self.logits(rows, self._data.hidden(total_only))])
+        labels = self._data.labels[rows]
         loss = np.mean(np.logaddexp(0, logits) - labels * logits)
         return float(loss), float(np.mean((logits > 0) == (labels > 0)))
 
-    def _forward(self, batch: Batch) -> Tensor:
-        """Logits of a batch."""
-        arrays = (batch.numeric, batch.categories, batch.frames, batch.has_frames)
-        return self._network(*(self._tensor(array) for array in arrays))
+    def _inputs(self, batch: Batch) -> list[Tensor]:
+        """Give a batch in the order of the network's inputs."""
+        arrays = (batch.numeric, batch.categories, batch.frames, batch.has_frames, batch.stamps)
+        return [self._tensor(array) for array in arrays]
 
 
 def _schedule(settings: TrainingSettings, steps: int) -> Callable[[int], float]:

@@ -21,7 +21,7 @@ OPERATORS: frozenset[str] = frozenset(
         *("Constant", "ConstantOfShape", "Conv", "Div", "Equal", "Exp", "Expand", "Gather"),
         *("Gemm", "Greater", "GreaterOrEqual", "Identity", "IsNaN", "Less", "Log", "MatMul"),
         *("Mul", "Neg", "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Shape"),
-        *("Sigmoid", "Slice", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
+        *("Sigmoid", "Slice", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
     }
 )
 

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from spacekit.errors import MissingExtraError
+from spacekit.model.branches import TableScaling, yeo_johnson
 from spacekit.model.features import NUMERIC
-from spacekit.model.network import TableScaling, yeo_johnson
 
 __all__ = ["fit_scaling"]
 
@@ -19,6 +19,16 @@ LINEAR_BELOW = {
     "offset_px": 0.1,
     "ellipticity": 0.02,
     "weight_deficit": 0.02,
+    "total_deficit": 0.02,
+    "filter_ellipticity": 0.02,
+    "ellipticity_contrast": 0.02,
+    "ellipticity_sigma": 0.01,
+    "offset_scatter_px": 0.1,
+    "offset_sigma_px": 0.02,
+    "exposure_offset_px": 0.1,
+    "exposure_offset_sigma_px": 0.02,
+    "pair_excess": 0.05,
+    "part_share": 0.02,
 }
 
 

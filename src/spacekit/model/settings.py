@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from spacekit.errors import TrainingError
+from spacekit.model.calibrate import PREVALENCE
 
 __all__ = ["TrainingSettings"]
 
@@ -37,6 +38,8 @@ class TrainingSettings:
         Side of the frames, px, a multiple of 32 from 64 to 1024.
     power_transform : bool
         Fit a Yeo-Johnson exponent for each feature instead of taking logarithms.
+    prevalence : float
+        Share of misaligned mosaics that the model's probabilities will be given for.
     seed : int
         Decides the split, the weights' start, the order and the augmentation.
     threads : int or None
@@ -53,8 +56,9 @@ class TrainingSettings:
     early_stopping: str | None = "val_loss"
     patience: int = 6
     verbose: int = 1
-    image_size: int = 512
+    image_size: int = 256
     power_transform: bool = False
+    prevalence: float = PREVALENCE
     seed: int = 0
     threads: int | None = None
     device: str = "cpu"
@@ -75,6 +79,7 @@ class TrainingSettings:
             "epochs must be 1 or more": self.epochs < 1,
             "table_epochs must be 0 or more": self.table_epochs < 0,
             "lr must lie between 0 and 1": not 0 < self.lr < 1,
+            "prevalence must lie between 0 and 1": not 0 < self.prevalence < 1,
             "decay is a pair (steps, rate) with a rate between 0 and 1": self.decay is not None
             and not (len(self.decay) == 2 and self.decay[0] > 0 and 0 < self.decay[1] <= 1),
             "early_stopping is val_loss, val_accuracy or None": self.early_stopping

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spacekit.extras import require
-from spacekit.model.calibrate import choose_threshold, fit_temperature
-from spacekit.model.dataset import Dataset
+from spacekit.model.calibrate import Calibration, choose_threshold, fit_line, probability
+from spacekit.model.dataset import Dataset, Hide
+from spacekit.model.regimes import REGIMES, regimes_of, table_only, total_only
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import Split, split_groups
 
 if TYPE_CHECKING:
-    from spacekit.model.loop import Progress
-    from spacekit.model.network import Calibrated
+    from spacekit.model.loop import Progress, TrainingLoop
+    from spacekit.model.network import Ensemble
 
 __all__ = ["Trained", "train_model"]
+
+_VIEWS: Final[dict[str, Hide]] = {"as it is": np.asarray, "total": total_only, "table": table_only}
 
 
 @dataclass(frozen=True)
@@ -27,14 +33,15 @@ class Trained:
 
     Parameters
     ----------
-    network : Calibrated
+    network : Ensemble
         On the CPU, ready to be written to a file.
-    threshold, temperature : float
+    calibration : Calibration
         Found on the calibrate part.
     split : Split
         Rows of each part.
     probabilities : dict of str to ndarray
-        Answers to the rows of tune, calibrate and test, in the order of `split`.
+        Answers to the rows of tune, calibrate and test, in the order of `split`, at the
+        calibration's prevalence.
     history : dict of str to list of float
         loss, accuracy (training, augmented), val_loss, val_accuracy (tune), lr, seconds; a value
         an epoch.
@@ -42,9 +49,8 @@ class Trained:
         What a reader of the scores must know.
     """
 
-    network: Calibrated
-    threshold: float
-    temperature: float
+    network: Ensemble
+    calibration: Calibration
     split: Split
     probabilities: dict[str, NDArray[np.float64]]
     history: dict[str, list[float]] = field(default_factory=dict)
@@ -52,7 +58,12 @@ class Trained:
 
 
 def train_model(
-    data: Dataset, settings: TrainingSettings, *, progress: Progress | None = None
+    data: Dataset,
+    settings: TrainingSettings,
+    *,
+    split: Split | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
 ) -> Trained:
     """Train on a data set.
 
@@ -62,6 +73,11 @@ def train_model(
         Frames of `settings.image_size` px.
     settings : TrainingSettings
         How.
+    split : Split, optional
+        Parts; by hash of the proposal by default.
+    checkpoint : Path, optional
+        Where the state lies after each epoch. A run of the same data and settings that was
+        interrupted goes on from there; the file goes when training has ended.
     progress : callable (epoch, values), optional
         Called after each epoch with what goes into the history.
 
@@ -76,29 +92,72 @@ def train_model(
     import torch
 
     from spacekit.model.loop import TrainingLoop
-    from spacekit.model.network import Calibrated
 
-    split = split_groups(data.index, data.labels, settings.seed)
+    split = split or split_groups(data.index, data.labels, settings.seed)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(settings.threads or before)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            loop = TrainingLoop(data, split, settings)
+            loop = TrainingLoop(data, split, settings, checkpoint, _key(data, split, settings))
             network = loop.run(progress)
-        logits = {p: loop.logits(getattr(split, p)) for p in ("tune", "calibrate", "test")}
+        calibration, notes = _calibrate(loop, data, split.calibrate, settings.prevalence)
+        answers = {
+            part: _answers(loop, data, getattr(split, part), calibration)
+            for part in ("tune", "calibrate", "test")
+        }
     finally:
         torch.set_num_threads(before)
-    labels = data.labels[split.calibrate]
-    temperature, uncalibrated = fit_temperature(logits["calibrate"], labels)
-    answers = {part: np.exp(-np.logaddexp(0, -z / temperature)) for part, z in logits.items()}
-    threshold, unsure = choose_threshold(answers["calibrate"], labels)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
     return Trained(
-        Calibrated(network.cpu().eval(), temperature),
-        threshold,
-        temperature,
-        split,
-        answers,
-        loop.history,
-        (*split.notes, *filter(None, (uncalibrated, unsure))),
+        network.cpu().eval(), calibration, split, answers, loop.history, (*split.notes, *notes)
     )
+
+
+def _key(data: Dataset, split: Split, settings: TrainingSettings) -> str:
+    """Tell a run from others by all that it depends on but the pictures."""
+    digest = hashlib.sha256(json.dumps([data.index, settings.to_dict()]).encode())
+    arrays = (data.features.numeric, data.features.categories, data.labels, split.train, split.tune)
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _calibrate(
+    loop: TrainingLoop, data: Dataset, rows: NDArray[np.int64], prevalence: float
+) -> tuple[Calibration, list[str]]:
+    """Fit a line for each regime, and the threshold that holds with products and without.
+
+    Every row is asked three times: as it is, with the total alone and with the published
+    table alone, so that each regime's line rests on all rows that can be in it.
+    """
+    labels = data.labels[rows]
+    logits: dict[str, NDArray[np.float64]] = {}
+    regimes: dict[str, NDArray[np.int64]] = {}
+    for name, hide in _VIEWS.items():
+        view = data.hidden(hide)
+        logits[name] = loop.logits(rows, view)
+        regimes[name] = regimes_of(view.features.numeric[rows])
+    lines, notes = [], []
+    for number, name in enumerate(("as it is", "total", "table")):
+        inside = regimes[name] == number
+        line, note = fit_line(logits[name][inside], labels[inside])
+        lines.append(line)
+        notes += [f"{REGIMES[number]}: {note}"] if note else []
+    shape = Calibration(tuple(lines), 0.0, prevalence)
+    chosen = [
+        choose_threshold(shape.log_ratio(logits[name], regimes[name]), labels)
+        for name in ("as it is", "total")
+    ]
+    threshold = max(value for value, _ in chosen)
+    notes += [chosen[0][1]] if chosen[0][1] else []
+    return Calibration(tuple(lines), threshold, prevalence), notes
+
+
+def _answers(
+    loop: TrainingLoop, data: Dataset, rows: NDArray[np.int64], calibration: Calibration
+) -> NDArray[np.float64]:
+    regimes = regimes_of(data.features.numeric[rows])
+    ratio = calibration.log_ratio(loop.logits(rows), regimes)
+    return probability(ratio, calibration.prevalence)

@@ -29,14 +29,14 @@ class Verdicts:
     Parameters
     ----------
     predictions : DataFrame
-        As in predictions.csv: the input rows, y_pred, y_proba, index, rests_on, culprit,
-        culprit_dx_px, culprit_dy_px, culprit_mas, reason.
+        As in predictions.csv: the input rows, y_pred, y_proba, index, rests_on, unfamiliar,
+        culprit, culprit_dx_px, culprit_dy_px, culprit_mas, reason.
     folder : Path
         Where the files were written.
     problems : tuple of Problem
         Mosaics answered with something missing, or not at all; also in problems.csv.
     threshold : float
-        Probability from which on a mosaic was called suspicious.
+        Probability from which on a mosaic was called suspicious, at the prevalence asked for.
     report : Path or None
         The page to look at, where it was asked for.
     """
@@ -77,6 +77,7 @@ def classify(
     size: int | None = None,
     *,
     group: str | None = None,
+    prevalence: float | None = None,
     threads: int = 1,
     report: bool = True,
     earlier: Sequence[Problem] = (),
@@ -102,6 +103,9 @@ def classify(
         default they go to the model at the size it was trained on.
     group : str, optional
         What the mosaics are called as a whole, for the report; the table's name by default.
+    prevalence : float, optional
+        Share of misaligned mosaics that probabilities are given for; the model's (2%) by
+        default. Verdicts don't depend on it.
     threads : int
         Cores to use.
     report : bool
@@ -121,7 +125,8 @@ def classify(
     model = load_model(model_path, threads=threads)
     table = read_table(Path(data_file))
     with open_frames(Path(img_path), reduce_to=size) as frames:
-        answers = model.predict_table(table, frames, progress=progress)
+        answers = model.predict_table(table, frames, prevalence=prevalence, progress=progress)
+    threshold = model.manifest.calibration.probability_threshold(prevalence)
     names = table[INDEX].fillna("").astype(str).tolist()
     reasons, unread = reasons_of(names, Path(img_path))
     reasons.index = table.index
@@ -136,12 +141,12 @@ def classify(
             predictions,
             Path(img_path),
             group,
-            threshold=model.manifest.threshold,
+            threshold=threshold,
             scraped=read_scraped(Path(data_file).with_name(f"raw_{Path(data_file).name}")),
             problems=(*earlier, *problems),
         )
         page = write_report(source, folder.with_name("report"))
-    return Verdicts(predictions, folder, problems, model.manifest.threshold, page)
+    return Verdicts(predictions, folder, problems, threshold, page)
 
 
 if __name__ == "__main__":

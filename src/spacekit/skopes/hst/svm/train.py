@@ -25,6 +25,7 @@ from spacekit.model.dataset import Dataset, build_dataset
 from spacekit.model.features import CATEGORICAL, NUMERIC, fingerprint, read_table
 from spacekit.model.images import open_frames
 from spacekit.model.labels import read_label_file, with_labels
+from spacekit.model.limits import find_limits
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.train import Trained, train_model
 from spacekit.visit.nouns import Problem
@@ -74,7 +75,9 @@ def run_training(  # noqa: PLR0917 (the published call)
     """Train a model and evaluate it on mosaics it has not seen.
 
     Writes ``models/<model_name>.onnx``, ``results/test`` and ``results/val`` below
-    `output_path`, and ``results/problems.csv`` where mosaics had something missing.
+    `output_path`, and ``results/problems.csv`` where mosaics had something missing. While it
+    trains, ``models/<model_name>.part.npz`` holds the state after the last epoch: the same
+    call goes on from there.
 
     Parameters
     ----------
@@ -109,7 +112,7 @@ def run_training(  # noqa: PLR0917 (the published call)
     com : Result
         The test set: neither the weights nor the calibration have seen it.
     val : Result
-        The set on which temperature and threshold were found.
+        The set on which calibration and threshold were found.
 
     Raises
     ------
@@ -130,7 +133,8 @@ def run_training(  # noqa: PLR0917 (the published call)
         data = build_dataset(
             table, frames, settings.image_size, Path(scratch), progress=watch.frames
         )
-        trained = train_model(data, settings, progress=watch.epoch)
+        checkpoint = model_file.with_suffix(".part.npz")
+        trained = train_model(data, settings, checkpoint=checkpoint, progress=watch.epoch)
     offsets = _true_offsets(table)
     com, val = (_result(name, data, trained, offsets) for name in ("test", "val"))
     call = command or f"run_training({Path(training_data).name}, {Path(img_path).name})"
@@ -191,17 +195,18 @@ def _result(name: str, data: Dataset, trained: Trained, offsets: Mapping[str, fl
     if data.ambiguous:
         notes.append(f"{data.ambiguous} rows with an empty label (ambiguous) were left out")
     if name == "val":
-        notes.append("temperature and threshold were found on these rows")
+        notes.append("calibration and threshold were found on these rows")
     names = tuple(data.index[row] for row in rows)
     return Result(
         name,
         names,
         data.labels[rows].astype(np.float64),
         trained.probabilities[part],
-        trained.threshold,
+        trained.calibration.probability_threshold(),
         trained.history,
         tuple(notes),
         true_offset_px=np.array([offsets[n] for n in names], float) if offsets else None,
+        prevalence=trained.calibration.prevalence,
     )
 
 
@@ -220,8 +225,8 @@ def _manifest(
         categorical=CATEGORICAL,
         classes={name: CATEGORIES[name] for name in CATEGORICAL},
         frame_size=settings.image_size,
-        threshold=trained.threshold,
-        temperature=trained.temperature,
+        calibration=trained.calibration,
+        limits=find_limits(data.features, trained.split.train),
         provenance={
             "spacekit": __version__,
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),

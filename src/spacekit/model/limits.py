@@ -1,0 +1,81 @@
+"""How far a model has seen: beyond that its answers are guesses, and are marked so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacekit.measure.schema import CATEGORIES
+from spacekit.model.features import CATEGORICAL, NUMERIC, Features
+
+__all__ = ["Limits", "find_limits"]
+
+#: Values beyond so many times the largest of training are far outside.
+_FAR: Final = 3.0
+
+_DETECTORS: Final = {number: name for name, number in CATEGORIES["det"].items()}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a model was trained on.
+
+    Parameters
+    ----------
+    largest : dict of str to float
+        Largest value of each numeric feature that training rows had.
+    detectors : tuple of int
+        Codes of the detectors among them; empty: not known.
+    """
+
+    largest: Mapping[str, float] = field(default_factory=dict)
+    detectors: tuple[int, ...] = ()
+
+    def unfamiliar(self, features: Features) -> list[str]:
+        """Say for each row what is far outside of that; empty where nothing is.
+
+        Parameters
+        ----------
+        features : Features
+            N rows, columns `NUMERIC` and `CATEGORICAL`.
+        """
+        told: list[list[str]] = [[] for _ in range(len(features))]
+        for name, largest in self.largest.items():
+            values = features.numeric[:, NUMERIC.index(name)]
+            for row in np.flatnonzero(values > _FAR * largest):
+                told[row].append(f"{name} {values[row]:.4g}, training had up to {largest:.4g}")
+        codes = features.categories[:, CATEGORICAL.index("det")]
+        for row in np.flatnonzero(~np.isin(codes, self.detectors)) if self.detectors else ():
+            name = _DETECTORS.get(int(codes[row]), "unknown")
+            told[row].append(f"detector {name}, not in training")
+        return ["; ".join(words) for words in told]
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Limits:
+        """Read back what ``dataclasses.asdict`` gave.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            If it is something else.
+        """
+        largest = {str(name): float(value) for name, value in content["largest"].items()}
+        if not set(largest) <= set(NUMERIC) or not np.isfinite(list(largest.values())).all():
+            raise ValueError("limits of features that aren't known, or no numbers")
+        return cls(largest, tuple(int(code) for code in content["detectors"]))
+
+
+def find_limits(features: Features, rows: NDArray[np.int64]) -> Limits:
+    """Find what training rows had."""
+    largest = {}
+    for number, name in enumerate(NUMERIC):
+        values = features.numeric[rows, number]
+        values = values[np.isfinite(values)]
+        if len(values) and values.max() > 0:
+            largest[name] = float(values.max())
+    codes = np.unique(features.categories[rows, CATEGORICAL.index("det")])
+    return Limits(largest, tuple(int(code) for code in codes if code >= 0))

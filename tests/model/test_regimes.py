@@ -1,0 +1,51 @@
+"""What is hidden in training is what is missing where the products are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spacekit.measure.evidence import Evidence, measure_evidence
+from spacekit.measure.schema import EVIDENCE
+from spacekit.model.features import NUMERIC
+from spacekit.model.regimes import REGIMES, filters_only, regimes_of, table_only, total_only
+from spacekit.visit.discovery import find_mosaics
+
+
+def numeric(evidence: Evidence) -> np.ndarray:
+    row = pd.Series({c.name: getattr(evidence, c.name, np.nan) for c in EVIDENCE})
+    return row.reindex(NUMERIC).to_numpy(np.float32)[None]
+
+
+def test_hidden_products_leave_what_the_others_say(hap) -> None:
+    mosaic = next(m for m in find_mosaics(hap)[0] if m.total.name.ipppss == "iza301")
+    everything = numeric(measure_evidence(mosaic))
+    filters = numeric(measure_evidence(replace(mosaic, exposures=())))
+    total = numeric(measure_evidence(replace(mosaic, exposures=(), filters=())))
+    assert np.isfinite(everything).sum() > np.isfinite(filters).sum() > np.isfinite(total).sum()
+    assert np.array_equal(filters_only(everything), filters, equal_nan=True)
+    assert np.array_equal(total_only(everything), total, equal_nan=True)
+    assert np.array_equal(total_only(filters), total, equal_nan=True)
+    assert [REGIMES[regimes_of(x)[0]] for x in (everything, filters, total)] == [
+        "products",
+        "products",
+        "total",
+    ]
+
+
+def test_a_published_table_has_no_evidence() -> None:
+    rows = np.ones((2, len(NUMERIC)), np.float32)
+    alone = table_only(rows)
+    assert np.isfinite(alone).sum() == 2 * 7  # the published numbers
+    assert [REGIMES[r] for r in regimes_of(alone)] == ["table", "table"]
+    assert np.isfinite(rows).all()
+
+
+@pytest.mark.parametrize("name", ["offset_px", "exposures_unmatched"])
+def test_one_shift_is_enough_to_rest_on_products(name: str) -> None:
+    row = np.full((1, len(NUMERIC)), np.nan, np.float32)
+    row[0, NUMERIC.index(name)] = 0
+    assert REGIMES[regimes_of(row)[0]] == "products"
