@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from spacekit.measure.evidence import Evidence, measure_evidence
-from spacekit.measure.findings import Offset
+from spacekit.measure.findings import Findings, Offset
 from spacekit.measure.verdict import judge
 from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
 from spacekit.visit.discovery import find_mosaics
@@ -75,7 +75,7 @@ def measure(visits: Path, truth: Path | None) -> tuple[pd.DataFrame, pd.DataFram
             }
             verdicts.append(row | judged(evidence, true))
             if regime == "exposures":
-                offsets += [row | compared for compared in against_truth(evidence, true)]
+                offsets += [row | compared for compared in against_truth(evidence.findings, true)]
     return pd.DataFrame(offsets), pd.DataFrame(verdicts)
 
 
@@ -87,7 +87,11 @@ def truth_of(mosaic: Mosaic, folder: Path | None) -> dict[str, Any] | None:
         return None
     content = json.loads(path.read_text(encoding="utf-8"))
     true = content["mosaics"][str(mosaic.total.name)] if "mosaics" in content else content
-    names = {p.name.filter for p in mosaic.filters}
+    return by_title(true, {p.name.filter for p in mosaic.filters})
+
+
+def by_title(true: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """Key filters and exposures of a truth by their titles, as findings call them."""
     filters = {hap_filter(k, names): v for k, v in true["filters"].items()}
     exposures = {f"{hap_filter(e['filter'], names)} {e['file'][6:8]}": e for e in true["exposures"]}
     return true | {"filters": filters, "exposures": exposures}
@@ -106,15 +110,9 @@ def limited(mosaic: Mosaic, regime: str) -> Mosaic:
 
 
 def judged(evidence: Evidence, true: dict[str, Any]) -> dict[str, Any]:
-    """Compare the verdict with the truth.
-
-    A culprit is right if it is an exposure that is off, or a filter that has one, or whose
-    exposures disagree; of two sides of equal weight either is.
-    """
+    """Compare the verdict with the truth."""
     verdict = judge(evidence.findings)
-    off = {k for k, e in true["exposures"].items() if e["residual_px"] >= MISALIGNED_PX}
-    off |= {title.split()[0] for title in off}
-    off |= {k for k, f in true["filters"].items() if f["spread_px"] > ALIGNED_PX}
+    off = products_off(true)
     return {
         "sources": true.get("usable_sources", evidence.ellipticity_sources),
         "named": bool(verdict.culprits),
@@ -128,9 +126,20 @@ def judged(evidence: Evidence, true: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def against_truth(evidence: Evidence, true: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def products_off(true: dict[str, Any]) -> set[str]:
+    """Name what may rightly be called a culprit.
+
+    An exposure that is off, a filter that has one, or whose exposures disagree; of two sides
+    of equal weight either is.
+    """
+    off = {k for k, e in true["exposures"].items() if e["residual_px"] >= MISALIGNED_PX}
+    off |= {title.split()[0] for title in off}
+    return off | {k for k, f in true["filters"].items() if f["spread_px"] > ALIGNED_PX}
+
+
+def against_truth(findings: Findings, true: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Give the error of each measured offset."""
-    filters, exposures = evidence.findings.filters, evidence.findings.exposures
+    filters, exposures = findings.filters, findings.exposures
     for kind, group, truths in (
         ("filter", filters, true["filters"]),
         ("exposure", exposures, true["exposures"]),

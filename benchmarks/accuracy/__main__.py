@@ -1,26 +1,53 @@
-"""Simulate the sets of the benchmark.
+"""Make the bundled model, and measure how well it does.
 
-python -m benchmarks.accuracy simulate WORK
+    python -m benchmarks.accuracy simulate WORK     two to three hours on two cores
+    python -m benchmarks.accuracy train WORK        half an hour
+    python -m benchmarks.accuracy ablate WORK       three hours; the card does without it too
+    python -m benchmarks.accuracy card WORK         minutes
+
+WORK keeps everything, so that an interrupted step goes on where it was. The model and its card
+land in `src/spacekit/model/bundled/`.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.accuracy.ablation import ablate
+from benchmarks.accuracy.card import write_card
+from benchmarks.accuracy.fit import BUNDLED, SETTINGS, fit, write_model
 from benchmarks.accuracy.sets import SETS, simulate_set
 
 
 def main() -> None:
     """Run what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("step", choices=["simulate"])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("step", choices=["simulate", "train", "ablate", "card"])
     parser.add_argument("work", type=Path)
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     args = parser.parse_args()
-    for name in SETS:
-        simulate_set(args.work, name, args.workers, lambda done, of, n=name: print(n, done, of))
+    if args.step == "simulate":
+        for name in SETS:
+            simulate_set(args.work, name, args.workers, _teller(name))
+    elif args.step == "train":
+        trained, data = fit(args.work)
+        write_model(BUNDLED / "svm.onnx", trained, data, SETTINGS)
+    elif args.step == "ablate":
+        ablate(args.work)
+    else:
+        write_card(args.work, BUNDLED / "svm.onnx", BUNDLED / "CARD.md")
+
+
+def _teller(name: str) -> Callable[[int, int], None]:
+    def tell(done: int, of: int) -> None:
+        print(f"\r{name}: {done}/{of} scenes", end="", flush=True)
+
+    return tell
 
 
 if __name__ == "__main__":

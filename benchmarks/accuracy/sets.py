@@ -14,12 +14,16 @@ from typing import Final
 
 import pandas as pd
 
+from spacekit.measure.schema import LABEL
+from spacekit.model.dataset import Dataset, build_dataset, join_datasets
+from spacekit.model.features import read_table
+from spacekit.model.images import open_frames
 from spacekit.mosaic.pipeline import PipelineSettings
 from spacekit.simulate.dataset import SimulationSettings
 from spacekit.simulate.draw import ALIGNED, DrawSettings
 from spacekit.skopes.hst.svm.simulate import simulate_training_set
 
-__all__ = ["SETS", "VisitSet", "read_set", "simulate_set"]
+__all__ = ["SETS", "VisitSet", "load_set", "read_parts", "simulate_set"]
 
 #: Share of each side of a subarray; None is the full format, which costs forty times as much.
 SIZES: Final[dict[int | None, float]] = {512: 0.92, 1024: 0.075, None: 0.005}
@@ -74,7 +78,36 @@ def simulate_set(
             print(f"{name}/{part}: {failure}")
 
 
-def read_set(work: Path, name: str) -> list[tuple[pd.DataFrame, Path]]:
-    """Give the table of each part of a set, with its folder."""
+def read_parts(work: Path, name: str) -> list[tuple[pd.DataFrame, Path]]:
+    """Give the table of each part of a set that is there, with its folder."""
     parts = [work / name / part for part, *_ in SETS[name].parts]
-    return [(pd.read_csv(part / "svm_data.csv"), part) for part in parts]
+    tables = [(read_table(part / "svm_data.csv"), part) for part in parts if part.is_dir()]
+    if not tables:
+        raise SystemExit(f"{work / name}: not simulated yet; run the step simulate first")
+    return tables
+
+
+def load_set(work: Path, name: str, size: int, scratch: Path, *, ambiguous: bool) -> Dataset:
+    """Read measurements and pictures of a set.
+
+    Parameters
+    ----------
+    work : Path
+        Where the sets are.
+    name : str
+        Which.
+    size : int
+        Side of the frames, px.
+    scratch : Path
+        Where arrays of pictures may lie.
+    ambiguous : bool
+        Keep ambiguous visits, as misaligned ones; else they are left out.
+    """
+    loaded = []
+    for table, part in read_parts(work, name):
+        folder = scratch / f"{name}-{part.name}"
+        folder.mkdir(parents=True)
+        labelled = table.fillna({LABEL: 1}) if ambiguous else table
+        with open_frames(part / "img") as frames:
+            loaded.append(build_dataset(labelled, frames, size, folder))
+    return join_datasets(loaded, scratch)

@@ -57,7 +57,7 @@ class NetworkSettings:
     hidden: int = 64
     table_out: int = 32
     frame_channels: tuple[int, int, int, int] = (12, 20, 28, 40)
-    stamp_channels: tuple[int, int, int] = (12, 16, 24)
+    stamp_channels: tuple[int, int, int] = (8, 12, 16)
     stack_channels: tuple[int, int, int] = (16, 24, 32)
     picture_out: int = 12
     head: int = 32

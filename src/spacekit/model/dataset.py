@@ -305,7 +305,7 @@ def augment_stamps(sheet: NDArray[np.uint8], rng: np.random.Generator) -> NDArra
     sheet = np.rot90(sheet, k=int(rng.integers(4)), axes=(2, 3))
     if rng.random() < 0.5:
         sheet = sheet[..., ::-1]
-    kept = rng.random(len(sheet)) < rng.uniform(0.4, 1.0)
+    kept = rng.random(len(sheet)) < rng.uniform(0.6, 1.0)
     return np.ascontiguousarray(sheet * kept[:, None, None, None].astype(np.uint8))
 
 

@@ -149,7 +149,7 @@ class Model:
             problems += _problems(rows, names, loaded, features.notes)
             if progress is not None:
                 progress(int(rows[-1]) + 1, len(table))
-        answers = self._answers(features, logits, seen, prevalence)
+        answers = self.answers(features, logits, seen, prevalence)
         answers.index = table.index
         for row in np.flatnonzero(np.isnan(answers["y_proba"])):
             reason = f"row {row + 1} has neither values nor frames: no answer"
@@ -172,14 +172,31 @@ class Model:
             )
         return logits
 
-    def _answers(
+    def answers(
         self,
         features: Features,
         logits: NDArray[np.float64],
         seen: NDArray[np.bool_],
         prevalence: float,
     ) -> pd.DataFrame:
-        """Verdicts and what they rest on; a row with nothing to rest on gets NaN."""
+        """Turn logits into verdicts, and say what they rest on.
+
+        Parameters
+        ----------
+        features : Features
+            N rows, columns `NUMERIC`.
+        logits : ndarray, shape (N,), float64
+            Of the same rows.
+        seen : ndarray, shape (N, 2), bool
+            Whether there were stamps, and frames.
+        prevalence : float
+            For the probabilities.
+
+        Returns
+        -------
+        DataFrame
+            Columns as of `Predictions.table`; a row with nothing to rest on has NaN.
+        """
         calibration = self.manifest.calibration
         regimes = regimes_of(features.numeric)
         unfamiliar = self.manifest.limits.unfamiliar(features)

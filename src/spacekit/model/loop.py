@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from spacekit.errors import TrainingError
 from spacekit.model.branches import NetworkSettings
 from spacekit.model.checkpoint import read_checkpoint, write_checkpoint
-from spacekit.model.dataset import Batch, Dataset, batches, drop_features
+from spacekit.model.dataset import Batch, Dataset, augment_stamps, batches, drop_features
 from spacekit.model.network import Ensemble
 from spacekit.model.regimes import total_only
 from spacekit.model.scaling import fit_scaling
@@ -172,25 +172,44 @@ class TrainingLoop:
         return int(plain["epochs"])
 
     def _warm_up(self) -> None:
-        """Train the table's branch alone first.
+        """Train the table's and the stamps' branch alone first.
 
-        It wants thousands of steps, which are cheap without pictures; what these add is then
-        learned on top of it in few epochs.
+        They want thousands of steps, which are cheap without frames; how their words are weighed
+        is then learned in few epochs.
         """
-        network, settings, rows = self._network, self._settings, self._split.train
+        network, settings = self._network, self._settings
+        features, labels, stamps = self._data.features, self._data.labels, self._data.stamps
         network.train()
-        wanted = [*network.table.parameters(), *network.head.parameters()]
-        wanted += [network.no_frames, network.no_stamps]
-        optimiser = torch.optim.AdamW(wanted, lr=settings.lr, weight_decay=_WEIGHT_DECAY)
-        features, labels = self._data.features, self._data.labels
-        for _ in range(settings.table_epochs):
-            order = self._rng.permutation(rows)
-            for chosen in np.array_split(order, max(1, len(rows) // settings.batch_size)):
-                hidden = drop_features(
-                    features.numeric[chosen], features.categories[chosen], self._rng
-                )
-                logits = network.table_alone(*(self._tensor(array) for array in hidden))
-                self._step(self._loss(logits, self._tensor(labels[chosen])), optimiser)
+
+        def of_table(rows: NDArray[np.int64]) -> Tensor:
+            hidden = drop_features(features.numeric[rows], features.categories[rows], self._rng)
+            logits = network.table_alone(*(self._tensor(array) for array in hidden))
+            return self._loss(logits, self._tensor(labels[rows]))
+
+        def of_stamps(rows: NDArray[np.int64]) -> Tensor:
+            sheets = np.stack([augment_stamps(sheet, self._rng) for sheet in stamps[rows]])
+            told, there = network.stamps(self._tensor(sheets))
+            logits = network.stamps_alone(told).squeeze(1)
+            return self._loss(logits, self._tensor(labels[rows]), there.squeeze(1))
+
+        table = [*network.table.parameters(), *network.head.parameters()]
+        table += [network.no_frames, network.no_stamps]
+        close = [*network.stamps.parameters(), *network.stamps_alone.parameters()]
+        self._learn(table, settings.table_epochs, of_table)
+        self._learn(close, settings.stamp_epochs, of_stamps)
+
+    def _learn(
+        self, wanted: list[nn.Parameter], epochs: int, cost: Callable[[NDArray[np.int64]], Tensor]
+    ) -> None:
+        """Train some of the weights by themselves, the rate as in the whole training."""
+        rows, size = self._split.train, self._settings.batch_size
+        optimiser = torch.optim.AdamW(wanted, lr=self._settings.lr, weight_decay=_WEIGHT_DECAY)
+        count = max(1, len(rows) // size)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(epochs * count))
+        for _ in range(epochs):
+            for chosen in np.array_split(self._rng.permutation(rows), count):
+                self._step(cost(chosen), optimiser)
+                schedule.step()
 
     def logits(self, rows: NDArray[np.int64], data: Dataset | None = None) -> NDArray[np.float64]:
         """Logits of rows, shape (len(rows),), nothing hidden or changed.
@@ -284,6 +303,11 @@ def _schedule(settings: TrainingSettings, steps: int) -> Callable[[int], float]:
     if settings.decay is not None:
         every, rate = settings.decay
         return lambda step: float(rate ** (step / every))
+    return _cosine(steps)
+
+
+def _cosine(steps: int) -> Callable[[int], float]:
+    """Rise for a tenth of the steps, then fall to zero."""
     rise = max(1, steps // 10)
 
     def cosine(step: int) -> float:

@@ -20,8 +20,9 @@ class TrainingSettings:
     ----------
     batch_size, epochs : int
         Rows a step; passes over the training rows, at most.
-    table_epochs : int
-        Passes of the table's branch alone before that; they take no frames and no time.
+    table_epochs, stamp_epochs : int
+        Passes of the table's and the stamps' branch alone before that; they take no frames and
+        little time.
     lr : float
         Highest learning rate.
     decay : tuple of (float, float) or None
@@ -50,7 +51,8 @@ class TrainingSettings:
 
     batch_size: int = 16
     epochs: int = 20
-    table_epochs: int = 30
+    table_epochs: int = 60
+    stamp_epochs: int = 30
     lr: float = 2e-3
     decay: tuple[float, float] | None = None
     early_stopping: str | None = "val_loss"
@@ -78,6 +80,7 @@ class TrainingSettings:
             "batch_size must be 2 or more": self.batch_size < 2,
             "epochs must be 1 or more": self.epochs < 1,
             "table_epochs must be 0 or more": self.table_epochs < 0,
+            "stamp_epochs must be 0 or more": self.stamp_epochs < 0,
             "lr must lie between 0 and 1": not 0 < self.lr < 1,
             "prevalence must lie between 0 and 1": not 0 < self.prevalence < 1,
             "decay is a pair (steps, rate) with a rate between 0 and 1": self.decay is not None

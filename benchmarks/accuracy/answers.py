@@ -1,0 +1,71 @@
+"""A model's answers to the visits of a set, with more and less to go by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spacekit.model.dataset import Dataset, batches
+from spacekit.model.features import NUMERIC, Features
+from spacekit.model.infer import Model
+from spacekit.model.regimes import filters_only, table_only, total_only
+
+__all__ = ["VIEWS", "ask", "plain_match"]
+
+Numbers = NDArray[np.float32]
+
+#: What is left of a visit: name to what it is, and how the others are hidden.
+VIEWS: Final[dict[str, tuple[str, Callable[[Numbers], Numbers]]]] = {
+    "exposures": ("filter and exposure products", np.asarray),
+    "filters": ("filter products", filters_only),
+    "total": ("the total alone", total_only),
+    "table": ("published columns and frames", table_only),
+}
+
+#: What a plain match of stars between filter products is called misaligned from.
+_PLAIN_PX: Final = 0.4
+
+
+def ask(model: Model, data: Dataset, view: str, *, frames: bool = True) -> pd.DataFrame:
+    """Ask a model about every visit of a set.
+
+    Parameters
+    ----------
+    model : Model
+        Whom.
+    data : Dataset
+        The visits, frames at the model's size.
+    view : str
+        What is left of them, a key of `VIEWS`.
+    frames : bool
+        Whether it sees frames.
+
+    Returns
+    -------
+    DataFrame
+        index, log_ratio, y_proba, y_pred; a row a visit.
+    """
+    data = data.hidden(VIEWS[view][1])
+    features = replace(data.features, notes={})
+    logits = np.zeros(len(data))
+    for batch in batches(data, np.arange(len(data)), 32):
+        some = Features(batch.numeric, batch.categories, {})
+        logits[batch.rows] = model.logits(some, batch.frames if frames else None, batch.stamps)
+    seen = np.column_stack(
+        [data.stamps[:, 0, 1].reshape(len(data), -1).any(axis=1), data.has_frames > 0]
+    )
+    prevalence = model.manifest.calibration.prevalence
+    answers = model.answers(features, logits, seen, prevalence)
+    odds = answers["y_proba"] / (1 - answers["y_proba"]) * (1 - prevalence) / prevalence
+    return answers.assign(index=data.index, log_ratio=np.log(odds))
+
+
+def plain_match(data: Dataset) -> NDArray[np.bool_]:
+    """Answer without learning: filter products that lie 0.4 px and more apart."""
+    shift = data.features.numeric[:, NUMERIC.index("offset_px")]
+    return np.nan_to_num(shift) > _PLAIN_PX

@@ -1,0 +1,199 @@
+"""Ask the bundled model about the test set, and write what came of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.accuracy.answers import VIEWS, ask, plain_match
+from benchmarks.accuracy.naming import naming_tables, read_naming
+from benchmarks.accuracy.score import by_group, markdown, share, summary
+from benchmarks.accuracy.sets import SETS, load_set
+from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
+from spacekit.files import write_csv, write_text
+from spacekit.measure.schema import EVIDENCE
+from spacekit.model.dataset import Dataset
+from spacekit.model.infer import Model, load_model
+
+__all__ = ["test_model", "write_card"]
+
+
+def test_model(work: Path, model_file: Path) -> dict[str, pd.DataFrame]:
+    """Answer the test set in every regime; answers go to ``work/answers/`` too.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By regime: truth and answer, a row a visit. "folder" is what a visit's folder holds:
+        exposure products in three scenes of ten, filter products in all.
+    """
+    model = load_model(model_file)
+    scratch = work / "scratch-test"
+    shutil.rmtree(scratch, ignore_errors=True)
+    data = load_set(work, "test", model.manifest.frame_size, scratch, ambiguous=True)
+    truth = read_truths(work, "test")
+    if list(truth["index"]) != list(data.index):
+        raise SystemExit(f"{work}: table and truth of the test set don't belong together")
+    answers = _regimes(model, data, truth)
+    for name, found in answers.items():
+        write_csv(work / "answers" / f"{name}.csv", found)
+    shutil.rmtree(scratch)
+    return answers
+
+
+def _regimes(model: Model, data: Dataset, truth: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    told = {
+        view: pd.concat([truth, ask(model, data, view).drop(columns="index")], axis="columns")
+        for view in VIEWS
+    }
+    pairs = (truth["part"] == "pairs").to_numpy()
+    kept = truth["folder_exposures"].to_numpy()
+    folder = told["exposures"].where(kept[:, None], told["filters"])
+    ten = ask(model, data, "table", frames=False).drop(columns="index")
+    return {
+        "folder": folder.assign(plain=plain_match(data)).infer_objects(),
+        "exposures": told["exposures"][pairs],
+        "filters": told["filters"],
+        "total": told["total"],
+        "table": told["table"],
+        "ten": pd.concat([truth, ten], axis="columns"),
+    }
+
+
+#: What the regimes are called in the card.
+_WORDS = {
+    "folder": "products as in a visit's folder",
+    "exposures": "pairs, all with exposure products",
+    "filters": "filter products, no exposure products",
+    "total": "total only",
+    "table": "published columns and frames",
+    "ten": "ten published columns alone",
+}
+
+
+def write_card(work: Path, model_file: Path, card: Path) -> None:
+    """Test a model and write its card."""
+    answers = test_model(work, model_file)
+    manifest = load_model(model_file).manifest
+    stored, prevalence = manifest.calibration.threshold, manifest.calibration.prevalence
+    truth = read_truths(work, "test")
+    scores = {name: summary(found, stored, prevalence) for name, found in answers.items()}
+    names = list(scores["folder"])
+    table = markdown(
+        ["", *(_WORDS[name] for name in scores)],
+        [[row, *(one[row] for one in scores.values())] for row in names],
+    )
+    lines = [
+        *_head(manifest.provenance),
+        *_test_set(truth),
+        "",
+        f"A mosaic is called suspicious from a log-likelihood ratio of {stored:.2f}, that is a",
+        f"probability of {manifest.calibration.probability_threshold():.3f} where {prevalence:.0%} "
+        "of the mosaics are bad.",
+        "",
+        table,
+        "",
+        *_plain(answers["folder"]),
+    ]
+    for regime in ("folder", "total"):
+        for title, rows in by_group(answers[regime], stored):
+            lines += ["", f"### By {title}, {_WORDS[regime]}", "", rows]
+    lines += ["", "## Which product is off, and by how much", ""]
+    for one in naming_tables(*read_naming(work, "test"), truth):
+        lines += [one, ""]
+    lines += _ablation(work)
+    write_text(card, "\n".join([*lines, *_LIMITS]) + "\n")
+
+
+def _head(made: dict[str, Any]) -> list[str]:
+    rows, seeds = made["rows"], made["seeds"]
+    learned = rows["train"] + rows["tune"] + rows["calibrate"]
+    return [
+        "# Model card: the bundled SVM ensemble",
+        "",
+        "Tells which single-visit mosaics are misaligned (0.5 px of the mosaic and more between",
+        "exposures). An MLP on the table, a 3D CNN on the three frames and one on the stamps,",
+        "joined by a small head; a logit becomes a likelihood ratio by a line for each regime of",
+        f"evidence. Made with spacekit {made['spacekit']} on {made['date']} by",
+        "",
+        "    python -m benchmarks.accuracy simulate WORK",
+        f"    {made['command']}",
+        "    python -m benchmarks.accuracy card WORK",
+        "",
+        "The last wrote this card; every figure below comes from it.",
+        "",
+        "## Trained on",
+        "",
+        f"{learned} simulated visits with a hard label: {rows['train']} to learn from "
+        f"({made['misaligned']} misaligned),",
+        f"{rows['tune']} to choose the best epoch by, {rows['calibrate']} to calibrate and to "
+        f"choose the threshold by ({made['calibrate_good']} good).",
+        f"{made['ambiguous']} more, with an offset of 0.25 to 0.5 px, were left out. "
+        f"Seeds {seeds['train']} and {seeds['calibrate']};",
+        f"{made['epochs_run']} epochs. No real visit was trained on. "
+        f"It sees {7 + len(EVIDENCE)} numbers and 3 categories of the table.",
+        *[f"Note: {note}." for note in made["notes"]],
+    ]
+
+
+def _test_set(truth: pd.DataFrame) -> list[str]:
+    label = truth["label"]
+    good = truth[label == 0]
+    return [
+        "",
+        "## How well it does on visits it has not seen",
+        "",
+        f"{len(truth)} simulated visits of other scenes (seeds {SETS['test'].seed} and "
+        f"{SETS['test'].seed + 1}): {int((label == 1).sum())} misaligned,",
+        f"{len(good)} good ({good['hard'].mean():.0%} of them hard negatives: crowded, clusters, "
+        "nebulae, planets, big galaxies, blank,",
+        "one exposure, fewer than 12 reference stars, or off as a whole by more than 0.3 arcsec),",
+        f"{int(label.isna().sum())} ambiguous. In brackets: 95% Clopper-Pearson interval and "
+        "number of visits.",
+    ]
+
+
+def _plain(folder: pd.DataFrame) -> list[str]:
+    hard = folder[folder["label"].notna()]
+    bad, good = hard[hard["label"] == 1], hard[hard["label"] == 0]
+    many = bad[bad["usable"] >= MANY_SOURCES]
+    return [
+        "A plain match of stars between filter products with a threshold of 0.4 px, no learning:",
+        f"recall {share(bad['plain'])}, with {MANY_SOURCES} usable sources and more "
+        f"{share(many['plain'])},",
+        f"false-positive rate {share(good['plain'])}.",
+    ]
+
+
+def _ablation(work: Path) -> list[str]:
+    """Take over the ablation's table, where it was run."""
+    path = work / "ablation.json"
+    if not path.is_file():
+        return []
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    head = ["model", "regime", *rows[0]["scores"]]
+    cells = [[r["model"], r["regime"], *r["scores"].values()] for r in rows]
+    return [
+        "## What each branch is worth",
+        "",
+        "Trained anew, each on the same visits, tested on the same test set "
+        "(`python -m benchmarks.accuracy ablate WORK`).",
+        "",
+        markdown(head, cells),
+        "",
+    ]
+
+
+_LIMITS = """
+## Limits
+
+- Simulated visits only: the sky, the detectors and the embedded pipeline are ours. Where they
+  differ from the archive, the figures above do not hold.
+- The ten published columns describe the fit to the reference catalog, not whether exposures
+  agree; the table shows how far they go alone.
+- With fewer than ten usable sources there is little to see, for an eye as well.
+""".strip().splitlines()

@@ -1,0 +1,123 @@
+"""Scores of answers, with exact intervals, as rows of tables."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.accuracy.truths import MANY_SOURCES
+from spacekit.evaluate.calibration import exact_interval
+from spacekit.evaluate.metrics import measure
+from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
+
+__all__ = ["OFFSETS_PX", "by_group", "markdown", "share", "summary", "threshold_at"]
+
+OFFSETS_PX: Final = (0.5, 1, 2, 5, 10, 20, np.inf)
+_FPR: Final = 0.005
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Lay out a table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def share(hits: Any) -> str:
+    """Tell a share with its 95% Clopper-Pearson interval and the number of visits."""
+    found, count = int(np.sum(hits)), len(hits)
+    if not count:
+        return "-"
+    low, high = exact_interval(found, count)
+    return f"{found / count:.3f} ({low:.3f}-{high:.3f}, n={count})"
+
+
+def threshold_at(answers: pd.DataFrame, fpr: float = _FPR) -> float:
+    """Give the log ratio above which at most a share `fpr` of the good lie."""
+    good = np.sort(answers.loc[answers["label"] == 0, "log_ratio"])[::-1]
+    return float(good[int(fpr * len(good))])
+
+
+def summary(answers: pd.DataFrame, stored: float, prevalence: float) -> dict[str, str]:
+    """Score one regime.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        label, offset_px, usable, log_ratio, y_proba of each visit; NaN labels are ambiguous.
+    stored : float
+        The model's threshold, a log ratio.
+    prevalence : float
+        For precision, Brier score and calibration.
+    """
+    hard = answers[answers["label"].notna()]
+    bad, good = hard[hard["label"] == 1], hard[hard["label"] == 0]
+    many = bad[bad["usable"] >= MANY_SOURCES]
+    limit = threshold_at(hard)
+    m = measure(
+        hard["label"].to_numpy(float), hard["y_proba"].to_numpy(float), 0.5, prevalence=prevalence
+    )
+    between = answers[answers["label"].isna()]
+    between = between[between["offset_px"].between(ALIGNED_PX, MISALIGNED_PX)]
+    return {
+        "ROC-AUC": f"{m.roc_auc:.3f}",
+        f"PR-AUC at {prevalence:.0%}": f"{m.pr_auc:.3f}",
+        "false-positive rate at the stored threshold": share(good["log_ratio"] >= stored),
+        "recall there": share(bad["log_ratio"] >= stored),
+        f"recall there, {MANY_SOURCES} usable sources and more": share(many["log_ratio"] >= stored),
+        "recall at a false-positive rate of 0.5%": share(bad["log_ratio"] > limit),
+        f"the same, {MANY_SOURCES} usable sources and more": share(many["log_ratio"] > limit),
+        f"precision at {prevalence:.0%}, stored threshold": _precision(
+            bad, good, stored, prevalence
+        ),
+        "flagged of those 0.25 to 0.5 px off": share(between["log_ratio"] >= stored),
+        f"Brier score at {prevalence:.0%} / at 50%": f"{m.brier:.4f} / {m.brier_even:.3f}",
+        f"ECE at {prevalence:.0%} / at 50%": f"{m.ece:.4f} / {m.ece_even:.3f}",
+    }
+
+
+def _precision(bad: pd.DataFrame, good: pd.DataFrame, limit: float, prevalence: float) -> str:
+    """Give precision from recall and false-positive rate, and what the latter's interval allows."""
+    recall = float((bad["log_ratio"] >= limit).mean())
+    false = int((good["log_ratio"] >= limit).sum())
+    rates = [false / len(good), *exact_interval(false, len(good))]
+    found = [prevalence * recall / (prevalence * recall + (1 - prevalence) * r) for r in rates]
+    return f"{found[0]:.2f} ({found[2]:.2f}-{found[1]:.2f})"
+
+
+def by_group(answers: pd.DataFrame, stored: float) -> Iterator[tuple[str, str]]:
+    """Give a table of recall and false-positive rate for each way to group visits."""
+    hard = answers[answers["label"].notna()]
+    limit = threshold_at(hard)
+    offsets = [
+        f"{low:g} to {high:g} px" if high < np.inf else f"over {low:g} px"
+        for low, high in itertools.pairwise(OFFSETS_PX)
+    ]
+    groups = {
+        "true offset": pd.cut(hard["offset_px"], OFFSETS_PX, right=False, labels=offsets),
+        "mode": hard["mode"],
+        "detector": hard["detector"],
+        "usable sources": pd.cut(
+            hard["usable"],
+            [-1, 9, 29, 99, np.inf],
+            labels=["0-9", "10-29", "30-99", "100 and more"],
+        ),
+        "reference stars": pd.cut(
+            hard["gaia"], [-1, 0, 11, np.inf], labels=["none", "1-11", "12 and more"]
+        ),
+        "WCS": hard["wcs"],
+        "filters": hard["filters"],
+    }
+    for title, of in groups.items():
+        rows = []
+        for key, part in hard.groupby(of, observed=True):
+            bad, good = part[part["label"] == 1], part[part["label"] == 0]
+            rows.append(
+                [key, share(bad["log_ratio"] >= stored), share(bad["log_ratio"] > limit),
+                 share(good["log_ratio"] >= stored)]
+            )  # fmt: skip
+        head = [title, "recall, stored threshold", "recall at FPR 0.5%", "false-positive rate"]
+        yield title, markdown(head, rows)

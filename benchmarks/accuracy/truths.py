@@ -1,0 +1,74 @@
+"""What is true of the visits of a set, a row a visit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.accuracy.sets import read_parts
+from spacekit.measure.schema import CATEGORIES, LABEL
+from spacekit.visit.corruption import ALIGNED_PX
+
+__all__ = ["MANY_SOURCES", "read_truth", "read_truths"]
+
+#: With so many usable sources a visit can be judged.
+MANY_SOURCES: Final = 10
+
+#: Scenes that look wrong though nothing is.
+_HARD_SCENES: Final = frozenset(
+    ("blank", "crowded", "cluster", "galaxy-cluster", "big-galaxy", "nebula", "planet")
+) | {"moving-target"}
+#: Error of the visit as a whole that is one of the hard ones, arcsec.
+_ABSOLUTE_ARCSEC: Final = 0.3
+
+_DETECTORS: Final = {code: name for name, code in CATEGORIES["det"].items()}
+_WCS: Final = {code: name for name, code in CATEGORIES["wcs"].items()}
+
+
+def read_truths(work: Path, name: str) -> pd.DataFrame:
+    """Read the truth of every visit of a set, in the order of its tables."""
+    rows = []
+    for table, part in read_parts(work, name):
+        for row in table.to_dict("records"):
+            content = read_truth(part, row["index"])
+            rows.append({"part": part.name, **_row(row, content)})
+    return pd.DataFrame(rows)
+
+
+def read_truth(part: Path, index: str) -> dict[str, Any]:
+    """Read the truth of one visit: its entry, with what the visit was drawn as in ``spec``."""
+    path = part / "truth" / f"{index.rpartition('_')[2]}.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return {**content["mosaics"][index], "spec": content["spec"]}
+
+
+def _row(row: dict[str, Any], truth: dict[str, Any]) -> dict[str, Any]:
+    spec = truth["spec"]
+    exposures = sum(spec["counts"])
+    hard = spec["scene"] in _HARD_SCENES or exposures == 1 or row["gaia"] < 12
+    hard |= float(np.hypot(*spec["absolute_arcsec"])) > _ABSOLUTE_ARCSEC
+    offset = truth["offset_px"]
+    return {
+        "index": row["index"],
+        "label": np.nan if pd.isna(row[LABEL]) else float(row[LABEL]),
+        "offset_px": offset,
+        "mode": truth["mode"] if offset > ALIGNED_PX else "aligned",
+        "detector": _DETECTORS[int(row["det"])].upper(),
+        "wcs": _WCS.get(int(row["wcs"]), "unknown"),
+        "gaia": row["gaia"],
+        "usable": truth["usable_sources"],
+        "filters": len(spec["filters"]),
+        "exposures": exposures,
+        "scene": spec["scene"],
+        "hard": bool(hard),
+        "folder_exposures": _kept(spec),
+    }
+
+
+def _kept(spec: dict[str, Any]) -> bool:
+    """Say whether a folder of this visit would hold exposure products: 30% of the scenes do."""
+    return bool(np.random.default_rng([spec["seed"], spec["number"], 2]).random() < 0.3)
