@@ -27,6 +27,11 @@ __all__ = ["run", "show_verdicts"]
 )
 @click.option("-m", "--model_path", type=click.Path(path_type=Path), help="Another model file.")
 @click.option("-c", "--crpt", type=click.IntRange(0, 1), default=0, help="1: corrupted copies.")
+@click.option(
+    "--prevalence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of misaligned mosaics that probabilities are for (the model's, 0.02).",
+)
 @click.option("--report/--no-report", default=True, help="Whether to write the page.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; one a core by default.")
 def run(
@@ -35,6 +40,7 @@ def run(
     output: Path,
     model_path: Path | None,
     crpt: int,
+    prevalence: float | None,
     report: bool,
     workers: int | None,
 ) -> int:
@@ -51,6 +57,7 @@ def run(
             output,
             model_path=model_path,
             crpt=crpt,
+            prevalence=prevalence,
             workers=workers,
             report=report,
             watch=Watch(measured, classified),

@@ -54,6 +54,7 @@ def run_visits(
     *,
     model_path: Path | None = None,
     crpt: int = 0,
+    prevalence: float | None = None,
     workers: int | None = None,
     report: bool = True,
     watch: Watch | None = None,
@@ -70,6 +71,8 @@ def run_visits(
         Model file; the one that ships with the package by default.
     crpt : {0, 1}
         1: the visits are corrupted copies.
+    prevalence : float or None
+        Share of misaligned mosaics that probabilities are for; the model's by default.
     workers : int or None
         Processes; one a core by default.
     report : bool
@@ -92,6 +95,7 @@ def run_visits(
         model_path=model_path,
         output_path=output,
         group=visits.resolve().name,
+        prevalence=prevalence,
         report=report,
         earlier=prepared.problems,
         progress=watch.predict,

@@ -1,0 +1,82 @@
+"""The benchmark's own arithmetic: what it says of answers that are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from benchmarks.accuracy.score import by_group, share, summary, threshold_at
+from benchmarks.accuracy.sets import SETS
+
+
+def answers(good: int = 1000, bad: int = 100) -> pd.DataFrame:
+    """Answers: one good visit in a hundred looks bad, one bad one in ten good."""
+    label = np.repeat([0.0, 1.0], [good, bad])
+    ratio = np.where(label == 0, -3.0, 5.0)
+    ratio[: good // 100] = 6.0
+    ratio[good : good + bad // 10] = -3.0
+    count = good + bad
+    return pd.DataFrame(
+        {
+            "label": label,
+            "log_ratio": ratio + np.linspace(0, 1e-3, count),
+            "y_proba": 1 / (1 + np.exp(-ratio) * 49),
+            "offset_px": np.where(label == 0, 0.1, 3.0),
+            "usable": np.where(np.arange(count) % 2, 50, 3),
+            "mode": np.where(label == 0, "aligned", "pair"),
+            "detector": "IR",
+            "gaia": 5,
+            "wcs": "a priori",
+            "filters": 2,
+        }
+    )
+
+
+def test_scores_of_known_answers() -> None:
+    found = summary(answers(), stored=2.0, prevalence=0.02)
+    assert found["false-positive rate at the stored threshold"].startswith("0.010 (")
+    assert found["recall there"].startswith("0.900 (")
+    # 0.5% of the good may lie above: the ten good ones with ratio 6 stand in the way
+    assert found["recall at a false-positive rate of 0.5%"].startswith("0.000 (")
+    precision = 0.02 * 0.9 / (0.02 * 0.9 + 0.98 * 0.01)
+    assert found["precision at 2%, stored threshold"].startswith(f"{precision:.2f} (")
+
+
+def test_ambiguous_visits_are_told_apart() -> None:
+    told = answers()
+    told.loc[told.index[-5:], "label"] = np.nan
+    told.loc[told.index[-5:], "offset_px"] = 0.3
+    found = summary(told, 2.0, 0.02)
+    assert found["flagged of those 0.25 to 0.5 px off"].endswith("n=5)")
+    assert found["recall there"].endswith("n=95)")
+
+
+def test_groups_hold_every_visit_once() -> None:
+    for title, table in by_group(answers(), 2.0):
+        cells = [line.split("|") for line in table.splitlines()[2:]]
+        good = 0 if title == "true offset" else 1000  # good visits have none of these
+        for column, count in ((2, 100), (4, good)):
+            numbers = [int(c[column].split("n=")[1].strip()[:-1]) for c in cells if "n=" in c[column]]
+            assert sum(numbers) == count, title
+
+
+def test_threshold_leaves_the_share_above() -> None:
+    told = answers()
+    for fpr in (0.0, 0.005, 0.02):
+        good = told.loc[told["label"] == 0, "log_ratio"]
+        assert (good > threshold_at(told, fpr)).mean() <= fpr
+
+
+def test_share_has_an_exact_interval() -> None:
+    assert share(np.zeros(100)) == "0.000 (0.000-0.036, n=100)"
+    assert share(np.array([])) == "-"
+
+
+def test_no_scene_is_in_two_sets() -> None:
+    seeds = [seed for one in SETS.values() for _, seed, *_ in one.parts]
+    assert len(set(seeds)) == len(seeds)
+
+
+@pytest.mark.parametrize("name", ["calibrate", "test"])
+def test_sets_measure_a_rate_of_false_alarms(name: str) -> None:
+    assert SETS[name].single + SETS[name].paired // 2 >= 800
