@@ -56,7 +56,9 @@ def test_groups_hold_every_visit_once() -> None:
         cells = [line.split("|") for line in table.splitlines()[2:]]
         good = 0 if title == "true offset" else 1000  # good visits have none of these
         for column, count in ((2, 100), (4, good)):
-            numbers = [int(c[column].split("n=")[1].strip()[:-1]) for c in cells if "n=" in c[column]]
+            numbers = [
+                int(c[column].split("n=")[1].strip()[:-1]) for c in cells if "n=" in c[column]
+            ]
             assert sum(numbers) == count, title
 
 

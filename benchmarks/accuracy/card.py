@@ -51,11 +51,11 @@ def _regimes(model: Model, data: Dataset, truth: pd.DataFrame) -> dict[str, pd.D
         for view in VIEWS
     }
     pairs = (truth["part"] == "pairs").to_numpy()
-    kept = truth["folder_exposures"].to_numpy()
-    folder = told["exposures"].where(kept[:, None], told["filters"])
+    kept = truth["folder_exposures"]
+    folder = pd.concat([told["exposures"][kept], told["filters"][~kept]]).sort_index()
     ten = ask(model, data, "table", frames=False).drop(columns="index")
     return {
-        "folder": folder.assign(plain=plain_match(data)).infer_objects(),
+        "folder": folder.assign(plain=plain_match(data)),
         "exposures": told["exposures"][pairs],
         "filters": told["filters"],
         "total": told["total"],

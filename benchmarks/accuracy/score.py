@@ -83,6 +83,8 @@ def _precision(bad: pd.DataFrame, good: pd.DataFrame, limit: float, prevalence: 
     """Give precision from recall and false-positive rate, and what the latter's interval allows."""
     recall = float((bad["log_ratio"] >= limit).mean())
     false = int((good["log_ratio"] >= limit).sum())
+    if not recall and not false:
+        return "none flagged"
     rates = [false / len(good), *exact_interval(false, len(good))]
     found = [prevalence * recall / (prevalence * recall + (1 - prevalence) * r) for r in rates]
     return f"{found[0]:.2f} ({found[2]:.2f}-{found[1]:.2f})"

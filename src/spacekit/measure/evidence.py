@@ -78,6 +78,10 @@ class Evidence:
         Share of a filter's matched sources that have a second shift, the largest.
     exposure_part_share : float
         The same of an exposure product's.
+    sure_px : float
+        Largest shift of a filter product less two standard errors, px.
+    exposure_sure_px : float
+        The same of an exposure product, or of a part of one that has a shift of its own.
     ellipticity_contrast : float
         Largest difference between two filters' coherent ellipticities, as vectors: what all
         have in common is the detector's.
@@ -110,6 +114,8 @@ class Evidence:
     exposures_unmatched: float = math.nan
     part_share: float = math.nan
     exposure_part_share: float = math.nan
+    sure_px: float = math.nan
+    exposure_sure_px: float = math.nan
     ellipticity_contrast: float = math.nan
     absolute_dx_mas: float = math.nan
     absolute_dy_mas: float = math.nan
@@ -276,6 +282,8 @@ def _columns(filters: int, findings: Findings) -> Evidence:
         exposures_unmatched=_unmatched(findings.exposures),
         part_share=_part_share(findings.filters),
         exposure_part_share=_part_share(findings.exposures),
+        sure_px=_largest([o.sure_px for o in findings.filters.offsets]),
+        exposure_sure_px=_largest([o.sure_px for o in findings.exposures.offsets]),
         ellipticity_contrast=_contrast(of_filters),
         absolute_dx_mas=absolute.dx_mas if absolute else math.nan,
         absolute_dy_mas=absolute.dy_mas if absolute else math.nan,

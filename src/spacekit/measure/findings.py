@@ -105,6 +105,19 @@ class Offset:
         """Filter, and the exposure's letters where it is one."""
         return f"{self.filter} {self.exposure}".strip()
 
+    @property
+    def length_px(self) -> float:
+        """The length that counts: the largest over the footprint, or of a part of an exposure."""
+        length = max(self.largest_px, math.hypot(self.dx_px, self.dy_px))
+        if self.part_sources and self.exposure:
+            length = max(length, math.hypot(self.part_dx_px, self.part_dy_px))
+        return length
+
+    @property
+    def sure_px(self) -> float:
+        """The length less two standard errors, 0 at least."""
+        return max(self.length_px - 2 * self.sigma_px, 0.0)
+
 
 @dataclass(frozen=True)
 class Group:

@@ -105,6 +105,8 @@ EVIDENCE: Final[tuple[Column, ...]] = (
     Column("exposures_unmatched", Kind.COUNT, "", "exposure products that match at no shift"),
     Column("part_share", Kind.AMOUNT, "", "largest share of a filter's sources at a second shift"),
     Column("exposure_part_share", Kind.AMOUNT, "", "the same of an exposure product's"),
+    Column("sure_px", Kind.AMOUNT, "px", "largest shift of a filter less two standard errors"),
+    Column("exposure_sure_px", Kind.AMOUNT, "px", "the same of an exposure or a part of one"),
     Column("ellipticity_contrast", Kind.AMOUNT, "", "largest difference of filters' ellipticities"),
 )
 

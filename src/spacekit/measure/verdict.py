@@ -104,7 +104,7 @@ def judge(findings: Findings) -> Verdict:
         culprits=tuple(dict.fromkeys(title for c in clues for title in c.culprits)),
         dx_px=offset.dx_px if offset else math.nan,
         dy_px=offset.dy_px if offset else math.nan,
-        offset_mas=_length_px(offset) * findings.scale_mas if offset else math.nan,
+        offset_mas=offset.length_px * findings.scale_mas if offset else math.nan,
         reason="; ".join(c.words for c in clues) or _agreement(findings),
     )
 
@@ -118,19 +118,11 @@ class _Clue:
     offset: Offset | None = None
 
 
-def _length_px(offset: Offset) -> float:
-    """Give the length that counts: the largest over the footprint, or of a part of an exposure."""
-    length = max(offset.largest_px, math.hypot(offset.dx_px, offset.dy_px))
-    if offset.part_sources and offset.exposure:
-        length = max(length, math.hypot(offset.part_dx_px, offset.part_dy_px))
-    return length
-
-
 def _is_off(offset: Offset) -> bool:
     few = offset.method == SOURCES and offset.sources < _FEW_SOURCES
-    length = _length_px(offset)
+    length = offset.length_px
     least = _OFF_OF_FEW_PX if few else _OFF_PX
-    return length >= least and length - 2 * offset.sigma_px > ALIGNED_PX
+    return length >= least and offset.sure_px > ALIGNED_PX
 
 
 def _between(group: Group) -> _Clue | None:
@@ -138,7 +130,7 @@ def _between(group: Group) -> _Clue | None:
     off = [o for o in group.offsets if _is_off(o)]
     if not off:
         return None
-    worst = max(off, key=_length_px)
+    worst = max(off, key=lambda o: o.length_px)
     right = [o for o in group.offsets if o not in off]
     culprits = _titles(off, [group.reference, *(o.title for o in right)])
     words = f"{_names(culprits)} {'is' if len(culprits) == 1 else 'are'} off by "
@@ -204,7 +196,7 @@ def _names(titles: Sequence[str]) -> str:
 
 def _size(offset: Offset) -> str:
     """Tell a shift in px and in mas, and how far it grows towards the edge."""
-    digits = 1 if _length_px(offset) >= 2 else 2
+    digits = 1 if offset.length_px >= 2 else 2
     if offset.part_sources and offset.exposure:
         return (
             f"({offset.part_dx_px:.{digits}f}, {offset.part_dy_px:.{digits}f}) px "
@@ -304,11 +296,11 @@ def _agreement(findings: Findings) -> str:
     """Say how well products agree, or that there is nothing to go by."""
     for group, kind in ((findings.exposures, "exposures"), (findings.filters, "filters")):
         if group.offsets:
-            worst = max(group.offsets, key=_length_px)
+            worst = max(group.offsets, key=lambda o: o.length_px)
             if len(group.offsets) == 1:
-                who = f"{_name(worst.title)} lies within {_length_px(worst):.2f} px"
+                who = f"{_name(worst.title)} lies within {worst.length_px:.2f} px"
                 return f"{who} of {_name(worst.reference)}{_basis(worst)}"
-            return f"{kind} agree to {_length_px(worst):.2f} px{_basis(worst)}"
+            return f"{kind} agree to {worst.length_px:.2f} px{_basis(worst)}"
     total = next((s for s in findings.shapes if s.title == "total"), None)
     if total is not None and math.isfinite(total.ellipticity):
         lost = f"{100 * total.weight_deficit:.0f}%" if total.weight_deficit >= 0 else "unknown"

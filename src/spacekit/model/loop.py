@@ -35,6 +35,9 @@ _EVALUATE = 16
 #: AdamW's weight decay, and the norm beyond which gradients are cut.
 _WEIGHT_DECAY, _LONGEST_GRADIENT = 0.01, 5.0
 
+#: Highest learning rate of a branch that is trained by itself.
+_ALONE_LR = 3e-3
+
 #: What a schedule's state calls its functions, which are made anew.
 _RULES = "lr_lambdas"
 
@@ -201,9 +204,9 @@ class TrainingLoop:
     def _learn(
         self, wanted: list[nn.Parameter], epochs: int, cost: Callable[[NDArray[np.int64]], Tensor]
     ) -> None:
-        """Train some of the weights by themselves, the rate as in the whole training."""
+        """Train some of the weights by themselves, from a high rate down to nothing."""
         rows, size = self._split.train, self._settings.batch_size
-        optimiser = torch.optim.AdamW(wanted, lr=self._settings.lr, weight_decay=_WEIGHT_DECAY)
+        optimiser = torch.optim.AdamW(wanted, lr=_ALONE_LR, weight_decay=_WEIGHT_DECAY)
         count = max(1, len(rows) // size)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(epochs * count))
         for _ in range(epochs):

@@ -26,6 +26,7 @@ _EXPOSURES: Final = (
     "exposure_offset_sources",
     "exposures_unmatched",
     "exposure_part_share",
+    "exposure_sure_px",
 )
 
 #: Columns measured between products: all are missing where only the total was kept.
@@ -37,6 +38,7 @@ _PRODUCTS: Final = (
     "offset_scatter_px",
     "unmatched",
     "part_share",
+    "sure_px",
     "filter_ellipticity",
     "ellipticity_contrast",
 )

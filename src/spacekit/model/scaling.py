@@ -27,6 +27,8 @@ LINEAR_BELOW = {
     "offset_sigma_px": 0.02,
     "exposure_offset_px": 0.1,
     "exposure_offset_sigma_px": 0.02,
+    "sure_px": 0.1,
+    "exposure_sure_px": 0.1,
     "pair_excess": 0.05,
     "part_share": 0.02,
 }

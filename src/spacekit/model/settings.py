@@ -24,7 +24,8 @@ class TrainingSettings:
         Passes of the table's and the stamps' branch alone before that; they take no frames and
         little time.
     lr : float
-        Highest learning rate.
+        Highest learning rate of the passes with frames; the branches have learned before, and
+        a high one would undo that.
     decay : tuple of (float, float) or None
         (steps, rate): the learning rate is multiplied by rate every so many steps, smoothly.
         None: it rises for a tenth of the epochs and falls to zero like a cosine.
@@ -53,7 +54,7 @@ class TrainingSettings:
     epochs: int = 20
     table_epochs: int = 60
     stamp_epochs: int = 30
-    lr: float = 2e-3
+    lr: float = 5e-4
     decay: tuple[float, float] | None = None
     early_stopping: str | None = "val_loss"
     patience: int = 6
