@@ -16,9 +16,10 @@ from PIL import Image
 from spacekit.errors import FrameError
 from spacekit.files import replacing
 from spacekit.measure.blink import BLINK_KINDS
-from spacekit.model.images import MOST_PIXELS, read_png
+from spacekit.model.images import read_png
 from spacekit.report.nouns import Pictures
 from spacekit.visit.names import is_plain_name
+from spacekit.visit.pictures import open_picture
 
 __all__ = ["BUDGET_BYTES", "MEDIA", "bring_pictures"]
 
@@ -141,15 +142,8 @@ def _read(path: Path) -> Image.Image:
     """
     if path.suffix == ".png":
         return Image.fromarray(read_png(path))
-    try:
-        with path.open("rb") as file, Image.open(file, formats=("WEBP",)) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise FrameError(f"{path}: {image.width} x {image.height} px is too large")
-            return image.convert("RGB")
-    except FrameError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise FrameError(f"{path}: can't be read as WebP ({str(error)[:100]})") from error
+    with open_picture(path, "WEBP") as image:
+        return image.convert("RGB")
 
 
 def _within_budget(pictures: dict[str, Image.Image]) -> dict[str, bytes]:
