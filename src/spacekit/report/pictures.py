@@ -124,7 +124,10 @@ def _is_current(sources: dict[str, Path], target: Path) -> bool:
 
 def _mtime(path: Path) -> int:
     """Give the time of change in whole seconds, as ns: not every file system keeps more."""
-    return path.stat().st_mtime_ns // 1_000_000_000 * 1_000_000_000
+    try:
+        return path.stat().st_mtime_ns // 1_000_000_000 * 1_000_000_000
+    except OSError:  # gone meanwhile
+        return 0
 
 
 def _clear(target: Path) -> None:

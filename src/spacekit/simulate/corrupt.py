@@ -20,7 +20,7 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 
 from spacekit.errors import ProductError, VisitError
-from spacekit.files import write_text
+from spacekit.files import PART, write_text
 from spacekit.simulate.aperture import WcsError, erroneous
 from spacekit.visit.fits_files import open_fits
 from spacekit.visit.poller import PollerLine, find_pollers
@@ -28,7 +28,6 @@ from spacekit.visit.poller import PollerLine, find_pollers
 __all__ = [
     "EXPOSURES",
     "PALETTES",
-    "PART",
     "THRESHOLDS_PX",
     "Corruption",
     "CorruptionSettings",
@@ -50,8 +49,6 @@ THRESHOLDS_PX: Final[dict[str, tuple[float, float]]] = {
     "any": (0.0, 20.0),
 }
 
-#: Folders in the making start so.
-PART: Final = ".part-"
 #: Where `simulate --exposures` puts a visit's exposures.
 EXPOSURES: Final = "exposures"
 _EXPOSURE_SUFFIXES = ("_flt.fits", "_flc.fits")
@@ -153,8 +150,17 @@ def _exposures(folder: Path) -> list[Path]:
 
 
 def visit_name(folder: Path) -> str:
-    """Name the visit (``ipppss``) that a folder of exposures is of, by its first exposure."""
-    return _exposures(folder)[0].name[:6].lower()
+    """Name the visit (``ipppss``) that a folder of exposures is of, by its first exposure.
+
+    Raises
+    ------
+    VisitError
+        If there is none (any more).
+    """
+    exposures = _exposures(folder)
+    if not exposures:
+        raise VisitError(f"{folder}: holds no exposures any more")
+    return exposures[0].name[:6].lower()
 
 
 def plan_copies(
