@@ -51,8 +51,10 @@ LARGEST_ARRAYS = 64_000_000_000
 #: The same for its names: a million of the longest, bytes.
 LARGEST_INDEX = 400_000_000
 
-#: How many times its size an array file may unpack to beyond 1 GB: frames hold noise, and
-#: noise doesn't pack so well.
+#: What any array file may unpack to, bytes.
+UNPACKED_FREELY = 1_000_000_000
+
+#: How many times its size it may unpack to beyond that: frames hold noise, which packs badly.
 MOST_TIMES = 200
 
 #: Values of an array that are looked at together.
@@ -263,7 +265,7 @@ def _check_sizes(path: Path, packed: zipfile.ZipFile, folder: Path) -> None:
     total = sum(sizes.values())
     if sizes["index.npy"] > LARGEST_INDEX:
         raise FrameError(f"{path}: its index unpacks to more than {LARGEST_INDEX / 1e6:.0f} MB")
-    if total > LARGEST_ARRAYS or total > max(1e9, MOST_TIMES * path.stat().st_size):
+    if total > LARGEST_ARRAYS or total > max(UNPACKED_FREELY, MOST_TIMES * path.stat().st_size):
         raise FrameError(f"{path}: unpacks to {total / 1e9:.0f} GB, more than frames would")
     free = shutil.disk_usage(folder).free
     if total > free:

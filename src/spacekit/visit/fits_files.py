@@ -53,13 +53,13 @@ def open_fits(path: Path, mode: Literal["readonly", "update"] = "readonly") -> I
     """
     _check_start(path)
     try:
-        _check_axes(path)
         # read from our own handle: astropy leaves its own open on what it can't make sense of
         source: AbstractContextManager[Any]
         source = path.open("rb") if mode == "readonly" else nullcontext(path)
         with source as opened, warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
             warnings.simplefilter("ignore", RuntimeWarning)
+            _check_axes(path)
             with fits.open(
                 opened, mode, memmap=True, lazy_load_hdus=True, disable_image_compression=True
             ) as hdus:
