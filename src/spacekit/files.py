@@ -120,6 +120,8 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield part
         part.replace(path)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{path}: can't be written ({error.strerror or error})") from error
     finally:
