@@ -85,7 +85,7 @@ def no_root() -> Iterator[Path]:
 def test_a_folder_that_loses_its_permission(no_root: Path) -> None:
     write_text(no_root / "x.txt", "before")
     no_root.chmod(0o500)
-    with pytest.raises(OutputError, match="can't write there .*; choose another output folder"):
+    with pytest.raises(OutputError, match=r"can't write there .*; choose another output folder"):
         ensure_folder(no_root)
     with pytest.raises(OutputError, match=r"x\.txt: can't be written \(Permission denied\)"):
         write_text(no_root / "x.txt", "after")
