@@ -20,11 +20,23 @@ __all__ = [
     "TableError",
     "TrainingError",
     "VisitError",
+    "one_line",
 ]
 
 
+def one_line(text: str) -> str:
+    """Make text that may be a stranger's safe to print: one line, no control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 class SpacekitError(Exception):
-    """The root of everything spacekit raises on purpose."""
+    """The root of everything spacekit raises on purpose.
+
+    Its text may quote a stranger's file or name; it comes out as one printable line.
+    """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__()).strip()
 
 
 class VisitError(SpacekitError, ValueError):

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from spacekit.errors import OutputError
 from spacekit.visit.nouns import Problem
 
-__all__ = ["ensure_folder", "replacing", "write_csv", "write_json", "write_problems", "write_text"]
+__all__ = [
+    "PART",
+    "ensure_folder",
+    "exclusive",
+    "replacing",
+    "write_csv",
+    "write_json",
+    "write_problems",
+    "write_text",
+]
+
+#: Files and folders in the making start so; what is left of a killed run is cleared by the next.
+PART: Final = ".part-"
 
 
 def ensure_folder(folder: Path) -> Path:
@@ -37,6 +50,57 @@ def ensure_folder(folder: Path) -> Path:
 
 
 @contextmanager
+def exclusive(output: Path, *written: str) -> Iterator[None]:
+    """Keep other runs out of an output folder, and clear what a killed run left half-written.
+
+    Parameters
+    ----------
+    output : Path
+        The folder; a lock goes to ``.spacekit/`` in it.
+    *written : str
+        Folders below it that the run writes to, as shell patterns ("img/*").
+
+    Raises
+    ------
+    OutputError
+        If another run is writing there, or the folder can't be written.
+    """
+    lock = output / ".spacekit" / "lock"
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise OutputError(f"{lock}: can't be written ({error.strerror}); choose another") from error
+    with file:
+        _lock(file, output)
+        for folder in (".", ".spacekit", *written):
+            for left in output.glob(f"{folder}/{PART}*"):
+                _remove(left)
+        yield
+
+
+def _lock(file: Any, output: Path) -> None:
+    """Lock a file for as long as it is open; where the system can't, go without."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputError(f"{output}: another run is writing there; wait for it") from error
+    except OSError:  # file systems without locks
+        return
+
+
+def _remove(left: Path) -> None:
+    if left.is_dir() and not left.is_symlink():
+        shutil.rmtree(left, ignore_errors=True)
+    else:
+        left.unlink(missing_ok=True)
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; move it into place when the block ends well.
 
@@ -52,10 +116,12 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{path.parent}: can't be made ({error.strerror})") from error
-    part = path.with_name(f".part-{secrets.token_hex(8)}{path.suffix}")
+    part = path.with_name(f"{PART}{secrets.token_hex(8)}{path.suffix}")
     try:
         yield part
         part.replace(path)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{path}: can't be written ({error.strerror or error})") from error
     finally:

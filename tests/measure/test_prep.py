@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from spacekit.errors import OutputError, TableError, VisitError
+from spacekit.files import exclusive
 from spacekit.measure.batch import measure_all
 from spacekit.measure.prep import PrepSettings, measure_mosaic
-from spacekit.measure.records import exclusive
 from spacekit.skopes.hst.svm.prep import run_preprocessing
 from spacekit.visit.discovery import find_mosaics
 

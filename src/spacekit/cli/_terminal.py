@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from spacekit.errors import one_line
 from spacekit.visit.nouns import Problem
 
 __all__ = ["progress", "say", "show_problems", "show_table"]
@@ -50,7 +51,8 @@ def show_problems(problems: Sequence[Problem]) -> None:
     """List what went wrong, on stderr."""
     for problem in problems[:_MOST_PROBLEMS]:
         mark = "not done" if problem.fatal else "incomplete"
-        say(f"{click.style(mark, fg='yellow')}: {problem.index or problem.file}: {problem.reason}")
+        text = one_line(f"{problem.index or problem.file}: {problem.reason}")
+        say(f"{click.style(mark, fg='yellow')}: {text}")
     if len(problems) > _MOST_PROBLEMS:
         say(f"... and {len(problems) - _MOST_PROBLEMS} more (problems.csv has them all)")
 

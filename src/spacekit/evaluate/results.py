@@ -18,6 +18,7 @@ from spacekit.errors import TableError
 from spacekit.evaluate.calibration import Calibration, calibrate_bins, recall_by_offset
 from spacekit.evaluate.metrics import Metrics, classification_report, measure
 from spacekit.files import write_csv, write_json, write_text
+from spacekit.visit.values import MALFORMED
 
 __all__ = ["Result", "read_result", "write_result"]
 
@@ -220,7 +221,7 @@ def read_result(folder: Path) -> Result:
             true_offset_px=None if offsets is None else offsets.to_numpy(float),
             prevalence=_share(content.get("prevalence")),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except MALFORMED as error:
         if isinstance(error, TableError):
             raise
         raise TableError(

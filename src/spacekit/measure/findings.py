@@ -317,11 +317,13 @@ def _findings(content: Any) -> Findings:
 
 
 def _group(content: Any) -> Group:
+    if not content["reference"] and (content["offsets"] or content["unmatched"]):
+        raise ValueError("offsets against nothing")
     return Group(
         reference=_title(content["reference"]),
         reference_exptime_s=_number(content["reference_exptime_s"]),
         offsets=_many(content["offsets"], lambda item: _record(Offset, item)),
-        unmatched=_many(content["unmatched"], _title),
+        unmatched=_many(content["unmatched"], _named),
     )
 
 
@@ -339,6 +341,7 @@ def _record(kind: Any, content: Any) -> Any:
         made[name] = check(content[name])
     if made.get("method", SOURCES) not in {SOURCES, CORRELATION}:
         raise ValueError("unknown method")
+    _named(made.get("filter", made.get("title", SOURCES)))
     return kind(**made)
 
 
@@ -346,6 +349,13 @@ def _title(value: Any) -> str:
     if value != "" and (not isinstance(value, str) or _TITLE.fullmatch(value) is None):
         raise ValueError("no title of a product")
     return str(value)
+
+
+def _named(value: Any) -> str:
+    """Give the title of a product, which may not be empty."""
+    if not value:
+        raise ValueError("a product has no title")
+    return _title(value)
 
 
 def _count(value: Any) -> int:

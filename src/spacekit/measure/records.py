@@ -10,19 +10,17 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from spacekit import __version__
-from spacekit.errors import OutputError
 from spacekit.files import write_json
 from spacekit.measure.prep import PrepSettings, Row
 from spacekit.measure.schema import COLUMNS
 from spacekit.visit.nouns import Mosaic, Problem, Product
 
-__all__ = ["Record", "exclusive", "fingerprint", "read_record", "write_record"]
+__all__ = ["Record", "fingerprint", "read_record", "write_record"]
 
 _LARGEST_BYTES = 1_000_000
 
@@ -111,47 +109,6 @@ def write_record(output: Path, record: Record, made_from: str) -> None:
         "problems": [asdict(problem) for problem in record.problems],
     }
     write_json(_place(output, record.index), content)
-
-
-@contextmanager
-def exclusive(output: Path) -> Iterator[None]:
-    """Keep other runs out of an output folder, and clear what a killed run left half-written.
-
-    Raises
-    ------
-    OutputError
-        If another run is writing there, or the folder can't be written.
-    """
-    lock = output / ".spacekit" / "lock"
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
-    except OSError as error:
-        raise OutputError(f"{lock}: can't be written ({error.strerror}); choose another") from error
-    with file:
-        _lock(file, output)
-        _clear(output)
-        yield
-
-
-def _lock(file: Any, output: Path) -> None:
-    """Lock a file for as long as it is open; where the system can't, go without."""
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OutputError(f"{output}: another run is writing there; wait for it") from error
-    except OSError:  # file systems without locks
-        return
-
-
-def _clear(output: Path) -> None:
-    for pattern in (".part-*", ".spacekit/.part-*", "img/*/.part-*"):
-        for path in output.glob(pattern):
-            path.unlink(missing_ok=True)
 
 
 def _place(output: Path, index: str) -> Path:

@@ -8,8 +8,6 @@ first source is at the top left, FITS +y is up. An empty cell is black, its weig
 
 from __future__ import annotations
 
-import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +21,7 @@ from spacekit.errors import FrameError
 from spacekit.files import replacing
 from spacekit.measure.shapes import compact
 from spacekit.measure.sources import Sources
+from spacekit.visit.pictures import open_picture
 
 __all__ = [
     "COUNT",
@@ -154,21 +153,16 @@ def read_stamps(path: Path) -> Stamps | None:
     FrameError
         If it is no such sheet.
     """
-    try:
-        with path.open("rb") as file, Image.open(file, formats=("PNG",)) as image:
-            if image.mode != "L" or image.size != _SHEET[::-1]:
-                raise FrameError(
-                    f"{path}: is no contact sheet of {_SHEET[1]} x {_SHEET[0]} gray pixels; "
-                    "run prep again"
-                )
-            sheet = np.asarray(image)
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except FrameError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
-        detail = ascii(str(error)[:100])[1:-1]
-        raise FrameError(f"{path}: can't be read as PNG ({detail}); run prep again") from error
+    try:
+        with open_picture(path, "PNG") as image:
+            if image.mode != "L" or image.size != _SHEET[::-1]:
+                wanted = f"{_SHEET[1]} x {_SHEET[0]} gray pixels"
+                raise FrameError(f"{path}: is no contact sheet of {wanted}")
+            sheet = np.asarray(image)
+    except FrameError as error:
+        raise FrameError(f"{error}; run prep again") from error
     pixels = np.stack([[sheet[c][::-1] for c in _cell(n)] for n in range(COUNT)])
     present = np.asarray(pixels[:, 1].any(axis=(1, 2)), dtype=bool)
     return Stamps((pixels / np.float32(255)).astype(np.float32), present)

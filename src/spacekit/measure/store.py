@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from spacekit.errors import TableError
+from spacekit.errors import OutputError, TableError
 from spacekit.files import replacing
 from spacekit.measure.schema import INDEX
 
@@ -44,9 +44,16 @@ def write_store(path: Path, table: pd.DataFrame) -> None:
     plain = table.set_index(INDEX)
     for name in plain.columns:
         plain[name] = _plain(plain[name])
-    with replacing(path) as part, pd.HDFStore(str(part), mode="w") as store:
-        # an index of each column would be ten times the size of the table
-        store.put(KEY, plain, format="table", data_columns=True, index=False, track_times=False)
+    with replacing(path) as part:
+        try:
+            with pd.HDFStore(str(part), mode="w") as store:
+                # an index of each column would be ten times the size of the table
+                store.put(
+                    KEY, plain, format="table", data_columns=True, index=False, track_times=False
+                )
+            read_store(part)  # where the disk is full nothing says so before
+        except (TableError, RuntimeError) as error:
+            raise OutputError(f"{path}: can't be written whole; is the disk full?") from error
 
 
 def read_store(path: Path) -> pd.DataFrame:

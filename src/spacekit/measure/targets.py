@@ -9,10 +9,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
-
 from spacekit.errors import MissingExtraError, TableError
 from spacekit.measure.schema import CATEGORIES
+from spacekit.visit.tables import read_csv
 
 __all__ = ["UNKNOWN", "ask_archive", "encode_class", "read_targets"]
 
@@ -79,14 +78,14 @@ def read_targets(path: Path) -> dict[str, str]:
     TableError
         If the file can't be read or lacks the columns.
     """
-    try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise TableError(f"{path}: too large for a table of targets")
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        if isinstance(error, TableError):
-            raise
-        raise TableError(f"{path}: can't be read as a table of targets ({error})") from error
+    table = read_csv(
+        path,
+        "a table of targets has the columns TARGNAME and class",
+        largest_bytes=_LARGEST_BYTES,
+        dtype=str,
+        keep_default_na=False,
+        skipinitialspace=True,
+    )
     columns = {str(name).strip().lower(): name for name in table.columns}
     if "targname" not in columns or "class" not in columns:
         raise TableError(f"{path}: a table of targets needs the columns TARGNAME and class")

@@ -28,6 +28,7 @@ from spacekit.model.calibrate import Calibration
 from spacekit.model.features import check_features
 from spacekit.model.limits import Limits
 from spacekit.model.onnx_check import check_onnx
+from spacekit.visit.values import MALFORMED
 
 if TYPE_CHECKING:
     from spacekit.model.network import Ensemble
@@ -115,7 +116,7 @@ class Manifest:
             manifest.check()
         except ModelFileError:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except MALFORMED as error:
             raise ModelFileError(f"{file}: its description makes no sense ({error})") from error
         return manifest
 
@@ -215,9 +216,12 @@ def load_artifact(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inferenc
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except _RUNTIME_ERRORS as error:
+    except (*_RUNTIME_ERRORS, UnicodeDecodeError) as error:  # its message may quote the file
         raise ModelFileError(f"{path}: no model that runs ({str(error)[:200]})") from error
-    text = session.get_modelmeta().custom_metadata_map.get(_KEY)
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(_KEY)
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"{path}: its description is no text") from error
     if text is None:
         raise ModelFileError(f"{path}: is no model of spacekit (it doesn't describe itself)")
     manifest = Manifest.from_json(text, str(path))

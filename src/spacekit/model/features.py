@@ -34,6 +34,7 @@ from spacekit.measure.schema import (
     Kind,
     truth_columns,
 )
+from spacekit.visit.tables import read_csv
 
 __all__ = [
     "CATEGORICAL",
@@ -95,12 +96,7 @@ def read_table(path: Path) -> pd.DataFrame:
         If it is no such table.
     """
     path = Path(path)
-    try:
-        table = pd.read_csv(path, dtype={INDEX: "str"}, encoding="utf-8")
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise TableError(
-            f"{path}: can't be read as a CSV table ({error}); give the svm_data.csv of prep"
-        ) from error
+    table = read_csv(path, "give the svm_data.csv of prep", dtype={INDEX: "str"})
     if INDEX not in table.columns:
         raise TableError(f"{path}: has no column 'index' with the mosaics' names")
     if table.columns.has_duplicates or table.empty:

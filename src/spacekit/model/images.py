@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+import shutil
 import struct
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -22,6 +25,8 @@ from spacekit.errors import FrameError
 from spacekit.measure.stamps import COUNT, SIDE_PX, read_stamps
 from spacekit.model.levels import Picture, normalise_stack
 from spacekit.visit.names import is_plain_name
+from spacekit.visit.pictures import open_picture
+from spacekit.visit.values import MALFORMED
 
 __all__ = [
     "AT_ONCE",
@@ -42,18 +47,27 @@ SUFFIXES = ("", "_source", "_gaia")
 #: Stacks of frames that are loaded ahead.
 AT_ONCE = 16
 
-#: Larger pictures are refused before they are decoded (a figure of ours has 0.3 Mpx).
-MOST_PIXELS = 64_000_000
-
 #: Uncompressed size up to which an array file is unpacked, bytes.
 LARGEST_ARRAYS = 64_000_000_000
 
+#: The same for its names: a million of the longest, bytes.
+LARGEST_INDEX = 400_000_000
+
+#: What any array file may unpack to, bytes.
+UNPACKED_FREELY = 1_000_000_000
+
+#: How many times its size it may unpack to beyond that: frames hold noise, which packs badly.
+MOST_TIMES = 200
+
+#: Values of an array that are looked at together.
+_BLOCK_VALUES = 10_000_000
+
 #: What zipfile and numpy raise on a file that is cut off, encrypted or something else.
 _BROKEN_ARCHIVE = (
-    OSError,
-    ValueError,
-    EOFError,
-    RuntimeError,
+    *MALFORMED,
+    lzma.LZMAError,
+    struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -207,18 +221,20 @@ class ArrayFrames:
         """
         try:
             with zipfile.ZipFile(path) as packed:
-                if sum(member.file_size for member in packed.infolist()) > LARGEST_ARRAYS:
-                    raise FrameError(f"{path}: unpacks to more than 64 GB")
+                _check_sizes(path, packed, folder)
                 for name in ("index.npy", "images.npy"):
                     packed.extract(name, folder)
             index = np.load(folder / "index.npy", allow_pickle=False)
             images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+            _check_arrays(path, index, images)
+            names = index.astype(str).tolist()
+        except FrameError:
+            raise
         except KeyError as error:
             raise FrameError(f"{path}: needs the arrays index and images") from error
         except _BROKEN_ARCHIVE as error:
             raise FrameError(f"{path}: can't be read as arrays ({error})") from error
-        _check_arrays(path, index, images)
-        return cls(index.astype(str).tolist(), images, reduce_to)
+        return cls(names, images, reduce_to)
 
     def load(self, index: str, size: int, label: int | None = None) -> Frames:
         """Take the frames of a mosaic by name."""
@@ -247,28 +263,8 @@ def read_png(path: Path) -> Picture:
     FrameError
         If it is missing, no PNG, cut off, or unreasonably large.
     """
-    try:
-        with path.open("rb") as file:
-            width, height = _png_size(file.read(24), path)
-            if width * height > MOST_PIXELS:
-                raise FrameError(f"{path}: {width} x {height} px is too large for a frame")
-            file.seek(0)
-            with Image.open(file, formats=("PNG",)) as image:
-                return _rgb(image)
-    except FileNotFoundError as error:
-        raise FrameError(f"{path}: is missing") from error
-    except FrameError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
-        raise FrameError(f"{path}: can't be read as PNG ({error})") from error
-
-
-def _png_size(start: bytes, path: Path) -> tuple[int, int]:
-    """Width and height from a PNG's first 24 bytes (PNG specification, 11.2.1)."""
-    if len(start) < 24 or start[:8] != b"\x89PNG\r\n\x1a\n" or start[12:16] != b"IHDR":
-        raise FrameError(f"{path}: is no PNG")
-    width, height = struct.unpack(">II", start[16:])
-    return int(width), int(height)
+    with open_picture(path, "PNG") as image:
+        return _rgb(image)
 
 
 def _rgb(image: Image.Image) -> Picture:
@@ -279,25 +275,41 @@ def _rgb(image: Image.Image) -> Picture:
         return np.repeat(gray[:, :, None], 3, axis=2)
     if image.mode in ("RGB", "L", "1"):
         return np.asarray(image.convert("RGB"))
-    rgba = image.convert("RGBA")
-    rgb = np.array(rgba.convert("RGB"))
-    clear = np.asarray(rgba.getchannel("A")) < 128
-    if clear.any():
-        rgb[clear] = 255
+    rgba = np.asarray(image.convert("RGBA"))
+    rgb = rgba[:, :, :3].copy()
+    rgb[rgba[:, :, 3] < 128] = 255
     return rgb
+
+
+def _check_sizes(path: Path, packed: zipfile.ZipFile, folder: Path) -> None:
+    """Refuse what unpacks to more than there is room for, or is worth."""
+    sizes = {name: packed.getinfo(name).file_size for name in ("index.npy", "images.npy")}
+    total = sum(sizes.values())
+    if sizes["index.npy"] > LARGEST_INDEX:
+        raise FrameError(f"{path}: its index unpacks to more than {LARGEST_INDEX / 1e6:.0f} MB")
+    if total > LARGEST_ARRAYS or total > max(UNPACKED_FREELY, MOST_TIMES * path.stat().st_size):
+        raise FrameError(f"{path}: unpacks to {total / 1e9:.0f} GB, more than frames would")
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise FrameError(
+            f"{path}: unpacks to {total / 1e9:.1f} GB, but {folder.parent} has {free / 1e9:.1f} GB "
+            "free; make room or set TMPDIR"
+        )
 
 
 def _brightest(images: NDArray[np.generic]) -> float:
     """Largest value of float frames, to tell 0..1 from 0..255; a few rows at a time."""
     if images.dtype == np.uint8:
         return 255.0
-    blocks = (np.asarray(images[i : i + 64]) for i in range(0, len(images), 64))
+    step = max(1, _BLOCK_VALUES * len(images) // max(1, images.size))
+    blocks = (np.asarray(images[i : i + step]) for i in range(0, len(images), step))
     return max((float(np.nan_to_num(block, posinf=0).max()) for block in blocks), default=0.0)
 
 
 def _check_arrays(path: Path, index: NDArray[np.generic], images: NDArray[np.generic]) -> None:
     """Shapes and kinds as documented."""
-    if index.ndim != 1 or index.dtype.kind not in "US" or len(index) != len(images):
+    counts = (index.shape[:1], images.shape[:1])
+    if index.ndim != 1 or index.dtype.kind not in "US" or counts[0] != counts[1]:
         raise FrameError(f"{path}: index must name each of the images")
     shape = images.shape[1:]
     stacked = len(shape) == 4 and shape[0] == 3 and shape[3] == 3 and shape[1] == shape[2]

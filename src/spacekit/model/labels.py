@@ -13,6 +13,7 @@ import pandas as pd
 from spacekit.errors import TableError
 from spacekit.measure.schema import INDEX, LABEL
 from spacekit.visit.nouns import Problem
+from spacekit.visit.tables import read_csv
 
 __all__ = ["LABELS", "read_label_file", "with_labels"]
 
@@ -63,14 +64,7 @@ def read_label_file(path: Path) -> dict[str, float]:
 def _rows(path: Path) -> list[tuple[str, str]]:
     """Names and labels as text."""
     wanted = "give the labels.csv that the report page saves"
-    try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise TableError(f"{path}: too large for labels; {wanted}")
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        if isinstance(error, TableError):
-            raise
-        raise TableError(f"{path}: can't be read as a CSV table ({error}); {wanted}") from error
+    table = read_csv(path, wanted, largest_bytes=_LARGEST_BYTES, dtype=str, keep_default_na=False)
     if not {INDEX, LABEL} <= set(table.columns):
         raise TableError(f"{path}: lacks the columns index and label; {wanted}")
     if table.empty:

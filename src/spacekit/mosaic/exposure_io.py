@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from astropy.io import fits
-from astropy.io.fits.verify import VerifyError, VerifyWarning
-from astropy.utils.exceptions import AstropyUserWarning
-from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from spacekit.errors import ProductError
 from spacekit.files import replacing
 from spacekit.mosaic.exposure import Chip, Exposure
 from spacekit.mosaic.headers import wcs_cards
+from spacekit.visit.fits_files import check_pixels, open_fits
 
 __all__ = ["filter_token", "read_exposure", "write_exposure"]
-
-#: What astropy raises on files that are cut off or hold something else.
-_UNREADABLE: Final = (OSError, VerifyError, TypeError, KeyError, IndexError, ValueError)
 
 _REQUIRED: Final = ("INSTRUME", "DETECTOR", "EXPTIME", "ROOTNAME")
 
@@ -66,19 +61,12 @@ def read_exposure(path: Path) -> Exposure:
     ProductError
         If the file can't be read, has no science extension, or lacks what processing needs.
     """
-    try:
-        # from our own handle: astropy leaves its own open when a file turns out to be no FITS
-        with path.open("rb") as handle, warnings.catch_warnings():
-            warnings.filterwarnings("error", "File may have been truncated", AstropyUserWarning)
-            warnings.simplefilter("ignore", VerifyWarning)
-            with fits.open(handle, memmap=False, lazy_load_hdus=False) as hdus:
-                return _exposure(path, hdus)
-    except ProductError as error:
-        raise ProductError(f"{path}: {error}; use another copy of the exposure") from error
-    except (*_UNREADABLE, AstropyUserWarning) as error:
-        raise ProductError(
-            f"{path}: can't be read as an exposure ({error}); fetch it again"
-        ) from error
+    with open_fits(path) as hdus:
+        try:
+            return _exposure(path, hdus)
+        except ProductError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            raise ProductError(f"{path}: {reason}; use another copy of the exposure") from error
 
 
 def _exposure(path: Path, hdus: fits.HDUList) -> Exposure:
@@ -98,20 +86,19 @@ def _exposure(path: Path, hdus: fits.HDUList) -> Exposure:
         instrument=str(primary["INSTRUME"]).strip().lower(),
         detector=str(primary["DETECTOR"]).strip().lower(),
         exptime_s=exptime,
-        chips=tuple(_chip(hdus, version) for version in versions),
+        chips=tuple(_chip(path, hdus, version) for version in versions),
         header=primary.copy(),
     )
 
 
-def _chip(hdus: fits.HDUList, version: int) -> Chip:
+def _chip(path: Path, hdus: fits.HDUList, version: int) -> Chip:
     sci = hdus["SCI", version]
+    check_pixels(path, sci)
     if sci.data is None or sci.data.ndim != 2:
         raise ProductError(f"SCI extension {version} holds no image")
-    err = _plane(hdus, "ERR", version, sci.data.shape)
-    dq = _plane(hdus, "DQ", version, sci.data.shape)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FITSFixedWarning)
-        wcs = WCS(sci.header, hdus)
+    err = _plane(path, hdus, ("ERR", version), sci.data.shape)
+    dq = _plane(path, hdus, ("DQ", version), sci.data.shape)
+    wcs = WCS(sci.header, hdus)
     if not wcs.has_celestial:
         raise ProductError(f"SCI extension {version} has no celestial WCS")
     return Chip(
@@ -124,17 +111,18 @@ def _chip(hdus: fits.HDUList, version: int) -> Chip:
 
 
 def _plane(
-    hdus: fits.HDUList, name: str, version: int, shape: tuple[int, int]
+    path: Path, hdus: fits.HDUList, key: tuple[str, int], shape: tuple[int, int]
 ) -> NDArray[np.generic]:
     """Give an extension's pixels; a constant one may be stored as PIXVALUE alone."""
     try:
-        hdu = hdus[name, version]
+        hdu = hdus[key]
     except KeyError as error:
-        raise ProductError(f"has no {name} extension {version}") from error
+        raise ProductError(f"has no {key[0]} extension {key[1]}") from error
+    check_pixels(path, hdu)
     if hdu.data is None:
         return np.full(shape, hdu.header.get("PIXVALUE", 0))
     if hdu.data.shape != shape:
-        raise ProductError(f"{name} extension {version} is {hdu.data.shape}, its SCI {shape}")
+        raise ProductError(f"{key[0]} extension {key[1]} is {hdu.data.shape}, its SCI {shape}")
     data: NDArray[np.generic] = hdu.data
     return data
 

@@ -9,6 +9,8 @@ from astropy.table import Table
 
 from spacekit.errors import ProductError
 from spacekit.files import replacing
+from spacekit.visit.catalogs import read_ecsv
+from spacekit.visit.values import MALFORMED
 
 __all__ = ["REFERENCE_NAME", "read_reference_stars", "write_reference_stars"]
 
@@ -38,11 +40,7 @@ def read_reference_stars(folder: Path) -> Table | None:
         If such a file can't be read.
     """
     for path in (*sorted(folder.glob("*.csv")), *sorted(folder.glob("*metawcs*ref_cat.ecsv"))):
-        kind = "ascii.ecsv" if path.suffix == ".ecsv" else "ascii.csv"
-        try:
-            table = Table.read(path, format=kind)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ProductError(f"{path}: no reference catalog ({error})") from error
+        table = read_ecsv(path) if path.suffix == ".ecsv" else _read_csv(path)
         for name in _SKY:
             if name.lower() in table.colnames:
                 table.rename_column(name.lower(), name)
@@ -51,6 +49,14 @@ def read_reference_stars(folder: Path) -> Table | None:
                 table.remove_column("epoch")
             return table
     return None
+
+
+def _read_csv(path: Path) -> Table:
+    try:
+        # lines, not a path: astropy would unpack an archive or fetch what looks like a URL
+        return Table.read(path.read_text(encoding="utf-8").splitlines(), format="ascii.csv")
+    except MALFORMED as error:
+        raise ProductError(f"{path}: no reference catalog ({str(error)[:160]})") from error
 
 
 def write_reference_stars(folder: Path, stars: Table) -> Path:

@@ -17,11 +17,11 @@ from spacekit.errors import TableError
 from spacekit.measure.schema import CATEGORIES, COLUMNS, INDEX
 from spacekit.report.nouns import Entry, Pictures
 from spacekit.visit.nouns import Problem
+from spacekit.visit.tables import read_csv
 from spacekit.visit.values import as_number, as_text
 
 __all__ = ["entries_of", "read_predictions", "read_problems", "read_scraped", "shown_text"]
 
-_LARGEST_BYTES: Final = 500_000_000
 _DETECTORS: Final = {number: name for name, number in CATEGORIES["det"].items()}
 _LONGEST_NAME, _LONGEST_TEXT = 250, 600
 #: More problems of one mosaic say nothing more.
@@ -47,7 +47,7 @@ def read_predictions(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     TableError
         If it is no table of mosaics.
     """
-    table = _read_csv(path, "the predictions.csv of predict")
+    table = read_csv(path, "give the predictions.csv of predict", dtype={INDEX: "str"})
     if INDEX not in table.columns:
         raise TableError(f"{path}: has no column 'index' with the mosaics' names")
     lacking = [name for name in ("y_pred", "y_proba") if name not in table.columns]
@@ -58,7 +58,7 @@ def read_predictions(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
 def read_scraped(path: Path) -> pd.DataFrame | None:
     """Read raw_svm_data.csv for names and places of targets; None where it can't be used."""
     try:
-        table = _read_csv(path, "the raw table of prep")
+        table = read_csv(path, "give the raw table of prep", dtype={INDEX: "str"})
     except TableError:
         return None
     return table if INDEX in table.columns else None
@@ -67,7 +67,7 @@ def read_scraped(path: Path) -> pd.DataFrame | None:
 def read_problems(path: Path) -> list[Problem]:
     """Read problems.csv; what is missing or something else gives none."""
     try:
-        table = _read_csv(path, "problems.csv")
+        table = read_csv(path, "give problems.csv", dtype={INDEX: "str"})
     except TableError:
         return []
     if not {"index", "file", "reason", "fatal"} <= set(table.columns):
@@ -76,17 +76,6 @@ def read_problems(path: Path) -> list[Problem]:
     fatal = (table["fatal"] == 1).tolist()
     columns = (text[name].tolist() for name in text.columns)
     return [Problem(*row) for row in zip(*columns, fatal, strict=True)]
-
-
-def _read_csv(path: Path, wanted: str) -> pd.DataFrame:
-    try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise TableError(f"{path}: larger than {_LARGEST_BYTES // 10**6} MB; give {wanted}")
-        return pd.read_csv(path, dtype={INDEX: "str"}, encoding="utf-8")
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        if isinstance(error, TableError):
-            raise
-        raise TableError(f"{path}: can't be read as a table ({error}); give {wanted}") from error
 
 
 def entries_of(

@@ -16,9 +16,10 @@ from PIL import Image
 from spacekit.errors import FrameError
 from spacekit.files import replacing
 from spacekit.measure.blink import BLINK_KINDS
-from spacekit.model.images import MOST_PIXELS, read_png
+from spacekit.model.images import read_png
 from spacekit.report.nouns import Pictures
 from spacekit.visit.names import is_plain_name
+from spacekit.visit.pictures import open_picture
 
 __all__ = ["BUDGET_BYTES", "MEDIA", "bring_pictures"]
 
@@ -123,7 +124,10 @@ def _is_current(sources: dict[str, Path], target: Path) -> bool:
 
 def _mtime(path: Path) -> int:
     """Give the time of change in whole seconds, as ns: not every file system keeps more."""
-    return path.stat().st_mtime_ns // 1_000_000_000 * 1_000_000_000
+    try:
+        return path.stat().st_mtime_ns // 1_000_000_000 * 1_000_000_000
+    except OSError:  # gone meanwhile
+        return 0
 
 
 def _clear(target: Path) -> None:
@@ -141,15 +145,8 @@ def _read(path: Path) -> Image.Image:
     """
     if path.suffix == ".png":
         return Image.fromarray(read_png(path))
-    try:
-        with path.open("rb") as file, Image.open(file, formats=("WEBP",)) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise FrameError(f"{path}: {image.width} x {image.height} px is too large")
-            return image.convert("RGB")
-    except FrameError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise FrameError(f"{path}: can't be read as WebP ({str(error)[:100]})") from error
+    with open_picture(path, "WEBP") as image:
+        return image.convert("RGB")
 
 
 def _within_budget(pictures: dict[str, Image.Image]) -> dict[str, bytes]:

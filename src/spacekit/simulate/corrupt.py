@@ -20,14 +20,14 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 
 from spacekit.errors import ProductError, VisitError
-from spacekit.files import write_text
+from spacekit.files import PART, write_text
 from spacekit.simulate.aperture import WcsError, erroneous
+from spacekit.visit.fits_files import open_fits
 from spacekit.visit.poller import PollerLine, find_pollers
 
 __all__ = [
     "EXPOSURES",
     "PALETTES",
-    "PART",
     "THRESHOLDS_PX",
     "Corruption",
     "CorruptionSettings",
@@ -49,8 +49,6 @@ THRESHOLDS_PX: Final[dict[str, tuple[float, float]]] = {
     "any": (0.0, 20.0),
 }
 
-#: Folders in the making start so.
-PART: Final = ".part-"
 #: Where `simulate --exposures` puts a visit's exposures.
 EXPOSURES: Final = "exposures"
 _EXPOSURE_SUFFIXES = ("_flt.fits", "_flc.fits")
@@ -152,8 +150,17 @@ def _exposures(folder: Path) -> list[Path]:
 
 
 def visit_name(folder: Path) -> str:
-    """Name the visit (``ipppss``) that a folder of exposures is of, by its first exposure."""
-    return _exposures(folder)[0].name[:6].lower()
+    """Name the visit (``ipppss``) that a folder of exposures is of, by its first exposure.
+
+    Raises
+    ------
+    VisitError
+        If there is none (any more).
+    """
+    exposures = _exposures(folder)
+    if not exposures:
+        raise VisitError(f"{folder}: holds no exposures any more")
+    return exposures[0].name[:6].lower()
 
 
 def plan_copies(
@@ -245,7 +252,10 @@ def make_copy(
         part.mkdir()
         for path in exposure_inputs(source):
             shutil.copyfile(path, part / path.name)
-        shifts = _corrupt_files(part, copy, settings.threshold, rng)
+        try:
+            shifts = _corrupt_files(part, copy, settings.threshold, rng)
+        except ProductError as error:  # the part is gone when the person reads it
+            raise ProductError(str(error).replace(str(part), str(source))) from error
         write_text(part / "corruption.txt", _describe(source, copy, settings, shifts))
         part.replace(target)
     return target
@@ -273,20 +283,20 @@ def _corrupt_files(
 
 def _shift_exposure(path: Path, offset_px: float, angle_rad: float) -> Shift:
     """Move the reference point of every chip by one vector on the exposure's tangent plane."""
-    with fits.open(path, mode="update") as hdus:
+    with open_fits(path, "update") as hdus:
         chips = [hdu for hdu in hdus if hdu.name == "SCI"]
         if not chips:
-            raise ProductError(f"{path.name}: no SCI extension; is it a calibrated exposure?")
+            raise ProductError(f"{path}: no SCI extension; is it a calibrated exposure?")
         right = tuple(_celestial(hdus, chip, path) for chip in chips)
         scale_deg = float(np.mean(proj_plane_pixel_scales(right[0])))
         error = WcsError(offset_px * np.cos(angle_rad), offset_px * np.sin(angle_rad))
         wrong = erroneous(right, error, scale_deg * 3600)
         for chip, wcs in zip(chips, wrong, strict=True):
             chip.header["CRVAL1"], chip.header["CRVAL2"] = (float(v) for v in wcs.wcs.crval)
-    apart_deg = [
-        _corner_distance_deg(one, other, chip.shape)
-        for one, other, chip in zip(right, wrong, chips, strict=True)
-    ]
+        apart_deg = [
+            _corner_distance_deg(one, other, chip.shape)
+            for one, other, chip in zip(right, wrong, chips, strict=True)
+        ]
     scale_mas = scale_deg * _MAS_PER_DEG
     return Shift(
         path.name,
@@ -307,7 +317,7 @@ def _corner_distance_deg(one: WCS, other: WCS, shape: tuple[int, int]) -> float:
 def _celestial(hdus: fits.HDUList, chip: fits.ImageHDU, path: Path) -> WCS:
     wcs = WCS(chip.header, hdus)
     if not wcs.has_celestial or "CRVAL1" not in chip.header:
-        raise ProductError(f"{path.name}: its SCI extension has no celestial WCS to corrupt")
+        raise ProductError(f"{path}: its SCI extension has no celestial WCS to corrupt")
     return wcs.celestial
 
 

@@ -16,7 +16,7 @@ from astropy.wcs import WCS
 
 from spacekit import __version__
 from spacekit.errors import OutputError
-from spacekit.files import ensure_folder, write_json, write_text
+from spacekit.files import PART, ensure_folder, write_json, write_text
 from spacekit.mosaic.exposure_io import write_exposure
 from spacekit.mosaic.pipeline import PipelineSettings, ProcessedVisit, process_visit
 from spacekit.mosaic.reference import write_reference_stars
@@ -42,9 +42,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
-
-#: Folders in the making start so; what is left of an interrupted run is cleared by the next.
-_PART = ".part-"
 
 #: File in a set's folder that tells what its scenes are drawn from.
 _RECORD = "simulation.json"
@@ -152,7 +149,7 @@ def write_visit(visit: SimulatedVisit, out: Path, settings: SimulationSettings) 
         If it can't be written.
     """
     place = out / visit.ipppss
-    part = out / f"{_PART}{visit.ipppss}-{secrets.token_hex(4)}"
+    part = out / f"{PART}{visit.ipppss}-{secrets.token_hex(4)}"
     try:
         part.mkdir(parents=True)
         align = settings.pipeline.align and visit.fit_enabled
@@ -284,7 +281,7 @@ def simulate_many(  # noqa: PLR0913, PLR0917
     """
     settings = settings or SimulationSettings()
     claim_folder(out, seed, settings)
-    for left in out.glob(f"{_PART}*"):
+    for left in out.glob(f"{PART}*"):
         shutil.rmtree(left, ignore_errors=True)
     jobs = [(out, k, seed, settings) for k in numbers]
     results = []

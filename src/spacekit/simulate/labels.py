@@ -23,6 +23,7 @@ _OFFSET_PX = f"{TRUTH_PREFIX}offset_px"
 _OFFSET_MAS = f"{TRUTH_PREFIX}offset_mas"
 _MODE = f"{TRUTH_PREFIX}mode"
 _LABELS = (0, 1, None)
+_LARGEST_BYTES = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,11 @@ def read_truths(visits: Path) -> Truths:
     rows: dict[str, dict[str, Any]] = {}
     skipped = []
     for path in sorted(visits.rglob("*.json")):
-        if "_svm_" in path.name:  # the pipeline's QA
+        if "_svm_" in path.name or not path.is_file():  # the pipeline's QA
             continue
         try:
+            if path.stat().st_size > _LARGEST_BYTES:
+                raise ValueError("too large to be a record of one visit")
             found = _parse(json.loads(path.read_text(encoding="utf-8")), _suffix(path.parent))
         except (OSError, ValueError, RecursionError) as error:
             skipped.append(f"{path}: {error}")
@@ -93,7 +96,7 @@ def _parse(content: Any, suffix: str) -> dict[str, dict[str, Any]]:
 
 
 def _row(entry: Any) -> dict[str, Any]:
-    if not isinstance(entry, dict) or entry.get(LABEL) not in _LABELS:
+    if not isinstance(entry, dict) or entry.get(LABEL, "") not in _LABELS:
         raise ValueError("a mosaic's label is none of 0, 1, null")
     offset_px = as_number(entry.get("offset_px"))
     offset_mas = as_number(entry.get("offset_mas"))

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 import yaml
+from astropy.io.ascii import get_reader
+from astropy.io.ascii.ecsv import ECSV_DATATYPES, Ecsv, EcsvHeader
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
@@ -16,7 +18,15 @@ from numpy.typing import NDArray
 from spacekit.errors import ProductError
 from spacekit.visit.values import MALFORMED
 
-__all__ = ["UNKNOWN_FLAG", "ReferenceCatalog", "Sources", "read_reference", "read_sources"]
+__all__ = [
+    "ECSV_FAULTS",
+    "UNKNOWN_FLAG",
+    "ReferenceCatalog",
+    "Sources",
+    "read_ecsv",
+    "read_reference",
+    "read_sources",
+]
 
 #: Flag given to a source that has none in any filter: neither good nor fair.
 UNKNOWN_FLAG: Final = 9999
@@ -27,7 +37,8 @@ _LARGEST_BYTES: Final = 300_000_000
 #: Position columns (0-based px) in point and in segment catalogs.
 _POSITIONS: Final = (("X-Center", "Y-Center"), ("X-Centroid", "Y-Centroid"))
 
-_ECSV_FAULTS: Final = (*MALFORMED, ImportError, yaml.YAMLError)
+#: What astropy raises on a table that is cut off, scrambled or something else.
+ECSV_FAULTS: Final = (*MALFORMED, ImportError, yaml.YAMLError)
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,7 @@ def read_sources(path: Path) -> Sources:
     ProductError
         If the file can't be read or has no position columns.
     """
-    table = _read_table(path)
+    table = read_ecsv(path)
     for x_name, y_name in _POSITIONS:
         if x_name in table.colnames and y_name in table.colnames:
             flags = [n for n in table.colnames if n == "Flags" or n.startswith("Flags_")]
@@ -105,14 +116,21 @@ def read_reference(path: Path) -> ReferenceCatalog:
     ProductError
         If the file can't be read or has no such columns, or several of one name.
     """
-    table = _read_table(path)
+    table = read_ecsv(path)
     ra = _floats(path, table, _column(path, table, "RA"))
     dec = _floats(path, table, _column(path, table, "DEC"))
     real = np.isfinite(ra) & np.isfinite(dec) & (np.abs(dec) <= 90) & (np.abs(ra) <= 360)
     return ReferenceCatalog(ra[real], dec[real])
 
 
-def _read_table(path: Path) -> Table:
+def read_ecsv(path: Path) -> Table:
+    """Read a table of columns of single values; formats for printing are left out.
+
+    Raises
+    ------
+    ProductError
+        If the file can't be read, or is no such table.
+    """
     try:
         size = path.stat().st_size
         if size > _LARGEST_BYTES:
@@ -120,13 +138,35 @@ def _read_table(path: Path) -> Table:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
             warnings.simplefilter("ignore", RuntimeWarning)
-            # the path as text and format given: nothing is guessed, fetched or unpacked
-            return Table.read(str(path), format="ascii.ecsv")
+            # lines, not a path: astropy would unpack an archive or fetch what looks like a URL
+            lines = path.read_text(encoding="utf-8").splitlines()
+            # an empty cell is masked, with a 0 below the mask
+            return get_reader(_PlainEcsv, fill_values=[("", "0")]).read(lines)
     except ProductError:
         raise
-    except _ECSV_FAULTS as error:
+    except ECSV_FAULTS as error:
         detail = ascii(str(error)[:160])[1:-1]
         raise ProductError(f"{path}: broken or no ECSV catalog ({detail})") from error
+
+
+class _PlainHeader(EcsvHeader):  # type: ignore[misc]  # astropy has no types
+    """A header that can't ask for more than its columns hold.
+
+    A format is tried on a value when it is set, and may ask for a text of gigabytes; so may a
+    type that isn't ECSV's own ("U999999999"), and the shape of an array in each cell.
+    """
+
+    def get_cols(self, lines: list[str]) -> None:
+        super().get_cols(lines)
+        for column in self.cols:
+            column.format = None
+            if column.dtype not in (*ECSV_DATATYPES, "str") or column.subtype:
+                raise ValueError(f"column {column.name} is of type {column.dtype}, no ECSV number")
+
+
+class _PlainEcsv(Ecsv):  # type: ignore[misc]
+    _format_name = None  # not to be registered with astropy
+    header_class = _PlainHeader
 
 
 def _column(path: Path, table: Table, name: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from spacekit.errors import ProductError
-from spacekit.visit.values import MALFORMED
+from spacekit.visit.fits_files import check_pixels, open_fits
 
 __all__ = ["Drizzled", "read_drizzled"]
 
@@ -28,8 +25,6 @@ _LARGEST_AREA_PX: Final = 400_000_000
 _MOST_HDUS: Final = 16
 #: Pixels in a strip: 4 Mi float32 are 16 MiB, so that big mosaics need little memory.
 _STRIP_PX: Final = 4 * 1024 * 1024
-
-_FITS_FAULTS: Final = (*MALFORMED, EOFError, SyntaxError, fits.VerifyError)
 
 
 @dataclass(frozen=True)
@@ -111,7 +106,7 @@ class Drizzled:
     def _read(
         self, rows: slice, names: tuple[str, ...], columns: slice = slice(None)
     ) -> list[NDArray[np.float32]]:
-        with _translating(self.path), _open(self.path) as hdus:
+        with open_fits(self.path) as hdus:
             return [
                 np.array(_extension(self.path, hdus, name).section[rows, columns], dtype=np.float32)
                 for name in names
@@ -137,8 +132,7 @@ def read_drizzled(path: Path) -> Drizzled:
         If the file is missing, empty, cut short, no FITS, has no SCI and WHT images of one
         sensible shape, or no celestial WCS.
     """
-    _check_start(path)
-    with _translating(path), _open(path) as hdus:
+    with open_fits(path) as hdus:
         sci, wht = _extension(path, hdus, "SCI"), _extension(path, hdus, "WHT")
         shape = _shape(path, sci)
         if _shape(path, wht) != shape:
@@ -158,47 +152,6 @@ def _as_weight(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     return weight
 
 
-def _check_start(path: Path) -> None:
-    """Refuse what is no FITS before astropy guesses (it would unpack archives)."""
-    try:
-        if not path.is_file():
-            raise ProductError(f"{path}: no such file")
-        with path.open("rb") as file:
-            start = file.read(9)
-    except OSError as error:
-        raise ProductError(f"{path}: can't be read ({error.strerror})") from error
-    if not start:
-        raise ProductError(f"{path}: file is empty; fetch it again")
-    if start != b"SIMPLE  =":
-        raise ProductError(f"{path}: not a FITS file")
-
-
-@contextmanager
-def _translating(path: Path) -> Iterator[None]:
-    """Turn whatever astropy raises or warns on a broken file into a ProductError."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            warnings.simplefilter("ignore", RuntimeWarning)
-            yield
-    except ProductError:
-        raise
-    except _FITS_FAULTS as error:
-        detail = f"{type(error).__name__}: {ascii(str(error)[:200])[1:-1]}"
-        raise ProductError(
-            f"{path}: broken or cut short ({detail}); fetch or make it again"
-        ) from error
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[Any]:
-    """Open a FITS file memory-mapped, never unpacking compressed images."""
-    with fits.open(
-        path, mode="readonly", memmap=True, lazy_load_hdus=True, disable_image_compression=True
-    ) as hdus:
-        yield hdus
-
-
 def _extension(path: Path, hdus: Any, name: str) -> Any:
     """Find an image extension by name and check that its pixels are all in the file."""
     for number in range(1, _MOST_HDUS):
@@ -208,13 +161,8 @@ def _extension(path: Path, hdus: Any, name: str) -> Any:
             break
         if hdu.name != name:
             continue
-        if not isinstance(hdu, fits.ImageHDU):
-            raise ProductError(f"{path}: {name} is no image")
-        place = hdu.fileinfo()
-        ny, nx = _shape(path, hdu)
-        end = place["datLoc"] + ny * nx * abs(int(hdu.header["BITPIX"])) // 8
-        if end > path.stat().st_size:
-            raise ProductError(f"{path}: cut short in {name}; fetch it again")
+        check_pixels(path, hdu)
+        _shape(path, hdu)
         return hdu
     raise ProductError(f"{path}: no {name} extension; is it a drizzled product?")
 

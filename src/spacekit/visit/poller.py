@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from spacekit.errors import ProductError
+from spacekit.visit.names import is_plain_name
 
 __all__ = ["PollerLine", "find_pollers", "read_poller"]
 
@@ -43,8 +44,11 @@ def read_poller(folder: Path) -> list[PollerLine]:
         raise ProductError(f"{folder}: no poller file (*_input.out) that names the exposures")
     lines: list[PollerLine] = []
     for path in paths:
-        with path.open(newline="", encoding="utf-8", errors="replace") as handle:
-            lines += [_line(path, row) for row in csv.reader(handle) if row]
+        try:
+            with path.open(newline="", encoding="utf-8", errors="replace") as handle:
+                lines += [_line(path, row) for row in csv.reader(handle) if row]
+        except (OSError, csv.Error) as error:
+            raise ProductError(f"{path}: can't be read as a poller file ({error})") from error
     if not lines:
         raise ProductError(f"{paths[0]}: names no exposure; there is nothing to process")
     return lines
@@ -54,6 +58,6 @@ def _line(path: Path, row: Sequence[str]) -> PollerLine:
     if len(row) != _COLUMNS:
         raise ProductError(f"{path}: a line has {len(row)} columns; a poller file has 8")
     name, filters, detector = row[0].strip(), row[5].strip(), row[6].strip()
-    if Path(name).name != name or not (path.parent / name).is_file():
-        raise ProductError(f"{path}: names the exposure {name!r}, which isn't in its folder")
+    if not is_plain_name(name) or not (path.parent / name).is_file():
+        raise ProductError(f"{path}: names the exposure {name[:120]!r}, which isn't in its folder")
     return PollerLine(name, filters.lower().replace(";", "_"), detector.lower())

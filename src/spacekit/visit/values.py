@@ -22,6 +22,8 @@ MALFORMED: Final = (
     RecursionError,
     NotImplementedError,
     RuntimeError,
+    EOFError,
+    SyntaxError,
 )
 
 #: More of anything than a mosaic can hold means that the number is broken.

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from astropy.io import fits
 from astropy.table import Table
 from astropy.time import Time
 
@@ -25,8 +24,10 @@ from spacekit.mosaic.align import at_epoch
 from spacekit.mosaic.ecsv import write_ecsv
 from spacekit.mosaic.real.service import CATALOG, catalog_service
 from spacekit.mosaic.reference import read_reference_stars
+from spacekit.visit.fits_files import open_fits
 from spacekit.visit.names import split_file_name
 from spacekit.visit.poller import find_pollers, read_poller
+from spacekit.visit.values import card
 
 __all__ = ["LOG_NAME", "DrizzlepacSettings", "check_interpreter", "run_drizzlepac"]
 
@@ -169,7 +170,8 @@ def run_drizzlepac(folder: Path, settings: DrizzlepacSettings) -> tuple[Path, ..
 
 def _year(exposure: Path) -> float:
     """Give the Julian year of an exposure, 0 where its header doesn't tell."""
-    start = fits.getheader(exposure).get("EXPSTART")
+    with open_fits(exposure) as hdus:
+        start = card(hdus[0].header, "EXPSTART")
     return Time(start, format="mjd").jyear if isinstance(start, float) and start > 0 else 0.0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from spacekit.errors import SimulationError, SpacekitError
+from spacekit.errors import SimulationError, SpacekitError, VisitError
 from spacekit.extras import require
-from spacekit.files import ensure_folder
+from spacekit.files import ensure_folder, exclusive
 from spacekit.simulate.corrupt import (
-    PART,
     CorruptionSettings,
     find_exposure_folders,
     make_copy,
@@ -113,8 +111,6 @@ def run_corruption(
     process = _engine(engine, drizzlepac_python) if runsvm else None
     settings = settings or CorruptionSettings()
     folder = ensure_folder(Path(outputs))
-    for left in folder.glob(f"{PART}*"):  # of an interrupted run
-        shutil.rmtree(left, ignore_errors=True)
     problems: list[Problem] = []
     visits = _distinct(find_exposure_folders(Path(source), search_pattern), problems)
     stages = [name for name, wanted in (("crpt", crpt), ("runsvm", runsvm)) if wanted]
@@ -122,15 +118,16 @@ def run_corruption(
     if workflow == "pipe":
         jobs.sort(key=lambda job: (job[1], stages.index(job[0])))
     copies: dict[int, list[Path]] = {}
-    for done, (stage, number) in enumerate(jobs, start=1):
-        visit = visits[number]
-        if stage == "crpt":
-            rng = np.random.default_rng(None if seed is None else [seed, number])
-            copies[number] = _corrupt(visit, folder, settings, rng, problems)
-        elif process:
-            _process(copies.get(number, _present(folder, visit)), visit, process, problems)
-        if progress:
-            progress(done, len(jobs))
+    with exclusive(folder, "*"):
+        for done, (stage, number) in enumerate(jobs, start=1):
+            visit = visits[number]
+            if stage == "crpt":
+                rng = np.random.default_rng(None if seed is None else [seed, number])
+                copies[number] = _corrupt(visit, folder, settings, rng, problems)
+            elif process:
+                _process(copies.get(number, _present(folder, visit)), visit, process, problems)
+            if progress:
+                progress(done, len(jobs))
     made = [path for number in sorted(copies) for path in copies[number]]
     prepared = _draw(folder) if draw else None
     return Corrupted(tuple(made), tuple(problems), prepared)
@@ -140,7 +137,11 @@ def _distinct(folders: Sequence[Path], problems: list[Problem]) -> list[Path]:
     """Keep the first folder of each visit; copies of the others would have the same names."""
     first: dict[str, Path] = {}
     for path in folders:
-        holder = first.setdefault(visit_name(path), path)
+        try:
+            holder = first.setdefault(visit_name(path), path)
+        except VisitError as error:
+            problems.append(Problem("", str(path), str(error)))
+            continue
         if holder is not path:
             reason = f"is of the same visit as {holder}; corrupt it into another output folder"
             problems.append(Problem("", str(path), reason))
@@ -176,7 +177,8 @@ def _corrupt(
     except (SpacekitError, OSError) as error:
         problems.append(Problem("", str(visit), str(error)))
         return made
-    for copy in plan:
+    # a generator for each copy: one that is kept must not change the next
+    for copy, own in zip(plan, rng.spawn(len(plan)), strict=True):
         target = outputs / copy.name
         if (target / "corruption.txt").is_file():
             made.append(target)
@@ -184,7 +186,7 @@ def _corrupt(
         try:
             if target.exists():
                 raise SimulationError("is there and is no corrupted copy; move it elsewhere")
-            made.append(make_copy(visit, copy, outputs, settings, rng))
+            made.append(make_copy(visit, copy, outputs, settings, own))
         except (SpacekitError, OSError) as error:
             problems.append(Problem("", str(target), str(error)))
     return made

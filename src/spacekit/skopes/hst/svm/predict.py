@@ -10,12 +10,14 @@ import pandas as pd
 
 from spacekit.errors import FrameError
 from spacekit.evaluate.predictions import joined, write_predictions
+from spacekit.files import exclusive
 from spacekit.measure.schema import INDEX
 from spacekit.measure.verdict import reasons_of
 from spacekit.model.features import read_table
 from spacekit.model.images import open_frames
 from spacekit.model.infer import load_model
 from spacekit.report.entries import read_scraped
+from spacekit.report.pictures import MEDIA
 from spacekit.report.write import ReportSource, write_report
 from spacekit.visit.nouns import Problem
 
@@ -122,30 +124,34 @@ def classify(
     """
     if size is not None and not 16 <= size <= 4096:
         raise FrameError(f"size is {size}; frames can be reduced to 16 to 4096 px")
+    output = Path(output_path or ".")
     model = load_model(model_path, threads=threads)
-    table = read_table(Path(data_file))
-    with open_frames(Path(img_path), reduce_to=size) as frames:
-        answers = model.predict_table(table, frames, prevalence=prevalence, progress=progress)
     threshold = model.manifest.calibration.probability_threshold(prevalence)
-    names = table[INDEX].fillna("").astype(str).tolist()
-    reasons, unread = reasons_of(names, Path(img_path))
-    reasons.index = table.index
-    predictions = joined(table, pd.concat([answers.table, reasons], axis="columns"))
-    problems = (*answers.problems, *unread)
-    folder = Path(output_path or ".") / "predictions"
-    group = group or Path(data_file).stem
-    write_predictions(folder, predictions, group, problems)
-    page = None
-    if report:
-        source = ReportSource(
-            predictions,
-            Path(img_path),
-            group,
-            threshold=threshold,
-            scraped=read_scraped(Path(data_file).with_name(f"raw_{Path(data_file).name}")),
-            problems=(*earlier, *problems),
-        )
-        page = write_report(source, folder.with_name("report"))
+    table = read_table(Path(data_file))
+    with (
+        open_frames(Path(img_path), reduce_to=size) as frames,
+        exclusive(output, "predictions", "report", f"report/{MEDIA}/*"),
+    ):
+        answers = model.predict_table(table, frames, prevalence=prevalence, progress=progress)
+        names = table[INDEX].fillna("").astype(str).tolist()
+        reasons, unread = reasons_of(names, Path(img_path))
+        reasons.index = table.index
+        predictions = joined(table, pd.concat([answers.table, reasons], axis="columns"))
+        problems = (*answers.problems, *unread)
+        folder = output / "predictions"
+        group = group or Path(data_file).stem
+        write_predictions(folder, predictions, group, problems)
+        page = None
+        if report:
+            source = ReportSource(
+                predictions,
+                Path(img_path),
+                group,
+                threshold=threshold,
+                scraped=read_scraped(Path(data_file).with_name(f"raw_{Path(data_file).name}")),
+                problems=(*earlier, *problems),
+            )
+            page = write_report(source, output / "report")
     return Verdicts(predictions, folder, problems, threshold, page)
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 
 from spacekit.errors import TableError, VisitError
 from spacekit.extras import require
-from spacekit.files import ensure_folder, write_csv, write_problems
+from spacekit.files import ensure_folder, exclusive, write_csv, write_problems
 from spacekit.measure.batch import IMAGES, Progress, measure_all
 from spacekit.measure.frames import FrameSettings
 from spacekit.measure.prep import PrepSettings
-from spacekit.measure.records import Record, exclusive
+from spacekit.measure.records import Record
 from spacekit.measure.schema import INDEX
 from spacekit.measure.store import read_store, write_store
 from spacekit.measure.table import raw_table, ready_table, with_classes
@@ -133,7 +133,7 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
     )
     mosaics, problems = _find(Path(input_path), scraped, settings, json_pattern)
     output = ensure_folder(Path(output_path) if output_path is not None else Path.cwd())
-    with exclusive(output):
+    with exclusive(output, f"{IMAGES}/*"):
         records = measure_all(mosaics, settings, output, workers=workers, progress=progress)
         problems += [problem for record in records for problem in record.problems]
         return _write(output, _stem(fname), _raw(scraped, records, classes, archive), problems)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from spacekit.errors import SimulationError, SpacekitError
+from spacekit.errors import OutputError, SimulationError, SpacekitError
 from spacekit.extras import require
-from spacekit.files import ensure_folder, write_csv
+from spacekit.files import PART, ensure_folder, exclusive, write_csv
 from spacekit.measure.schema import LABEL, column_order
 from spacekit.parallel import run_jobs
 from spacekit.simulate.dataset import (
@@ -105,7 +105,8 @@ def run_simulation(
         if progress:
             progress(done, len(numbers))
 
-    results = simulate_many(out, numbers, seed, settings, workers, tell)
+    with exclusive(ensure_folder(out)):
+        results = simulate_many(out, numbers, seed, settings, workers, tell)
     failures = tuple(f"scene {r.number}: {r.reason}" for r in results if r.reason)
     return Simulated(out, sum(len(r.folders) for r in results), failures)
 
@@ -135,24 +136,31 @@ def simulate_training_set(
     require("simulate", "Simulating")
     settings = settings or SimulationSettings()
     numbers = list(_scenes(visits, seed, settings.draw))
-    claim_folder(out, seed, settings)
-    shards = ensure_folder(out / _SHARDS)
-    todo = [k for k in numbers if not _shard(shards, k).is_file()]
-    failures = []
-    jobs = [(out, k, seed, settings) for k in todo]
-    done = len(numbers) - len(todo)
-    for _, reason in run_jobs(_measure_scene, jobs, workers, _died):
-        failures += [reason] if reason else []
-        done += 1
-        if progress:
-            progress(done, len(numbers))
-    parts = [pd.read_csv(p) for p in (_shard(shards, k) for k in numbers) if p.is_file()]
+    with exclusive(ensure_folder(out), _SHARDS, _TRUTHS):
+        claim_folder(out, seed, settings)
+        shards = ensure_folder(out / _SHARDS)
+        todo = [k for k in numbers if not _shard(shards, k).is_file()]
+        failures = []
+        jobs = [(out, k, seed, settings) for k in todo]
+        done = len(numbers) - len(todo)
+        for _, reason in run_jobs(_measure_scene, jobs, workers, _died):
+            failures += [reason] if reason else []
+            done += 1
+            if progress:
+                progress(done, len(numbers))
+        table = _joined([_shard(shards, k) for k in numbers], failures)
+        write_csv(out / "svm_data.csv", table)
+    return Simulated(out, len(table), tuple(failures), out / "svm_data.csv")
+
+
+def _joined(shards: Sequence[Path], failures: Sequence[str]) -> pd.DataFrame:
+    """Put the parts of the table together that there are."""
+    parts = [pd.read_csv(path) for path in shards if path.is_file()]
     if not parts:
         raise SimulationError(f"no scene could be made; the first: {failures[0]}")
     table = pd.concat(parts, ignore_index=True)
     table[LABEL] = table[LABEL].astype("Int64")
-    write_csv(out / "svm_data.csv", table[column_order(table.columns)])
-    return Simulated(out, len(table), tuple(failures), out / "svm_data.csv")
+    return table[column_order(table.columns)]
 
 
 def _shard(folder: Path, number: int) -> Path:
@@ -166,7 +174,7 @@ def _died(job: tuple[Path, int, int, SimulationSettings]) -> str:
 def _measure_scene(out: Path, number: int, seed: int, settings: SimulationSettings) -> str:
     """Simulate and measure one scene; the reason why it failed is told, not raised."""
     try:
-        with tempfile.TemporaryDirectory(prefix="spacekit-") as name:
+        with tempfile.TemporaryDirectory(dir=out, prefix=PART) as name:
             scratch = Path(name)
             simulate_to(
                 scratch / "visits", number, seed, _some_exposure_products(number, seed, settings)
@@ -178,13 +186,18 @@ def _measure_scene(out: Path, number: int, seed: int, settings: SimulationSettin
             for frames in made.img_path.iterdir():
                 target = out / "img" / frames.name
                 shutil.rmtree(target, ignore_errors=True)
-                shutil.copytree(frames, target)
+                ensure_folder(target.parent)
+                frames.replace(target)
             truths = ensure_folder(out / _TRUTHS)
             for truth in (scratch / "visits").glob("*/truth.json"):
-                shutil.copyfile(truth, truths / f"{truth.parent.name}.json")
+                truth.replace(truths / f"{truth.parent.name}.json")
         write_csv(_shard(out / _SHARDS, number), table)
+    except OutputError:
+        raise
     except SpacekitError as error:
         return f"scene {number}: {error}"
+    except OSError as error:
+        raise OutputError(f"{out}: can't be written ({error.strerror or error})") from error
     except Exception as error:  # noqa: BLE001  one scene must not end the set
         _log.exception("scene %d of seed %d failed", number, seed)
         return f"scene {number}: {type(error).__name__}: {error}"

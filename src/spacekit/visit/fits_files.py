@@ -1,0 +1,137 @@
+"""Open strangers' FITS files: nothing in them is guessed, unpacked or believed."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
+
+from spacekit.errors import ProductError
+from spacekit.visit.values import MALFORMED, as_count, as_number, card
+
+__all__ = ["check_pixels", "open_fits"]
+
+#: Axes of an array and columns of a table (FITS 4.0, sections 4.4.1.1 and 7.2.1).
+_MOST_AXES: Final = 999
+_BLOCK_BYTES: Final = 2880
+#: No file is larger.
+_LARGEST_BYTES: Final = 2**60
+
+_FITS_FAULTS: Final = (*MALFORMED, fits.VerifyError)
+
+
+@contextmanager
+def open_fits(path: Path, mode: Literal["readonly", "update"] = "readonly") -> Iterator[Any]:
+    """Open a FITS file; HDUs are read when they are asked for, pixels memory-mapped.
+
+    Compressed files and compressed images aren't unpacked: a small one may hold any amount.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    mode : {"readonly", "update"}
+        With "update", headers that the block changes are written when it ends.
+
+    Yields
+    ------
+    astropy.io.fits.HDUList
+        Valid inside the block.
+
+    Raises
+    ------
+    ProductError
+        If the file is missing, empty or no FITS, and for whatever astropy raises inside the
+        block on a file that is cut short, scrambled or made up.
+    """
+    _check_start(path)
+    try:
+        # read from our own handle: astropy leaves its own open on what it can't make sense of
+        source: AbstractContextManager[Any]
+        source = path.open("rb") if mode == "readonly" else nullcontext(path)
+        with source as opened, warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)
+            _check_axes(path)
+            with fits.open(
+                opened, mode, memmap=True, lazy_load_hdus=True, disable_image_compression=True
+            ) as hdus:
+                yield hdus
+    except ProductError:
+        raise
+    except _FITS_FAULTS as error:
+        detail = f"{type(error).__name__}: {ascii(str(error)[:200])[1:-1]}"
+        raise ProductError(
+            f"{path}: broken or cut short ({detail}); fetch or make it again"
+        ) from error
+
+
+def _check_start(path: Path) -> None:
+    """Refuse what is no FITS before astropy guesses (it would unpack archives)."""
+    try:
+        if not path.is_file():
+            raise ProductError(f"{path}: no such file")
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise ProductError(f"{path}: can't be read ({error.strerror})") from error
+    if not start:
+        raise ProductError(f"{path}: file is empty; fetch it again")
+    if start != b"SIMPLE  =":
+        raise ProductError(f"{path}: not a FITS file")
+
+
+def _check_axes(path: Path) -> None:
+    """Refuse headers that promise more axes or columns than FITS can have.
+
+    astropy goes through as many as the header says when it opens the file, two thousand million
+    of them if need be.
+    """
+    with path.open("rb") as file:
+        while file.read(8) in {b"SIMPLE  ", b"XTENSION"}:
+            file.seek(-8, os.SEEK_CUR)
+            try:
+                header = fits.Header.fromfile(file)
+            except (OSError, ValueError, EOFError):
+                return  # cut short here; who reads so far will hear of it
+            for key in ("NAXIS", "TFIELDS"):
+                promised = card(header, key)
+                if (as_number(promised) or 0) > _MOST_AXES:
+                    raise ProductError(f"{path}: broken ({key} is {promised}); fetch it again")
+            file.seek(_data_bytes(header), os.SEEK_CUR)
+
+
+def _data_bytes(header: fits.Header) -> int:
+    """Give the length of what follows a header, in whole blocks (FITS 4.0, section 4.4.1)."""
+    axes = [as_count(card(header, f"NAXIS{n + 1}")) or 0 for n in range(_count(header, "NAXIS", 0))]
+    values = math.prod(axes) if axes else 0
+    bits = abs(as_number(card(header, "BITPIX")) or 8)
+    more = _count(header, "PCOUNT", 0)
+    length = int(bits) // 8 * _count(header, "GCOUNT", 1) * (more + values)
+    return min(-(-length // _BLOCK_BYTES) * _BLOCK_BYTES, _LARGEST_BYTES)
+
+
+def _count(header: fits.Header, key: str, default: int) -> int:
+    return as_count(card(header, key)) or default
+
+
+def check_pixels(path: Path, hdu: Any) -> None:
+    """Check that an extension is an image and that its pixels are all in the file.
+
+    Raises
+    ------
+    ProductError
+        If not; then the header may promise more pixels than there is memory.
+    """
+    if not isinstance(hdu, fits.ImageHDU):
+        raise ProductError(f"{path}: {hdu.name} is no image")
+    end: int = hdu.fileinfo()["datLoc"] + int(hdu.size)
+    if end > path.stat().st_size:
+        raise ProductError(f"{path}: cut short in {hdu.name}; fetch it again")
