@@ -93,13 +93,14 @@ def detect(
         inside[mine], core[mine] = distance > _EDGE_PX, distance > _CORE_PX
         release(total.wht)
     exposed = int(np.count_nonzero(total.wht > 0))
-    total.release()
+    release(total.wht)
     if not inside.any():
         none = Segments(np.zeros(total.sci.shape, np.int32), 0, total.sci)
         return Detection(np.empty((0, 2)), none.labels, segment_shapes(none), inside, floor_rms)
     sky = measure_sky(total.sci, inside, settings, floor_rms, seconds)
+    release(total.sci)
     depth = depth_of(total.wht, inside, settings.depth_step)
-    total.release()
+    release(total.wht)
     image = Flattened(total.sci, sky.level, depth)
     point = find_points(image, core, settings.nsigma_point * sky.rms, settings.star_fwhm_px)
     del core

@@ -21,6 +21,9 @@ __all__ = ["keep", "release", "zeros"]
 #: A smaller array costs more as a file than it saves.
 _LEAST_BYTES: Final = 4_000_000
 
+#: What isn't POSIX can't drop pages; there everything works, in more memory.
+_POSIX: Final = hasattr(mmap.mmap, "madvise")
+
 _Any = TypeVar("_Any", bound=np.generic)
 
 
@@ -68,7 +71,7 @@ def release(*arrays: NDArray[Any]) -> None:
         while isinstance(base, np.ndarray):
             base = base.base
         pages = base.obj if isinstance(base, memoryview) and base.readonly else None
-        if isinstance(pages, mmap.mmap):  # not of `zeros`, whose pages would be lost
+        if _POSIX and isinstance(pages, mmap.mmap):  # not of `zeros`, whose pages would be lost
             pages.madvise(mmap.MADV_DONTNEED)
 
 
@@ -78,6 +81,8 @@ def zeros(shape: tuple[int, ...], dtype: type[_Any]) -> NDArray[_Any]:
     numpy's own are handed out in pieces of 2 MB, dozens of rows: the wide empty corners of a
     mosaic that is turned count as written there.
     """
+    if not _POSIX:
+        return np.zeros(shape, dtype)
     size = max(1, int(np.prod(shape)) * np.dtype(dtype).itemsize)
     pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     return np.frombuffer(pages, dtype=dtype, count=int(np.prod(shape))).reshape(shape)
