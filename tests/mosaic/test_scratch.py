@@ -13,6 +13,7 @@ from astropy.io import fits
 
 from spacekit.errors import OutputError
 from spacekit.mosaic import crossmatch, scratch, strips
+from spacekit.mosaic.background import depth_of
 from spacekit.mosaic.crossmatch import crossmatch as matched
 from spacekit.mosaic.detect import detect
 from spacekit.mosaic.drizzle import Layer, Stack, drizzle_layers, mosaic_grid, pixel_map
@@ -133,7 +134,7 @@ def test_exposures_and_products_are_dropped_from_memory_after_use(tiny, tmp_path
         kept.append(keep(array, folder))
         return kept[-1]
 
-    exposures = [e.kept(tmp_path) for e in tiny().exposures]
+    exposures = [e.kept(tmp_path) for e in tiny(detector="uvis").exposures]
     for module in ("drizzle", "reject", "visit_catalogs"):
         monkeypatch.setattr(f"spacekit.mosaic.{module}.keep", remember)
     process_visit(exposures, None, tmp_path / "out", PipelineSettings(exposure_products=True))
@@ -164,6 +165,16 @@ def test_nothing_depends_on_the_height_of_strips(monkeypatch):
     assert (one.rms, one.background) == (two.rms, two.background)
 
 
+def test_regions_of_like_weight_do_not_depend_on_it_either(monkeypatch):
+    weight = np.random.default_rng(5).choice([100, 900], (150, 90), p=(0.99, 0.01)).astype("f4")
+    inside = np.ones(weight.shape, dtype=bool)
+    one = depth_of(weight, inside, 2.0)
+    monkeypatch.setattr(strips, "_STRIP_ROWS", 20)
+    two = depth_of(weight, inside, 2.0)
+    assert len(one.factor) > 2
+    assert np.array_equal(one.region, two.region)
+
+
 def test_sources_are_matched_alike_in_parts(monkeypatch):
     rng = np.random.default_rng(4)
     reference = rng.uniform(0, 400, (300, 2))
@@ -175,14 +186,15 @@ def test_sources_are_matched_alike_in_parts(monkeypatch):
     assert all(np.array_equal(a, b) for a, b in zip(whole, parts, strict=True))
 
 
-def test_a_pixel_without_weight_leaves_no_light(tiny):
+@pytest.mark.parametrize("kernel", ["square", "turbo"])
+def test_a_pixel_without_weight_leaves_no_light(tiny, kernel):
     visit = tiny(each=1, filters=("f160w",))
     chip = visit.exposures[0].chips[0]
     wcs, shape = mosaic_grid(visit.exposures, [[chip.wcs]])
     weight = np.full(chip.sci.shape, 600, np.float32)
     weight[100:110, 120:130] = 0
     layer = Layer(chip.sci, weight, pixel_map(chip.wcs, wcs, chip.sci.shape), 600.0)
-    stack = drizzle_layers([layer], shape)
+    stack = drizzle_layers([layer], shape, kernel=kernel)
     dark = stack.wht == 0
     assert dark.sum() > 50
     assert not stack.sci[dark].any()

@@ -275,10 +275,6 @@ def drizzle_layers(
             in_units="cps",
         )
         del layer  # before the next is made
-    for start in range(0, shape[0], _BAND):
-        band = sci[start : start + _BAND]
-        # what is 0 already is not written to
-        band[(wht[start : start + _BAND] <= 0) & (band.view(np.int32) != 0)] = 0
     return Stack(sci, wht, np.broadcast_to(np.int32(0), shape) if plane is None else plane)
 
 
