@@ -83,10 +83,10 @@ def _cost_of(detector: str, size: int | None, seed: int) -> dict[str, object]:
     drawn, whole = [], []
     for k in range(SCENES[size] + 1):
         spec = _four_exposures(detector, size if k else 128, seed, k)
-        start = time.process_time()
-        members = simulate_pair(spec, np.random.default_rng([seed, k, 1]))
-        middle = time.process_time()
         with tempfile.TemporaryDirectory() as name:
+            start = time.process_time()
+            members = simulate_pair(spec, np.random.default_rng([seed, k, 1]), Path(name))
+            middle = time.process_time()
             for visit in members:
                 write_visit(visit, Path(name), SimulationSettings())
         if k:

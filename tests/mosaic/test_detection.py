@@ -15,9 +15,10 @@ from spacekit.mosaic.crossmatch import faint_sources
 from spacekit.mosaic.deblend import deblend
 from spacekit.mosaic.detect import detect
 from spacekit.mosaic.drizzle import Stack
-from spacekit.mosaic.flattened import Flattened, strips
+from spacekit.mosaic.flattened import Flattened
 from spacekit.mosaic.parameters import settings_for
 from spacekit.mosaic.segments import SegmentFinder
+from spacekit.mosaic.strips import strips
 
 SCALE = 0.12825
 RMS = 0.02

@@ -156,7 +156,7 @@ def align_exposures(
         reason = f"the reference catalog has {len(reference)} stars, the fit wants {_LEAST_MATCHES}"
         return {}, Fit(False, reason)
     stars = np.column_stack([np.asarray(reference[n], dtype=float) for n in ("RA", "DEC")])
-    sources = [tuple(alignment_sources(c, e.detector) for c in e.chips) for e in exposures]
+    sources = [_sources(e) for e in exposures]
     wide = _Matching(_WIDE.get(exposures[0].detector, 250.0), 4.0, 2.0, True)
     methods = {"relative": _RELATIVE, "2dhist": wide, "default": _DEFAULT}
     if len(exposures) == 1:
@@ -178,6 +178,15 @@ def align_exposures(
         }
         return solved, fits[0]
     return {}, Fit(False, reason)
+
+
+def _sources(exposure: Exposure) -> tuple[NDArray[np.float64], ...]:
+    """Find the stars of each chip."""
+    found = []
+    for chip in exposure.chips:
+        found.append(alignment_sources(chip, exposure.detector))
+        chip.release()
+    return tuple(found)
 
 
 def _group(exposure: Exposure, sources: tuple[NDArray[np.float64], ...]) -> _Group:

@@ -12,6 +12,8 @@ from scipy.interpolate import RectBivariateSpline
 from scipy.spatial import cKDTree
 
 from spacekit.mosaic.parameters import DetectionSettings
+from spacekit.mosaic.scratch import release
+from spacekit.mosaic.strips import strips
 
 __all__ = ["Depth", "Sky", "depth_of", "measure_sky", "sky_map"]
 
@@ -115,8 +117,18 @@ def measure_sky(
     uneven = sky_map(image, inside, settings.box_px, lift)
     if uneven is None or uneven.rms > plain.rms:
         return plain
-    too_low = np.count_nonzero((image - uneven.level)[inside] < -lift - uneven.rms)
+    too_low = _count_below(image, inside, np.asarray(uneven.level), -lift - uneven.rms)
     return plain if too_low > _NEGATIVE_LIMIT * np.count_nonzero(inside) else uneven
+
+
+def _count_below(
+    image: NDArray[np.float32], inside: NDArray[np.bool_], level: NDArray[np.float32], limit: float
+) -> int:
+    """Count the pixels that lie below a limit once the sky is subtracted."""
+    count = 0
+    for rows, _ in strips(len(image)):
+        count += int(np.count_nonzero((image[rows] - level[rows])[inside[rows]] < limit))
+    return count
 
 
 def _clipped(values: NDArray[np.float32], sigma: float, rounds: int) -> tuple[float, float, float]:
@@ -168,7 +180,9 @@ def sky_map(
     nodes = [np.arange(n) for n in smooth.shape]
     spline = RectBivariateSpline(*nodes, smooth, kx=degree[0], ky=degree[1])
     inner = [np.clip(at, 0, n - 1) for at, n in zip((at_y, at_x), smooth.shape, strict=True)]
-    level = (spline(*inner) + lift).astype(np.float32)
+    level = np.empty(image.shape, np.float32)
+    for rows, _ in strips(ny):
+        level[rows] = spline(inner[0][rows], inner[1]) + lift
     return Sky(level, float(np.median(spread)), lift)
 
 
@@ -244,7 +258,11 @@ def depth_of(weight: NDArray[np.float32], inside: NDArray[np.bool_], step: float
     step : float
         Factor in weight from region to region. A region has at least 5% of the pixels.
     """
-    relative = ndimage.maximum_filter(weight, size=11)
+    relative = np.empty_like(weight)
+    for rows, own in strips(len(weight), margin=5):
+        mine = np.s_[rows.start + own.start : rows.start + own.stop]
+        relative[mine] = ndimage.maximum_filter(weight[rows], size=11)[own]
+        release(weight)
     relative /= relative.max()
     region = np.zeros(weight.shape, dtype=np.uint8)
     factors = [1.0]

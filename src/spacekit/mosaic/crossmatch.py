@@ -11,14 +11,17 @@ from scipy.spatial import cKDTree
 from scipy.special import gammainc
 
 from spacekit.mosaic.background import Sky
-from spacekit.mosaic.flattened import strips
 from spacekit.mosaic.points import star_shapes
+from spacekit.mosaic.strips import strips
 
 __all__ = ["crossmatch", "faint_sources"]
 
 #: How far a common offset is looked for, px, and the samples of a pixel of its histogram.
 _SEARCH_PX: Final = 50
 _SAMPLES: Final = 5
+
+#: Sources whose differences are taken together: those of a cluster's pairs would take GBs.
+_TOGETHER: Final = 1000
 
 #: Sources match within this distance of the common offset, px.
 _TOLERANCE_PX: Final = 2.0
@@ -143,13 +146,8 @@ def crossmatch(
 def _common_offset(
     reference: NDArray[np.float64], comparison: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    pairs = cKDTree(reference).sparse_distance_matrix(
-        cKDTree(comparison), _SEARCH_PX + 1, p=np.inf, output_type="coo_matrix"
-    )
-    difference = comparison[pairs.col] - reference[pairs.row]
-    side = 2 * _SEARCH_PX * _SAMPLES + 1
-    edges = (np.arange(side + 1) - side / 2) / _SAMPLES
-    counts, _, _ = np.histogram2d(difference[:, 1], difference[:, 0], bins=(edges, edges))
+    counts = _differences(reference, comparison)
+    side = len(counts)
     box = np.rint(ndimage.uniform_filter(counts, _SAMPLES, mode="constant") * _SAMPLES**2)
     power, mean = _tail_power(box), float(box.mean())
     window = np.hanning(_SAMPLES + 3)[1:-1]
@@ -173,6 +171,24 @@ def _common_offset(
     if rival.any():
         return None
     return np.array([x[best] - middle, y[best] - middle]) / _SAMPLES
+
+
+def _differences(
+    reference: NDArray[np.float64], comparison: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give the histogram of the differences of all near pairs, y and x; 0 is in the middle."""
+    side = 2 * _SEARCH_PX * _SAMPLES + 1
+    edges = (np.arange(side + 1) - side / 2) / _SAMPLES
+    counts = np.zeros((side, side))
+    tree = cKDTree(comparison)
+    for start in range(0, len(reference), _TOGETHER):
+        some = reference[start : start + _TOGETHER]
+        pairs = cKDTree(some).sparse_distance_matrix(
+            tree, _SEARCH_PX + 1, p=np.inf, output_type="coo_matrix"
+        )
+        difference = comparison[pairs.col] - some[pairs.row]
+        counts += np.histogram2d(difference[:, 1], difference[:, 0], bins=(edges, edges))[0]
+    return counts
 
 
 def _tail_power(box: NDArray[np.float64]) -> float:

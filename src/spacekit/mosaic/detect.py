@@ -14,7 +14,9 @@ from spacekit.mosaic.drizzle import Stack
 from spacekit.mosaic.flattened import Flattened
 from spacekit.mosaic.parameters import DetectionSettings
 from spacekit.mosaic.points import find_points
+from spacekit.mosaic.scratch import release
 from spacekit.mosaic.segments import SegmentFinder, Segments, find_segments, segment_shapes
+from spacekit.mosaic.strips import strips
 
 __all__ = ["Detection", "detect", "edge_distance"]
 
@@ -84,18 +86,25 @@ def detect(
     Detection
         Empty where nothing was found.
     """
-    distance = edge_distance(total.wht)
-    inside, core = distance > _EDGE_PX, distance > _CORE_PX
-    del distance
+    inside, core = (np.empty(total.wht.shape, bool) for _ in range(2))
+    for rows, own in strips(len(inside), margin=_CORE_PX):
+        mine = np.s_[rows.start + own.start : rows.start + own.stop]
+        distance = edge_distance(total.wht[rows])[own]
+        inside[mine], core[mine] = distance > _EDGE_PX, distance > _CORE_PX
+        release(total.wht)
+    exposed = int(np.count_nonzero(total.wht > 0))
+    release(total.wht)
     if not inside.any():
         none = Segments(np.zeros(total.sci.shape, np.int32), 0, total.sci)
         return Detection(np.empty((0, 2)), none.labels, segment_shapes(none), inside, floor_rms)
     sky = measure_sky(total.sci, inside, settings, floor_rms, seconds)
+    release(total.sci)
     depth = depth_of(total.wht, inside, settings.depth_step)
+    release(total.wht)
     image = Flattened(total.sci, sky.level, depth)
     point = find_points(image, core, settings.nsigma_point * sky.rms, settings.star_fwhm_px)
+    del core
     mapped = not isinstance(sky.level, float)
-    exposed = int(np.count_nonzero(total.wht > 0))
     finder = SegmentFinder(sky.rms, settings.fwhm_arcsec / scale_arcsec, settings, exposed)
 
     def other_sky() -> Sky | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
 from spacekit.mosaic.exposure import Exposure
+from spacekit.mosaic.scratch import keep, release, zeros
 
 __all__ = [
     "PLATE_SCALES_ARCSEC",
@@ -39,7 +41,7 @@ PLATE_SCALES_ARCSEC: Final[dict[str, float]] = {
 #: nodes that far apart is reproduced by cubic splines to 1e-4 px.
 _NODE_PX: Final = 32
 
-#: Rows of the mosaic that are added at a time.
+#: Rows of a chip or mosaic that are looked at together.
 _BAND: Final = 256
 
 
@@ -80,6 +82,14 @@ class Stack:
     sci: NDArray[np.float32]
     wht: NDArray[np.float32]
     ctx: NDArray[np.int32]
+
+    def kept(self, folder: Path) -> Stack:
+        """Give the image with its planes in files of a folder, see `keep`."""
+        return Stack(keep(self.sci, folder), keep(self.wht, folder), keep(self.ctx, folder))
+
+    def release(self) -> None:
+        """Drop from memory what was looked at of a kept image."""
+        release(self.sci, self.wht, self.ctx)
 
 
 def plate_scale_arcsec(exposure: Exposure) -> float:
@@ -194,8 +204,11 @@ class PixelMap:
     def grid(self) -> NDArray[np.float64]:
         """Give mosaic x and y of each pixel, shape (ny, nx, 2)."""
         out = np.empty((*self.shape, 2))
-        for axis, spline in enumerate((self.x, self.y)):
-            out[..., axis] = spline(np.arange(self.shape[0]), np.arange(self.shape[1]))
+        rows, columns = (np.arange(n) for n in self.shape)
+        for start in range(0, self.shape[0], _BAND):
+            band = np.s_[start : start + _BAND]
+            for axis, spline in enumerate((self.x, self.y)):
+                out[band, :, axis] = spline(rows[band], columns)
         return out
 
 
@@ -248,9 +261,10 @@ def drizzle_layers(
     """
     from drizzle.resample import Drizzle
 
-    driz = Drizzle(
-        kernel=kernel, out_shape=shape, fillval=0.0, max_ctx_id=31, disable_ctx=not context
-    )
+    sci, wht = zeros(shape, np.float32), zeros(shape, np.float32)
+    plane = zeros(shape, np.int32) if context else None
+    # without a fill value what nothing contributes to is left alone, and takes no memory
+    driz = Drizzle(kernel=kernel, out_img=sci, out_wht=wht, out_ctx=plane, disable_ctx=not context)
     for layer in layers:
         driz.add_image(
             layer.rate,
@@ -260,15 +274,8 @@ def drizzle_layers(
             pixfrac=pixfrac,
             in_units="cps",
         )
-    sci = np.asarray(driz.out_img, dtype=np.float32)
-    wht = np.asarray(driz.out_wht, dtype=np.float32)
-    ctx = driz.out_ctx
-    if ctx is None:
-        plane = np.broadcast_to(np.int32(0), shape)
-    else:
-        plane = np.asarray(ctx[0] if ctx.ndim == 3 else ctx, dtype=np.int32)
-    sci[wht <= 0] = 0
-    return Stack(sci, wht, plane)
+        del layer  # before the next is made
+    return Stack(sci, wht, np.broadcast_to(np.int32(0), shape) if plane is None else plane)
 
 
 def combine(stacks: Sequence[Stack], chips: Sequence[int]) -> Stack:
@@ -294,5 +301,6 @@ def combine(stacks: Sequence[Stack], chips: Sequence[int]) -> Stack:
             if before < 31:
                 context[band] |= stack.ctx[band] << before
             before += number
+            stack.release()
         np.divide(light, weight[band], out=sci[band], where=weight[band] > 0)
     return Stack(sci, weight, context)

@@ -70,7 +70,7 @@ def drizzlepac_engine(settings: DrizzlepacSettings) -> Engine:
 def _embedded(settings: PipelineSettings, folder: Path) -> list[Solution]:
     groups: dict[str, list[Exposure]] = defaultdict(list)
     for line in read_poller(folder):
-        exposure = read_exposure(folder / line.filename)
+        exposure = read_exposure(folder / line.filename).kept(folder)
         groups[exposure.detector].append(exposure)
     reference = read_reference_stars(folder)
     solutions = []

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
+
+from spacekit.mosaic.scratch import keep, release
 
 __all__ = ["Chip", "Exposure"]
 
@@ -52,6 +55,15 @@ class Chip:
         """Whether pixels are per second."""
         return str(self.header.get("BUNIT", "")).strip().upper().endswith("/S")
 
+    def kept(self, folder: Path) -> Chip:
+        """Give the chip with its pixels in files of a folder, see `keep`."""
+        err = None if self.err is None else keep(self.err, folder)
+        return replace(self, sci=keep(self.sci, folder), dq=keep(self.dq, folder), err=err)
+
+    def release(self) -> None:
+        """Drop from memory what was looked at of a kept chip."""
+        release(self.sci, self.dq, *([] if self.err is None else [self.err]))
+
 
 @dataclass(frozen=True)
 class Exposure:
@@ -80,6 +92,10 @@ class Exposure:
     exptime_s: float
     chips: tuple[Chip, ...]
     header: fits.Header
+
+    def kept(self, folder: Path) -> Exposure:
+        """Give the exposure with its pixels in files of a folder, see `keep`."""
+        return replace(self, chips=tuple(chip.kept(folder) for chip in self.chips))
 
     @property
     def rootname(self) -> str:

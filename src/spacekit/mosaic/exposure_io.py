@@ -148,10 +148,13 @@ def write_exposure(exposure: Exposure, folder: Path) -> Path:
     hdus = [fits.PrimaryHDU(header=primary)]
     for version, chip in enumerate(exposure.chips, start=1):
         hdus += _chip_hdus(exposure, chip, version)
+        chip.release()
     hdus[0].header["NEXTEND"] = len(hdus) - 1
     path = folder / exposure.filename
     with replacing(path) as part:
         fits.HDUList(hdus).writeto(part, output_verify="silentfix")
+    for chip in exposure.chips:
+        chip.release()
     return path
 
 

@@ -114,6 +114,7 @@ def saturated(
 
 def _full_wells(chip: Chip, mosaic: WCS) -> NDArray[np.float64]:
     y, x = np.nonzero(chip.dq & _FULL_WELL)
+    chip.release()
     return _mapped(x, y, chip, mosaic) if x.size else np.empty((0, 2))
 
 

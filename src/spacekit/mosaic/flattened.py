@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spacekit.mosaic.background import Depth
+from spacekit.mosaic.scratch import release
 
-__all__ = ["Flattened", "strips"]
-
-#: Rows that are looked at together.
-_STRIP_ROWS: Final = 512
-
-
-def strips(rows: int, margin: int = 0) -> Iterator[tuple[slice, slice]]:
-    """Cut an image into strips of rows.
-
-    Parameters
-    ----------
-    rows : int
-        Height of the image.
-    margin : int
-        Rows that a strip needs beyond its own on either side, where the image has them.
-
-    Yields
-    ------
-    with_margin, own : slice
-        Rows of the image; and of these the strip's own, counted from the first of the former.
-    """
-    for first in range(0, rows, _STRIP_ROWS):
-        low = max(first - margin, 0)
-        last = min(first + _STRIP_ROWS, rows)
-        yield slice(low, min(last + margin, rows)), slice(first - low, last - low)
+__all__ = ["Flattened"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +41,7 @@ class Flattened:
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
         level = self.level if isinstance(self.level, float) else self.level[key]
         piece: NDArray[np.float32] = self.pixels[key] - level
+        release(self.pixels)
         piece[self.depth.region[key] == 0] = 0
         return piece
 

@@ -21,7 +21,6 @@ from spacekit.mosaic.visit_products import (
     Visit,
     drizzle_visit,
     wavelength_nm,
-    write_images,
 )
 from spacekit.mosaic.visit_qa import write_qa, write_reference
 
@@ -95,11 +94,7 @@ def process_visit(
 
 
 def _write(visit: Visit) -> tuple[Path, ...]:
-    images, cleaned = drizzle_visit(visit)
-    written = write_images(visit, images, cleaned)
-    # What is no longer needed takes hundreds of MB in full format.
-    del cleaned
-    images = {name: image.without_context() for name, image in images.items()}
+    images, written = drizzle_visit(visit)
     if visit.settings.catalogs or visit.settings.qa:
         detection = detect_visit(visit, images[TOTAL].stack)
         catalogs = make_catalogs(visit, detection, images)

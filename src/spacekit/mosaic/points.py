@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 from scipy.spatial import cKDTree
 
-from spacekit.mosaic.flattened import Flattened, strips
+from spacekit.mosaic.flattened import Flattened
+from spacekit.mosaic.strips import strips
 
 __all__ = ["find_points", "star_shapes"]
 

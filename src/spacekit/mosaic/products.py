@@ -171,11 +171,15 @@ def photometric(exposure: Exposure, key: str) -> Any:
 
 def _region(wcs: WCS, stack: Stack) -> str:
     """Outline the footprint by its four extreme pixels, as the archive's S_REGION does."""
-    y, x = np.nonzero(stack.wht > 0)
-    if not x.size:
+    exposed = stack.wht > 0
+    rows, columns = (np.flatnonzero(exposed.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
         return ""
-    corners = [np.argmin(x), np.argmin(y), np.argmax(x), np.argmax(y)]
-    ra, dec = wcs.wcs_pix2world(x[corners], y[corners], 0)
+    left, right, bottom, top = columns[0], columns[-1], rows[0], rows[-1]
+    # of several the first, from below and from the left
+    x = [left, np.argmax(exposed[bottom]), right, np.argmax(exposed[top])]
+    y = [np.argmax(exposed[:, left]), bottom, np.argmax(exposed[:, right]), top]
+    ra, dec = wcs.wcs_pix2world(x, y, 0)
     numbers = [f"{v}" for pair in zip((*ra, ra[0]), (*dec, dec[0]), strict=True) for v in pair]
     return "POLYGON ICRS " + " ".join(numbers) + " "
 
@@ -229,18 +233,22 @@ def write_drizzled(
     plain["BUNIT"] = "UNITLESS"
     for key in ("S_REGION", "PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW"):
         plain.remove(key, ignore_missing=True)
+    others = [
+        fits.ImageHDU(stack.wht, header=plain, name="WHT", ver=1),
+        fits.ImageHDU(stack.ctx, header=plain, name="CTX", ver=1),
+        _header_table(exposures),
+    ]
+    with replacing(path) as part:
+        # by itself: of a filter's product it is a copy, as large as the others
+        _science_hdus(primary, sci, stack).writeto(part, output_verify="ignore")
+        for hdu in others:
+            fits.append(part, hdu.data, hdu.header, verify=False)
+    return path
+
+
+def _science_hdus(primary: fits.Header, sci: fits.Header, stack: Stack) -> fits.HDUList:
     pixels = stack.sci
     if primary["FILTER"] != "detection":
         pixels = np.where(stack.wht > 0, pixels, np.float32(np.nan))
-    hdus = fits.HDUList(
-        [
-            fits.PrimaryHDU(header=primary),
-            fits.ImageHDU(pixels, header=sci, name="SCI", ver=1),
-            fits.ImageHDU(stack.wht, header=plain, name="WHT", ver=1),
-            fits.ImageHDU(stack.ctx, header=plain, name="CTX", ver=1),
-            _header_table(exposures),
-        ]
-    )
-    with replacing(path) as part:
-        hdus.writeto(part, output_verify="ignore")
-    return path
+    image = fits.ImageHDU(pixels, header=sci, name="SCI", ver=1)
+    return fits.HDUList([fits.PrimaryHDU(header=primary), image])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy import ndimage
 
 from spacekit.mosaic.drizzle import Layer, PixelMap, drizzle_layers
 from spacekit.mosaic.exposure import Exposure
+from spacekit.mosaic.scratch import keep, release
 
 __all__ = [
     "CleanExposure",
@@ -115,15 +117,22 @@ def sky_offsets(
         On one grid; weight 0 where there is nothing.
     """
     step = max(1, int(np.sqrt(images[0].size / _SKY_PX)))
-    thin = np.s_[::step, ::step]
-    skies = [_clipped_median(i[thin][w[thin] > 0]) for i, w in zip(images, weights, strict=True)]
+    images = [_thinned(i, step) for i in images]
+    weights = [_thinned(w, step) for w in weights]
+    skies = [_clipped_median(i[w > 0]) for i, w in zip(images, weights, strict=True)]
     offsets = [0.0]
     for k in range(1, len(images)):
-        both = (weights[0][thin] > 0) & (weights[k][thin] > 0)
-        difference = (images[k][thin] - images[0][thin])[both]
+        both = (weights[0] > 0) & (weights[k] > 0)
+        difference = (images[k] - images[0])[both]
         offsets.append(_clipped_median(difference) if difference.size else skies[k] - skies[0])
     lowest = min(offsets)
     return [min(skies) + o - lowest for o in offsets]
+
+
+def _thinned(image: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+    thin = np.ascontiguousarray(image[::step, ::step])
+    release(image)
+    return thin
 
 
 def _clipped_median(values: NDArray[np.float32]) -> float:
@@ -168,8 +177,7 @@ def median_image(
     ndarray, shape (ny, nx), float32
         Electrons/s, 0 where no image has a value.
     """
-    limits = [_MASK_FRACTION * w[w > 0].mean() if (w > 0).any() else np.inf for w in weights]
-    least = np.array(limits, dtype=np.float32)[:, None, None]
+    least = np.array([_least_weight(w) for w in weights], dtype=np.float32)[:, None, None]
     combine = _mean_of_two if len(images) == 2 else _median_without_highest
     result = np.empty(images[0].shape, np.float32)
     for start in range(0, len(result), _BAND):  # copies of all images take memory
@@ -183,7 +191,15 @@ def median_image(
             seconds = some.sum(axis=0)
             middle = _minimum_where_far(middle, lowest, seconds, count, read_noise**2 + sky_e)
         result[start : start + _BAND] = middle[start - top :][:_BAND]
+        release(*images, *weights)
     return result
+
+
+def _least_weight(weight: NDArray[np.float32]) -> float:
+    """Give the weight below which pixels of a single drizzle are left out."""
+    some = weight[weight > 0]
+    release(weight)
+    return float(_MASK_FRACTION * some.mean()) if some.size else np.inf
 
 
 def _mean_of_two(
@@ -311,8 +327,10 @@ class CleanExposure:
         good = good_pixels(chip.dq, self.good_bits) & np.isfinite(chip.sci)
         if self.hits is not None:
             good &= ~self.hits[number]
+            release(self.hits[number])
         per_second = np.float32(1) if chip.in_rates else 1 / seconds
         rate = np.where(np.isfinite(chip.sci), chip.sci * per_second - np.float32(self.sky), 0)
+        chip.release()
         return Layer(
             rate.astype(np.float32, copy=False),
             good * seconds,
@@ -322,7 +340,10 @@ class CleanExposure:
 
 
 def reject_cosmic_rays(
-    exposures: Sequence[Exposure], maps: Sequence[tuple[PixelMap, ...]], shape: tuple[int, int]
+    exposures: Sequence[Exposure],
+    maps: Sequence[tuple[PixelMap, ...]],
+    shape: tuple[int, int],
+    folder: Path,
 ) -> list[CleanExposure]:
     """Clean the exposures of one filter, ready to be drizzled.
 
@@ -334,37 +355,49 @@ def reject_cosmic_rays(
         For each exposure the map of each chip to the mosaic.
     shape : (int, int)
         ny, nx of the mosaic.
+    folder : Path
+        Where large arrays are kept meanwhile.
     """
     recipe = recipe_for(exposures[0].detector, len(exposures))
     raw = [CleanExposure(e, m, recipe.good_bits) for e, m in zip(exposures, maps, strict=True)]
     if not recipe.reject:
         return raw
-    kernel = "turbo" if exposures[0].detector == "ir" else "square"
-    single = [
-        drizzle_layers(
-            replace(each, good_bits=recipe.single_bits).layers(),
-            shape,
-            kernel=kernel,
-            context=False,
-        )
-        for each in raw
-    ]
-    skies = sky_offsets([s.sci for s in single], [s.wht for s in single])
-    for stack, sky in zip(single, skies, strict=True):
-        np.subtract(stack.sci, np.float32(sky), out=stack.sci)
+    images, weights = _single_drizzles(raw, recipe, shape, folder)
+    skies = sky_offsets(images, weights)
+    images = [_less(i, sky, folder) for i, sky in zip(images, skies, strict=True)]
     noise = float(np.mean([e.read_noise_e for e in exposures]))
     sky_e = float(np.mean([s * e.exptime_s for s, e in zip(skies, exposures, strict=True)]))
-    model = median_image(
-        [s.sci for s in single], [s.wht for s in single], noise, sky_e, minimum=recipe.minimum
-    )
-    del single  # hundreds of MB in full format
+    model = median_image(images, weights, noise, sky_e, minimum=recipe.minimum)
     return [
-        _cleaned(replace(each, sky=sky), model, recipe)
+        _cleaned(replace(each, sky=sky), model, recipe, folder)
         for each, sky in zip(raw, skies, strict=True)
     ]
 
 
-def _cleaned(each: CleanExposure, model: NDArray[np.float32], recipe: Recipe) -> CleanExposure:
+def _single_drizzles(
+    raw: Sequence[CleanExposure], recipe: Recipe, shape: tuple[int, int], folder: Path
+) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    """Drizzle each exposure by itself; give images and weights."""
+    kernel = "turbo" if raw[0].exposure.detector == "ir" else "square"
+    images, weights = [], []
+    for each in raw:
+        layers = replace(each, good_bits=recipe.single_bits).layers()
+        stack = drizzle_layers(layers, shape, kernel=kernel, context=False)
+        images.append(keep(stack.sci, folder))
+        weights.append(keep(stack.wht, folder))
+        del stack  # before the next is made
+    return images, weights
+
+
+def _less(image: NDArray[np.float32], sky: float, folder: Path) -> NDArray[np.float32]:
+    less = keep(image - np.float32(sky), folder)
+    release(image)
+    return less
+
+
+def _cleaned(
+    each: CleanExposure, model: NDArray[np.float32], recipe: Recipe, folder: Path
+) -> CleanExposure:
     from drizzle.resample import blot_image
 
     seconds = np.float32(each.exposure.exptime_s)
@@ -372,5 +405,6 @@ def _cleaned(each: CleanExposure, model: NDArray[np.float32], recipe: Recipe) ->
     hits = []
     for layer in each.layers():
         blotted = blot_image(model, layer.pixels.grid(), interp="poly5")
-        hits.append(cosmic_rays(layer.rate * seconds, blotted * seconds, noise, recipe, sky_e))
+        hit = cosmic_rays(layer.rate * seconds, blotted * seconds, noise, recipe, sky_e)
+        hits.append(keep(hit, folder))
     return replace(each, hits=tuple(hits))

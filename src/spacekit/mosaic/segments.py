@@ -12,8 +12,9 @@ from scipy import ndimage
 
 from spacekit.mosaic.background import Sky
 from spacekit.mosaic.deblend import deblend
-from spacekit.mosaic.flattened import Flattened, strips
+from spacekit.mosaic.flattened import Flattened
 from spacekit.mosaic.parameters import DetectionSettings
+from spacekit.mosaic.strips import strips
 
 __all__ = ["SegmentFinder", "Segments", "find_segments", "segment_shapes"]
 
@@ -149,9 +150,11 @@ def find_segments(
     found = finder.gauss(image)
     if not found.count or not finder.crowded(found, biggest, fraction):
         return _deblended(found)
+    del found  # as large as two images
     wavelet = finder.wavelet(image)
     if not wavelet.count or not finder.crowded(wavelet, biggest):
         return _deblended(wavelet)
+    del wavelet
     return _second_try(image, finder, other_sky())
 
 

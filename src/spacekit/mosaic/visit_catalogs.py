@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ from spacekit.mosaic.photometry import (
     place,
 )
 from spacekit.mosaic.products import photometric
+from spacekit.mosaic.scratch import keep, release
 from spacekit.mosaic.visit_products import TOTAL, Image, Visit, wavelength_nm
 
 __all__ = ["Catalogs", "detect_visit", "make_catalogs", "write_catalogs"]
@@ -95,11 +96,14 @@ def _noisiest_amp_e(exposure: Exposure) -> float:
 
 def _sky(visit: Visit, detection: Detection, name: str, stack: Stack) -> Sky:
     inside = detection.inside & (stack.wht > 0)
+    release(stack.wht)
     floor, seconds = _depth(visit, name)
     if not inside.any():
         return Sky(0.0, floor)
     settings = settings_for(visit.exposures[0].detector)
-    return measure_sky(stack.sci, inside, settings, floor, seconds)
+    sky = measure_sky(stack.sci, inside, settings, floor, seconds)
+    stack.release()
+    return sky if isinstance(sky.level, float) else replace(sky, level=keep(sky.level, visit.out))
 
 
 def make_catalogs(visit: Visit, detection: Detection, images: Mapping[str, Image]) -> Catalogs:
@@ -149,7 +153,10 @@ class _Filter:
     def measure(self, places: Places) -> dict[str, NDArray[Any]]:
         """Give the columns that come from apertures, flags among them."""
         columns: dict[str, NDArray[Any]] = {}
-        columns |= photometry(self.stack.sci, self.stack.wht > 0, places, self.calibration)
+        exposed = self.stack.wht > 0
+        release(self.stack.wht)
+        columns |= photometry(self.stack.sci, exposed, places, self.calibration)
+        release(self.stack.sci)
         flags = photometric_flags(columns, self.settings)
         members, wcs = self.visit.members(self.name), self.visit.wcs
         aperture_px = self.settings.apertures_arcsec[1] / plate_scale_arcsec(members[0])
@@ -166,6 +173,7 @@ class _Filter:
         level = self.sky.level
         levels = level if isinstance(level, float) else level[y, x]
         light = (self.stack.sci[y, x] - levels).astype(np.float64)
+        release(self.stack.sci, *([] if isinstance(level, float) else [level]))
         noise = self.sky.rms**2 + np.maximum(light, 0)
         flux = np.bincount(which, light, minlength=count)
         area = np.maximum(np.bincount(which, minlength=count), 1)

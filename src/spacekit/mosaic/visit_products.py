@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
-import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
@@ -18,7 +18,7 @@ from spacekit.mosaic.nouns import PipelineSettings
 from spacekit.mosaic.products import photometric, primary_header, sci_header, write_drizzled
 from spacekit.mosaic.reject import CleanExposure, recipe_for, reject_cosmic_rays
 
-__all__ = ["TOTAL", "Image", "Visit", "drizzle_visit", "wavelength_nm", "write_images"]
+__all__ = ["TOTAL", "Image", "Visit", "drizzle_visit", "wavelength_nm"]
 
 #: Name of the total detection product among the filters.
 TOTAL = "total"
@@ -99,10 +99,9 @@ class Image:
     primary: fits.Header
     sci: fits.Header
 
-    def without_context(self) -> Image:
-        """Give the product without knowledge of which layer contributed where."""
-        none = np.broadcast_to(np.int32(0), self.stack.sci.shape)
-        return replace(self, stack=replace(self.stack, ctx=none))
+    def kept(self, folder: Path) -> Image:
+        """Give the product with its planes in files of a folder, see `keep`."""
+        return replace(self, stack=self.stack.kept(folder))
 
 
 def wavelength_nm(exposure: Exposure) -> float:
@@ -115,8 +114,11 @@ def wavelength_nm(exposure: Exposure) -> float:
     return number * 10 if exposure.detector == "ir" else number
 
 
-def drizzle_visit(visit: Visit) -> tuple[dict[str, Image], dict[str, CleanExposure]]:
-    """Reject cosmic rays and drizzle each filter and the total.
+def drizzle_visit(visit: Visit) -> tuple[dict[str, Image], list[Path]]:
+    """Reject cosmic rays, drizzle each filter and the total, and write what the settings want.
+
+    Each product is written as soon as it is made, and then kept on disk: in full format no two
+    fit into memory.
 
     Parameters
     ----------
@@ -127,45 +129,47 @@ def drizzle_visit(visit: Visit) -> tuple[dict[str, Image], dict[str, CleanExposu
     -------
     images : dict of str to Image
         The total first, then the filters.
-    cleaned : dict of str to CleanExposure
-        By exposure file name.
+    written : list of Path
+        Files.
     """
-    cleaned: dict[str, CleanExposure] = {}
-    stacks: dict[str, Stack] = {}
+    filters: dict[str, Image] = {}
+    written: list[Path] = []
     for name in visit.filters:
-        members = visit.members(name)
-        maps = [tuple(pixel_map(c.wcs, visit.wcs, c.sci.shape) for c in e.chips) for e in members]
-        clean = reject_cosmic_rays(members, maps, visit.shape)
-        cleaned |= {each.exposure.filename: each for each in clean}
-        pixfrac = recipe_for(members[0].detector, len(members)).pixfrac
-        every = (layer for each in clean for layer in each.layers())
-        stacks[name] = drizzle_layers(every, visit.shape, pixfrac=pixfrac)
+        cleaned = _clean(visit, name)
+        filters[name], files = _finished(visit, name, _drizzled(visit, cleaned))
+        written += files
+        if visit.settings.exposure_products:
+            written += [_write_exposure(visit, each) for each in cleaned]
     used = list(dict.fromkeys(e.filter for e in visit.members(TOTAL)))
     chips = [sum(len(e.chips) for e in visit.members(name)) for name in used]
-    total = combine([stacks[name] for name in used], chips)
-    return {n: _image(visit, n, s) for n, s in {TOTAL: total, **stacks}.items()}, cleaned
+    added = combine([filters[name].stack for name in used], chips)
+    total, files = _finished(visit, TOTAL, added)
+    return {TOTAL: total, **filters}, files + written
 
 
-def _image(visit: Visit, name: str, stack: Stack) -> Image:
+def _clean(visit: Visit, name: str) -> list[CleanExposure]:
+    members = visit.members(name)
+    maps = [tuple(pixel_map(c.wcs, visit.wcs, c.sci.shape) for c in e.chips) for e in members]
+    return reject_cosmic_rays(members, maps, visit.shape, visit.out)
+
+
+def _drizzled(visit: Visit, cleaned: Sequence[CleanExposure]) -> Stack:
+    pixfrac = recipe_for(cleaned[0].exposure.detector, len(cleaned)).pixfrac
+    every = chain.from_iterable(each.layers() for each in cleaned)
+    return drizzle_layers(every, visit.shape, pixfrac=pixfrac)
+
+
+def _finished(visit: Visit, name: str, stack: Stack) -> tuple[Image, list[Path]]:
+    """Give a product its headers, write it where it is wanted, and keep it."""
     members = visit.members(name)
     label = "detection" if name == TOTAL else name.upper()
     primary = primary_header(members, visit.drizzled_name(name), label, visit.wcs)
-    return Image(stack, primary, sci_header(members, visit.wcs, stack))
-
-
-def write_images(
-    visit: Visit, images: Mapping[str, Image], cleaned: Mapping[str, CleanExposure]
-) -> list[Path]:
-    """Write the total and, as the settings want, filter and exposure products."""
+    image = Image(stack, primary, sci_header(members, visit.wcs, stack))
     written = []
-    for name, image in images.items():
-        if name == TOTAL or visit.settings.filter_products:
-            path = visit.out / visit.drizzled_name(name)
-            members = visit.members(name)
-            written.append(write_drizzled(path, image.primary, image.sci, image.stack, members))
-    if visit.settings.exposure_products:
-        written += [_write_exposure(visit, each) for each in cleaned.values()]
-    return written
+    if name == TOTAL or visit.settings.filter_products:
+        path = visit.out / visit.drizzled_name(name)
+        written.append(write_drizzled(path, image.primary, image.sci, stack, members))
+    return image.kept(visit.out), written
 
 
 def _write_exposure(visit: Visit, clean: CleanExposure) -> Path:

@@ -23,6 +23,7 @@ from spacekit.mosaic.qa import (
     num_sources,
     stars_inside,
 )
+from spacekit.mosaic.scratch import release
 from spacekit.mosaic.visit_catalogs import Catalogs
 from spacekit.mosaic.visit_products import TOTAL, Image, Visit
 
@@ -53,6 +54,7 @@ def _gaia(visit: Visit, images: Mapping[str, Image]) -> dict[str, dict[str, Any]
     for name, image in images.items():
         if name == TOTAL or visit.settings.filter_products:
             stars = visit.reference[stars_inside(visit.reference, visit.wcs, image.stack.wht)]
+            image.stack.release()
             if len(stars):
                 file_name = f"{visit.stem(name)}_svm_gaia_sources.json"
                 documents[file_name] = gaia_sources(image.primary, stars)
@@ -69,7 +71,9 @@ def _interfilter(
     for name in visit.filters:
         stack = images[name].stack
         inside = detection.inside & (stack.wht > 0)
+        release(stack.wht)
         found[name] = faint_sources(stack.sci, inside, catalogs.skies[name], fwhm_px)
+        stack.release()
     best = max(found, key=lambda name: len(found[name]))
     documents = {}
     for name in visit.filters:

@@ -226,7 +226,8 @@ def write_scene(out: Path, spec: VisitSpec, settings: SimulationSettings) -> tup
     places = tuple(out / name for name in member_names(spec))
     if all((place / "truth.json").is_file() for place in places):
         return places
-    for visit in simulate_pair(spec, np.random.default_rng([spec.seed, spec.number, 1])):
+    rng = np.random.default_rng([spec.seed, spec.number, 1])
+    for visit in simulate_pair(spec, rng, ensure_folder(out)):
         place = out / visit.ipppss
         if not (place / "truth.json").is_file():
             write_visit(visit, out, settings)

@@ -7,6 +7,7 @@ of one of two members that share everything else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from spacekit.mosaic.exposure import Chip, Exposure
+from spacekit.mosaic.scratch import keep
 from spacekit.simulate.aperture import (
     WcsError,
     detector_wcs,
@@ -136,7 +138,9 @@ def simulate_visit(spec: VisitSpec, rng: Generator) -> SimulatedVisit:
     return simulate_pair(spec, rng)[0]
 
 
-def simulate_pair(spec: VisitSpec, rng: Generator) -> tuple[SimulatedVisit, ...]:
+def simulate_pair(
+    spec: VisitSpec, rng: Generator, scratch: Path | None = None
+) -> tuple[SimulatedVisit, ...]:
     """Simulate a scene: the member with the error, and the same without.
 
     They share the pixels' arrays, the reference catalog and every keyword but names and the WCS.
@@ -148,6 +152,9 @@ def simulate_pair(spec: VisitSpec, rng: Generator) -> tuple[SimulatedVisit, ...]
         What to make.
     rng : Generator
         Source of randomness.
+    scratch : Path or None
+        Folder in which large pixel planes are kept in files without a name, see
+        `spacekit.mosaic.scratch`; None: in memory.
 
     Returns
     -------
@@ -173,7 +180,7 @@ def simulate_pair(spec: VisitSpec, rng: Generator) -> tuple[SimulatedVisit, ...]
     errors = [WcsError()] * spec.plan.n
     if spec.mode != "aligned":
         errors = draw_errors(spec.mode, spec.plan, spec.offset_px, error_rng)
-    shots = _take(spec, detector, view, dithers, errors, pixel_rng)
+    shots = _take(spec, view, dithers, errors, pixel_rng, scratch)
     cards = _shared_cards(spec, name_rng)
     members = [_member(spec, detector, shots, errors, cards, reference, bad=True)]
     if spec.mode != "aligned":
@@ -201,12 +208,13 @@ def _draw_view(
 
 def _take(  # noqa: PLR0913, PLR0917
     spec: VisitSpec,
-    detector: Detector,
     view: Projection,
     dithers: NDArray[np.float64],
     errors: list[WcsError],
     rng: Generator,
+    scratch: Path | None,
 ) -> list[_Shot]:
+    detector = find_detector(spec.detector)
     windows = zip(spec.aperture.shapes(detector), spec.aperture.first_rows(detector), strict=True)
     defects = [draw_defects(detector, shape, row, rng) for shape, row in windows]
     shots: list[_Shot] = []
@@ -219,7 +227,10 @@ def _take(  # noqa: PLR0913, PLR0917
             trail = _trail(spec, errors, len(shots))
             shutter = Shutter(band, exptime, delay, trail)
             pixels = tuple(
-                render_chip(view, detector, shutter, wcs, chip, spec.conditions, bad, rng)
+                _kept(
+                    render_chip(view, detector, shutter, wcs, chip, spec.conditions, bad, rng),
+                    scratch,
+                )
                 for chip, (wcs, bad) in enumerate(zip(true, defects, strict=True))
             )
             usable = [
@@ -232,6 +243,10 @@ def _take(  # noqa: PLR0913, PLR0917
             shots.append(_Shot(band, exptime, delay, true, jitter, length, pixels, seen))
             delay += exptime + 60.0
     return shots
+
+
+def _kept(pixels: Pixels, scratch: Path | None) -> Pixels:
+    return Pixels(keep(pixels.sci, scratch), keep(pixels.dq, scratch))
 
 
 def _usable_sources(shots: list[_Shot]) -> int:
