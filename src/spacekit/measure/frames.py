@@ -21,11 +21,11 @@ from scipy import sparse
 from spacekit.errors import FrameError
 from spacekit.files import replacing
 from spacekit.measure.features import Catalogs, inside_footprint, sky_to_pixels
+from spacekit.measure.picture_names import FRAME_NAMES
 from spacekit.visit.catalogs import ReferenceCatalog, Sources
 from spacekit.visit.drizzled import Drizzled
 
 __all__ = [
-    "FRAME_NAMES",
     "Crop",
     "FrameSettings",
     "Frames",
@@ -35,9 +35,6 @@ __all__ = [
     "save_frames",
     "stretch",
 ]
-
-#: Suffixes of the three files of a mosaic, in the order of the stack.
-FRAME_NAMES: Final = ("", "_source", "_gaia")
 
 #: The published colours: by catalog, for good sources and for fair ones; and Gaia's.
 _GOOD_COLOURS: Final = {"point": (255, 40, 40), "segment": (70, 110, 255)}
