@@ -21,9 +21,9 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.speed import measures
-from benchmarks.speed.children import ONE_THREAD, FailedError, pinned
+from benchmarks.speed.children import ONE_THREAD, FailedError
 from benchmarks.speed.environments import ORIGINAL, REPAIRS, ROOT, Environment, make_environment
-from benchmarks.speed.inputs import SMALL_PX, make_visit
+from benchmarks.speed.inputs import SMALL_PX
 from benchmarks.speed.measures import Bench
 from benchmarks.speed.summary import Row, draw_plot, format_table
 
@@ -79,7 +79,7 @@ def measure(bench: Bench, seed: int) -> list[Row]:
     """Make the inputs and measure everything, telling what is being done."""
     small = _visit(bench, SMALL_PX, seed)
     made = bench.work / "made"
-    bench.ours("prep", visit=str(small), out=str(made), reps=1)
+    bench.ours("prep", path=str(small), out=str(made), reps=1)
     parts: dict[str, Callable[[], list[Row]]] = {
         "prep 1200": partial(measures.prep, bench, small, "1200 px"),
         "frames 1200": partial(measures.frames_of, bench, small, "1200 px"),
@@ -109,8 +109,8 @@ def measure(bench: Bench, seed: int) -> list[Row]:
 
 def _visit(bench: Bench, size: int | None, seed: int) -> Path:
     """Simulate a visit, alone in a folder of its own, which the original wants."""
-    with pinned(bench.core):
-        return make_visit(bench.work / "visits" / f"of-{size or 'full'}", size, seed)
+    folder = bench.work / "visits" / f"of-{size or 'full'}"
+    return Path(bench.ours("visit", folder=str(folder), size=size, seed=seed)[1]["folder"])
 
 
 def _facts(bench: Bench, before: tuple[float, float, float]) -> dict[str, object]:

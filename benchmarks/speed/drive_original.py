@@ -18,7 +18,7 @@ from typing import Any
 Lists = dict[str, list[float]]
 
 
-def prep(visit: str, out: str, reps: int) -> Lists:
+def prep(path: str, out: str, reps: int) -> Lists:
     """Call its prep without drawing, then its drawing, which prep would call."""
     from spacekit.extractor.radio import HstSvmRadio
     from spacekit.generator.draw import DrawMosaics
@@ -31,10 +31,10 @@ def prep(visit: str, out: str, reps: int) -> Lists:
     for _ in range(reps):
         shutil.rmtree(out, ignore_errors=True)
         start = time.process_time()
-        _, table = run_preprocessing(visit, fname="svm_data.csv", output_path=out, draw=0)
+        _, table = run_preprocessing(path, fname="svm_data.csv", output_path=out, draw=0)
         laps["table"].append(time.process_time() - start)
         start = time.process_time()
-        DrawMosaics(visit, output_path=f"{out}/img", fname=table).generate_total_images()
+        DrawMosaics(path, output_path=f"{out}/img", fname=table).generate_total_images()
         laps["draw"].append(time.process_time() - start)
     return laps
 
@@ -77,7 +77,10 @@ def _multiply_adds(model: Any) -> float:
 
 
 def train(table: str, img: str, out: str, epochs: list[int], batch: int) -> Lists:
-    """Train for few epochs and for more; the difference is what a sample of an epoch costs."""
+    """Train for few epochs and for more; the difference is what a sample of an epoch costs.
+
+    The first number of epochs is a warm-up.
+    """
     from spacekit.skopes.hst.svm.train import load_ensemble_data, train_ensemble
 
     data = load_ensemble_data(table, img)
@@ -98,7 +101,7 @@ def train(table: str, img: str, out: str, epochs: list[int], batch: int) -> List
         used.append(time.process_time() - start)
     samples = len(data[1][0]) // batch * batch
     return {
-        "sample": [(used[1] - used[0]) / (epochs[1] - epochs[0]) / samples],
+        "sample": [(used[2] - used[1]) / (epochs[2] - epochs[1]) / samples],
         "samples": [float(samples)],
     }
 

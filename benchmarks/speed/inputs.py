@@ -1,17 +1,14 @@
-"""What the benchmark runs on: visits of our simulator, and rows and frames repeated."""
+"""What the benchmark runs on: visits of our simulator, and rows and frames repeated.
+
+Heavy libraries are imported where they are used: the process that starts all others must stay
+small, since Linux counts its memory into that of its children.
+"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
-
-from spacekit.simulate.dataset import SimulationSettings, write_scene
-from spacekit.simulate.draw import draw_spec
-from spacekit.simulate.spec import VisitSpec
 
 __all__ = ["SMALL_PX", "make_visit", "name_of", "repeat_rows", "repeat_visit"]
 
@@ -39,7 +36,10 @@ def make_visit(folder: Path, size: int | None, seed: int) -> Path:
     Path
         The visit's folder.
     """
-    spec: VisitSpec = replace(
+    from spacekit.simulate.dataset import SimulationSettings, write_scene
+    from spacekit.simulate.draw import draw_spec
+
+    spec = replace(
         draw_spec(seed, 0 if size else 1),
         detector="uvis",
         filters=("F606W", "F814W"),
@@ -99,6 +99,9 @@ def repeat_rows(
     Path
         The table.
     """
+    import numpy as np
+    import pandas as pd
+
     table = pd.read_csv(made / "svm_data.csv")
     old = str(table.loc[0, "index"])
     rows = table.iloc[np.zeros(count, int)].reset_index(drop=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +19,21 @@ _T = TypeVar("_T")
 Lists = dict[str, list[float]]
 
 
-def stages(visit: str, out: str, reps: int) -> Lists:
+def visit(folder: str, size: int | None, seed: int) -> dict[str, str]:
+    """Simulate a visit."""
+    from benchmarks.speed.inputs import make_visit
+
+    return {"folder": str(make_visit(Path(folder), size, seed))}
+
+
+def rows(made: str, folder: str, count: int, **more: bool) -> dict[str, str]:
+    """Repeat rows and frames."""
+    from benchmarks.speed.inputs import repeat_rows
+
+    return {"table": str(repeat_rows(Path(made), Path(folder), count, **more))}
+
+
+def stages(path: str, out: str, reps: int) -> Lists:
     """Do the stages of prep one by one."""
     from spacekit.measure.blink import render_blinks, save_blinks
     from spacekit.measure.evidence import measure_evidence
@@ -33,7 +46,7 @@ def stages(visit: str, out: str, reps: int) -> Lists:
     laps: Lists = {}
     folder = Path(out)
     for _ in range(reps):
-        mosaic = _lap(laps, "find", find_mosaics, Path(visit))[0][0]
+        mosaic = _lap(laps, "find", find_mosaics, Path(path))[0][0]
         image = _lap(laps, "headers", read_drizzled, mosaic.total.drizzled)
         _lap(laps, "footprint", lambda image=image: image.footprint)  # type: ignore[misc]
         catalogs, _ = _lap(laps, "catalogs", read_catalogs, mosaic)
@@ -47,7 +60,7 @@ def stages(visit: str, out: str, reps: int) -> Lists:
     return laps
 
 
-def prep(visit: str, out: str, reps: int) -> Lists:
+def prep(path: str, out: str, reps: int) -> Lists:
     """Call prep on one visit: table and frames alone, and everything."""
     from spacekit.skopes.hst.svm.prep import run_preprocessing
 
@@ -56,11 +69,11 @@ def prep(visit: str, out: str, reps: int) -> Lists:
         for name, more in (("frames", False), ("whole", True)):
             shutil.rmtree(out, ignore_errors=True)
             given = {"output_path": out, "workers": 1, "evidence": more, "blink": more}
-            _lap(laps, name, run_preprocessing, visit, **given)
+            _lap(laps, name, run_preprocessing, path, **given)
     return laps
 
 
-def frames(visit: str, reps: int) -> Lists:
+def frames(path: str, reps: int) -> Lists:
     """Render the frames of one mosaic, from opening the file on; without writing PNG."""
     from benchmarks.speed.floor import read_pass
     from spacekit.measure.features import read_catalogs
@@ -68,15 +81,15 @@ def frames(visit: str, reps: int) -> Lists:
     from spacekit.visit.discovery import find_mosaics
     from spacekit.visit.drizzled import read_drizzled
 
-    mosaic = find_mosaics(Path(visit))[0][0]
+    mosaic = find_mosaics(Path(path))[0][0]
     catalogs = read_catalogs(mosaic)[0]
-    path = mosaic.total.drizzled
+    file = mosaic.total.drizzled
     laps: Lists = {}
     for _ in range(reps + 1):
-        image = _lap(laps, "open", read_drizzled, path)
+        image = _lap(laps, "open", read_drizzled, file)
         _lap(laps, "render", render_frames, image, catalogs)
     memory = _peak_mb()
-    floor = [read_pass(path) for _ in range(reps + 1)]
+    floor = [read_pass(file) for _ in range(reps + 1)]
     # the first of each fills caches
     both = [sum(pair) for pair in zip(laps["open"], laps["render"], strict=True)]
     return {"frames": both[1:], "floor": floor[1:], "rss_mb": [memory]}
@@ -92,23 +105,26 @@ def warm(table: str, img: str, reps: int) -> Lists:
 
     laps: Lists = {}
     model = _lap(laps, "load", load_model, threads=1)
-    rows = read_table(Path(table))
+    mosaics = read_table(Path(table))
     features = feature_arrays(
-        rows, numeric=model.manifest.numeric, categorical=model.manifest.categorical
+        mosaics, numeric=model.manifest.numeric, categorical=model.manifest.categorical
     )
-    names = rows["index"].tolist()
+    names = mosaics["index"].tolist()
     with open_frames(Path(img)) as source:
         loaded = load_many(source, names, model.manifest.frame_size)
         stack = np.stack([one.pixels for one in loaded])
         for _ in range(reps):
-            _lap(laps, "png", model.predict_table, rows, source)
+            _lap(laps, "png", model.predict_table, mosaics, source)
             _lap(laps, "forward", model.probabilities, features, stack)
-    per_visit = {name: [v / len(rows) for v in laps[name]] for name in ("png", "forward")}
+    per_visit = {name: [v / len(mosaics) for v in laps[name]] for name in ("png", "forward")}
     return {**per_visit, "load": laps["load"]}
 
 
 def train(table: str, img: str, out: str, epochs: list[int], batch: int) -> Lists:
-    """Train for few epochs and for more; the difference is what a sample of an epoch costs."""
+    """Train for few epochs and for more; the difference is what a sample of an epoch costs.
+
+    The first number of epochs is a warm-up.
+    """
     from spacekit.model.infer import load_model
     from spacekit.model.settings import TrainingSettings
     from spacekit.skopes.hst.svm.train import run_training
@@ -120,7 +136,7 @@ def train(table: str, img: str, out: str, epochs: list[int], batch: int) -> List
         _lap(laps, "run", run_training, table, img, **given)
     model = load_model(next((Path(out) / "models").glob("*.onnx")))
     samples = int(model.manifest.provenance["rows"]["train"])
-    more = (laps["run"][1] - laps["run"][0]) / (epochs[1] - epochs[0]) / samples
+    more = (laps["run"][2] - laps["run"][1]) / (epochs[2] - epochs[1]) / samples
     return {"sample": [more], "samples": [samples]}
 
 
@@ -164,12 +180,11 @@ def _peak_mb() -> float:
 def main() -> None:
     """Do the job that the command line names."""
     known: dict[str, Callable[..., Any]] = {
-        work.__name__: work for work in (stages, prep, frames, warm, train, floor)
+        work.__name__: work for work in (visit, rows, stages, prep, frames, warm, train, floor)
     }
     name, arguments, result = sys.argv[1:]
     found = known[name](**json.loads(arguments))
     Path(result).write_text(json.dumps(found), encoding="utf-8")
-    print({key: statistics.median(values) for key, values in found.items()})
 
 
 if __name__ == "__main__":
