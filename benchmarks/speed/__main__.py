@@ -1,6 +1,6 @@
 """Measure speed, memory and size beside the original spacekit and beside what the machine allows.
 
-    python -m benchmarks.speed WORK [--quick] [--no-original] [--reps 5] [--docs]
+    python -m benchmarks.speed WORK [--quick] [--parts PART ...] [--no-original] [--docs]
 
 WORK keeps inputs and environments (3 GB with the original's) for the next run; the original comes
 from PyPI. Everything runs on one core with one thread, but for the rows on workers. Times are CPU
@@ -15,10 +15,9 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.speed import measures
 from benchmarks.speed.children import ONE_THREAD, FailedError
@@ -30,6 +29,11 @@ from benchmarks.speed.summary import Row, draw_plot, format_table
 DOCS = ROOT / "docs"
 
 
+#: In the order they are measured; the last four want time and, but for `workers`, no quick run.
+PARTS = ("prep-1200", "frames-1200", "predict-2", "predict-100", "forward", "stream", "training",
+         "workers", "frames-4500", "prep-4500", "install")  # fmt: skip
+
+
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(
@@ -37,6 +41,7 @@ def main() -> None:
     )
     parser.add_argument("work", type=Path)
     parser.add_argument("--quick", action="store_true", help="small inputs, two repetitions")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, help="measure only these")
     parser.add_argument("--no-original", action="store_true", help="leave the original out")
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--seed", type=int, default=6, help="of the visits")
@@ -51,20 +56,30 @@ def main() -> None:
         original = _environment(work / "original", ORIGINAL, failures)
     core = max(os.sched_getaffinity(0))
     bench = Bench(work, original, core, 2 if args.quick else args.reps, args.quick, failures)
-    before = os.getloadavg()
-    rows = measure(bench, args.seed)
-    facts = _facts(bench, before)
-    (work / "speed.json").write_text(
-        json.dumps({"facts": facts, "rows": [r.as_json() for r in rows]}, indent=1),
-        encoding="utf-8",
-    )
-    text = format_table(rows) + "\n" + _prose(facts)
-    (work / "speed.md").write_text(text, encoding="utf-8")
+    wanted = args.parts or (PARTS[:-3] if args.quick else PARTS)
+    load = os.getloadavg()[0]
+    rows: list[Row] = []
+    for name in wanted:
+        print(f"{datetime.now(UTC):%H:%M:%S} {name}", file=sys.stderr, flush=True)
+        try:
+            rows += _measure(bench, name, args.seed)
+        except FailedError as error:
+            failures.append(f"{name}: {error}")
+        text = _write(work, rows, _facts(bench, load))  # so that an interruption loses one part
     draw_plot(rows, work / "speed.png")
     if args.docs:
         (DOCS / "tables/speed.md").write_text(text, encoding="utf-8")
         draw_plot(rows, DOCS / "img/speed.png")
     print(text)
+
+
+def _write(work: Path, rows: list[Row], facts: dict[str, Any]) -> str:
+    """Write what there is so far as JSON and as a table, which is given back."""
+    content = {"facts": facts, "rows": [row.as_json() for row in rows]}
+    (work / "speed.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    text = format_table(rows) + "\n" + _prose(facts)
+    (work / "speed.md").write_text(text, encoding="utf-8")
+    return text
 
 
 def _environment(folder: Path, requirement: str, failures: list[str]) -> Environment | None:
@@ -75,36 +90,26 @@ def _environment(folder: Path, requirement: str, failures: list[str]) -> Environ
         return None
 
 
-def measure(bench: Bench, seed: int) -> list[Row]:
-    """Make the inputs and measure everything, telling what is being done."""
-    small = _visit(bench, SMALL_PX, seed)
+def _measure(bench: Bench, name: str, seed: int) -> list[Row]:
+    """Measure one part, making the inputs that it needs."""
+    kind, _, size = name.partition("-")
+    if kind == "install":
+        return measures.install(bench, make_environment(bench.work / "default", str(ROOT)))
+    visit = _visit(bench, None if size == "4500" else SMALL_PX, seed)
+    of_visit = {"prep": measures.prep, "frames": measures.frames_of}
+    if kind in of_visit:
+        return of_visit[kind](bench, visit, f"{size} px")
+    if kind == "workers":
+        return measures.workers(bench, visit)
     made = bench.work / "made"
-    bench.ours("prep", path=str(small), out=str(made), reps=1)
-    parts: dict[str, Callable[[], list[Row]]] = {
-        "prep 1200": partial(measures.prep, bench, small, "1200 px"),
-        "frames 1200": partial(measures.frames_of, bench, small, "1200 px"),
-        "predict 2": partial(measures.predict, bench, made, 2, 8.0),
-        "predict 100": partial(measures.predict, bench, made, 20 if bench.quick else 100, 15.0),
-        "forward": partial(measures.forward, bench, made),
-        "training": partial(measures.training, bench, made),
-        "stream": partial(measures.stream, bench, made),
-        "workers": partial(measures.workers, bench, small),
-    }
-    if not bench.quick:
-        large = _visit(bench, None, seed)
-        parts["frames 4500"] = partial(measures.frames_of, bench, large, "4500 px")
-        parts["prep 4500"] = partial(measures.prep, bench, large, "4500 px")
-        default = _environment(bench.work / "default", str(ROOT), bench.failures)
-        if default is not None:
-            parts["install"] = partial(measures.install, bench, default)
-    rows: list[Row] = []
-    for name, part in parts.items():
-        print(f"{datetime.now(UTC):%H:%M:%S} {name}", file=sys.stderr, flush=True)
-        try:
-            rows += part()
-        except FailedError as error:
-            bench.failures.append(f"{name}: {error}")
-    return rows
+    if not (made / "svm_data.csv").is_file():
+        bench.ours("prep", path=str(visit), out=str(made), reps=1)
+    if kind == "predict":
+        few = size == "2"
+        count = 20 if bench.quick and not few else int(size)
+        return measures.predict(bench, made, count, 8.0 if few else 15.0)
+    rest = {"forward": measures.forward, "stream": measures.stream, "training": measures.training}
+    return rest[kind](bench, made)
 
 
 def _visit(bench: Bench, size: int | None, seed: int) -> Path:
@@ -113,14 +118,14 @@ def _visit(bench: Bench, size: int | None, seed: int) -> Path:
     return Path(bench.ours("visit", folder=str(folder), size=size, seed=seed)[1]["folder"])
 
 
-def _facts(bench: Bench, before: tuple[float, float, float]) -> dict[str, object]:
+def _facts(bench: Bench, load: float) -> dict[str, Any]:
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "processor": _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "repetitions": bench.reps,
-        "load_before": round(before[0], 1),
+        "load_before": round(load, 1),
         "load_after": round(os.getloadavg()[0], 1),
         "original": ORIGINAL if bench.original else "left out",
         "repairs": REPAIRS if bench.original else (),
@@ -135,7 +140,7 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _prose(facts: dict[str, object]) -> str:
+def _prose(facts: dict[str, Any]) -> str:
     lines = [
         f"Measured on {facts['date']}, {facts['processor']}, one core and one thread but for the "
         f"rows on workers, Python {facts['python']}; load average {facts['load_before']} before "
@@ -144,8 +149,8 @@ def _prose(facts: dict[str, object]) -> str:
         "",
         f"The original is {facts['original']}.",
     ]
-    lines += [f"- Repaired from outside: {repair}." for repair in facts["repairs"]]  # type: ignore[attr-defined]
-    lines += [f"- Not measured: {reason}" for reason in facts["not_measured"]]  # type: ignore[attr-defined]
+    lines += [f"- Repaired from outside: {repair}." for repair in facts["repairs"]]
+    lines += [f"- Not measured: {reason}" for reason in facts["not_measured"]]
     return "\n".join(lines) + "\n"
 
 
