@@ -73,12 +73,14 @@ def run(command: Sequence[str | Path], folder: Path, more: Mapping[str, str] | N
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "output.txt"
+    # a search path of this process would lead the original to our package
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with log.open("wb") as out:
         start = time.perf_counter()
         process = subprocess.Popen(
             [str(c) for c in command],
             cwd=folder,
-            env={**os.environ, **ONE_THREAD, **(more or {})},
+            env={**inherited, **ONE_THREAD, **(more or {})},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

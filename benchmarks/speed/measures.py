@@ -197,10 +197,15 @@ def training(bench: Bench, made: Path) -> list[Row]:
     """Measure training, per sample and epoch."""
     count = 60 if bench.quick else 96
     table = bench.table(made, f"labelled-{count}", count, labelled=True)
-    given = {"table": str(table), "img": str(table.parent / "img"), "batch": 32}
+    given = {"img": str(table.parent / "img"), "batch": 32}
     given |= {"epochs": [1, 1, 2 if bench.quick else 4]}
-    used, ours = bench.ours("train", **given, out=str(bench.work / "trained"))
-    there = bench.theirs("train", **given, out=str(bench.work / "trained-original"))
+    used, ours = bench.ours("train", table=str(table), **given, out=str(bench.work / "trained"))
+    there = bench.theirs(
+        "train",
+        table=str(table.with_name("published.csv")),
+        **given,
+        out=str(bench.work / "trained-original"),
+    )
     what = "training, shipped network"
     return [
         Row(what, "ms a sample and epoch", Spread.of(ours["sample"], 1000),

@@ -107,10 +107,12 @@ def test_repeated_rows_have_names_and_frames_of_their_own(tmp_path: Path) -> Non
     old = name_of(20001)
     (tmp_path / "made/img" / old).mkdir(parents=True)
     (tmp_path / "made/img" / old / f"{old}_gaia.png").write_bytes(b"x")
-    row = {"numexp": 4, "point": 100, "segment": 90, "index": old}
+    row = {"numexp": 4, "point": 100, "segment": 90, "offset_px": 0.1, "index": old}
     pd.DataFrame([row]).to_csv(tmp_path / "made/svm_data.csv", index=False)
     table = pd.read_csv(repeat_rows(tmp_path / "made", tmp_path / "many", 5, labelled=True))
     assert table["label"].tolist() == [0, 1, 0, 1, 0]
+    published = pd.read_csv(tmp_path / "many/published.csv")
+    assert list(published) == ["numexp", "point", "segment", "label", "index"]
     assert table["index"].nunique() == 5
     for label, name in zip(table["label"], table["index"], strict=True):
         assert split_file_name(f"{name}_drz.fits")[0].is_total
