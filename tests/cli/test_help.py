@@ -27,6 +27,19 @@ def test_help_imports_nothing_heavy(args: list[str]) -> None:
     assert done.stdout.strip()
 
 
+@pytest.mark.parametrize(
+    ("module", "needless"),
+    [
+        ("spacekit.skopes.hst.svm.predict", ("astropy", "scipy", "tables", "h5py", "torch")),
+        ("spacekit.skopes.hst.svm.prep", ("scipy.stats", "onnxruntime", "jinja2", "torch")),
+    ],
+)
+def test_jobs_import_what_they_use(module: str, needless: tuple[str, ...]) -> None:
+    code = f"import sys, {module}\nprint([m for m in {needless!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_every_command_listed_can_be_imported() -> None:
     runner = CliRunner()
     listed = runner.invoke(app, ["svm", "--help"]).output

@@ -10,7 +10,14 @@ from PIL import Image
 
 from spacekit.errors import FrameError
 from spacekit.measure.features import Catalogs
-from spacekit.measure.frames import Frames, FrameSettings, render_frames, save_frames
+from spacekit.measure.frames import (
+    Crop,
+    Frames,
+    FrameSettings,
+    average,
+    render_frames,
+    save_frames,
+)
 from spacekit.visit.catalogs import ReferenceCatalog, Sources
 from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.drizzled import Drizzled, read_drizzled
@@ -69,6 +76,31 @@ def test_strips_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("spacekit.visit.drizzled._STRIP_PX", 257 * 10)
     striped = render_frames(read_drizzled(image.path), Catalogs(), settings).plain
     np.testing.assert_allclose(striped.astype(int), whole.astype(int), atol=1)
+
+
+def test_averaging_is_by_area_over_exposed_pixels(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    sci, wht = rng.lognormal(0, 3, (331, 257)), (rng.random((331, 257)) > 0.3).astype(float)
+    wht[:40, :90] = 0
+    image = image_of(tmp_path / "x.fits", sci, wht)
+    crop = Crop.around(image.footprint, 60)
+    assert crop is not None
+    mean, exposed = average(image, crop)
+    inside = image.footprint[crop.rows, crop.columns].astype(float)
+    down, across = (shares(n, m) for n, m in zip(inside.shape, crop.shape, strict=True))
+    area = down @ inside @ across.T
+    total = down @ (inside * image.sci[crop.rows, crop.columns]) @ across.T
+    half = 0.5 * inside.size / mean.size
+    np.testing.assert_array_equal(exposed, area > half)
+    np.testing.assert_allclose(mean[exposed], total[exposed] / area[exposed], rtol=1e-5)
+    assert not mean[~exposed].any()
+
+
+def shares(pixels: int, cells: int) -> np.ndarray:
+    """Overlap of each of `cells` equal cells, first axis, with each pixel along one axis."""
+    edges = np.linspace(0, pixels, cells + 1)[:, None]
+    left, right = np.arange(pixels), np.arange(pixels) + 1
+    return np.clip(np.minimum(right, edges[1:]) - np.maximum(left, edges[:-1]), 0, None)
 
 
 def test_nothing_outside_the_footprint_matters(tmp_path: Path) -> None:

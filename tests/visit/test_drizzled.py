@@ -55,11 +55,19 @@ def test_pixels_are_native_and_the_footprint_is_where_weight_and_pixel_are(tmp_p
 
 def test_strips_put_together_are_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spacekit.visit.drizzled._STRIP_PX", 7 * SHAPE[1])
-    image = read_drizzled(write(tmp_path / "x.fits"))
-    strips = list(image.strips())
-    assert len(strips) == 5
-    assert [s[0].start for s in strips] == [0, 7, 14, 21, 28]
-    np.testing.assert_array_equal(np.concatenate([s[1] for s in strips]), image.sci)
+    monkeypatch.setattr("spacekit.visit.drizzled._STRIPS_MAPPED", 2)
+    sci = np.arange(1200, dtype=np.float32).reshape(SHAPE)
+    wht = np.ones(SHAPE, dtype=np.float32)
+    sci[5, 7], wht[4, 9], wht[6, 9], wht[8, 8] = np.nan, 0, -1, np.inf
+    image = read_drizzled(write(tmp_path / "x.fits", sci, wht))
+    rows, columns = slice(1, 30), slice(3, 38)
+    strips = list(image.strips(rows, columns))
+    assert [s[0].start for s in strips] == [1, 8, 15, 22, 29]
+    inside = np.concatenate([s[2] for s in strips])
+    np.testing.assert_array_equal(inside, image.footprint[rows, columns])
+    assert (~inside).sum() == 4
+    pixels = np.concatenate([s[1] for s in strips])
+    np.testing.assert_array_equal(pixels, np.where(inside, image.sci[rows, columns], 0))
     assert image.sci[1, 2] == 42
 
 

@@ -21,13 +21,11 @@ from scipy.ndimage import maximum_filter, uniform_filter
 from spacekit.errors import ProductError
 from spacekit.files import replacing
 from spacekit.measure.frames import Crop, FrameSettings, average, stretch
+from spacekit.measure.picture_names import BLINK_KINDS
 from spacekit.visit.drizzled import Drizzled, read_drizzled
 from spacekit.visit.nouns import Mosaic, Product
 
-__all__ = ["BLINK_KINDS", "Blink", "BlinkSettings", "render_blinks", "save_blinks"]
-
-#: Between a mosaic's name and a product's in the names of the files.
-BLINK_KINDS: Final = ("blink", "blinkfield")
+__all__ = ["Blink", "BlinkSettings", "render_blinks", "save_blinks"]
 
 #: Products whose pixels agree to this everywhere share a grid, px.
 _SAME_GRID_PX: Final = 0.02

@@ -21,11 +21,11 @@ from scipy import sparse
 from spacekit.errors import FrameError
 from spacekit.files import replacing
 from spacekit.measure.features import Catalogs, inside_footprint, sky_to_pixels
+from spacekit.measure.picture_names import FRAME_NAMES
 from spacekit.visit.catalogs import ReferenceCatalog, Sources
 from spacekit.visit.drizzled import Drizzled
 
 __all__ = [
-    "FRAME_NAMES",
     "Crop",
     "FrameSettings",
     "Frames",
@@ -35,9 +35,6 @@ __all__ = [
     "save_frames",
     "stretch",
 ]
-
-#: Suffixes of the three files of a mosaic, in the order of the stack.
-FRAME_NAMES: Final = ("", "_source", "_gaia")
 
 #: The published colours: by catalog, for good sources and for fair ones; and Gaia's.
 _GOOD_COLOURS: Final = {"point": (255, 40, 40), "segment": (70, 110, 255)}
@@ -231,25 +228,21 @@ def average(image: Drizzled, crop: Crop) -> tuple[NDArray[np.float32], NDArray[n
     exposed : ndarray, shape of the frame, bool
         Where at least half of the frame pixel's area is exposed.
     """
-    down = _overlaps(crop.rows.stop - crop.rows.start, crop.shape[0])
-    across = _overlaps(crop.columns.stop - crop.columns.start, crop.shape[1]).T.tocsr()
-    total = np.zeros(crop.shape)
-    area = np.zeros(crop.shape)
-    for rows, sci, _ in image.strips():
-        start, stop = max(rows.start, crop.rows.start), min(rows.stop, crop.rows.stop)
-        if start >= stop:
-            continue
-        inside = image.footprint[start:stop, crop.columns]
-        pixels = sci[start - rows.start : stop - rows.start, crop.columns]
-        weights = down[:, start - crop.rows.start : stop - crop.rows.start]
-        total += weights @ (np.where(inside, pixels, 0) @ across)
-        area += weights @ (inside.astype(np.float32) @ across)
-    whole = (crop.rows.stop - crop.rows.start) * (crop.columns.stop - crop.columns.start)
-    exposed = area > 0.5 * whole / (crop.shape[0] * crop.shape[1])
+    height, width = (side.stop - side.start for side in (crop.rows, crop.columns))
+    down, across = _overlaps(height, crop.shape[0]), _overlaps(width, crop.shape[1])
+    rows_of = np.zeros((2, crop.shape[0], width), np.float32)  # brightness and area, columns whole
+    for rows, sci, inside in image.strips(crop.rows, crop.columns):
+        start, stop = rows.start - crop.rows.start, rows.stop - crop.rows.start
+        cells = slice(start * crop.shape[0] // height, -(-stop * crop.shape[0] // height))
+        weights = down[cells, start:stop]
+        rows_of[0, cells] += weights @ sci
+        rows_of[1, cells] += weights @ inside.astype(np.float32)
+    total, area = ((across @ plane.T).T for plane in rows_of)
+    exposed = area > 0.5 * height * width / (crop.shape[0] * crop.shape[1])
     if not exposed.any():  # lone pixels
         exposed = area > 0
-    mean = np.divide(total, area, out=np.zeros(crop.shape), where=exposed)
-    return mean.astype(np.float32), exposed
+    mean = np.divide(total, area, out=np.zeros(crop.shape, np.float32), where=exposed)
+    return mean, exposed
 
 
 def _overlaps(pixels: int, cells: int) -> sparse.csr_array:

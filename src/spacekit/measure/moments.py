@@ -39,14 +39,13 @@ def windowed_moments(stamps: Image, x: Floats, y: Floats, window_px: float) -> F
     The window is a product of one of x and one of y, so two matrix products do it.
     """
     steps = np.arange(stamps.shape[1]) - stamps.shape[1] // 2
-    powers = np.arange(3)
 
     def side(centre: Floats) -> NDArray[np.float32]:
         t = steps[None, :] - centre[:, None]
-        profile = np.exp(-0.5 * (t / window_px) ** 2)
-        terms: NDArray[np.float32] = (profile[:, :, None] * t[:, :, None] ** powers).astype(
-            np.float32
-        )
+        terms = np.empty((*t.shape, 3), np.float32)
+        terms[:, :, 0] = profile = np.exp(-0.5 * (t / window_px) ** 2)
+        terms[:, :, 1] = profile * t
+        terms[:, :, 2] = profile * (t * t)
         return terms
 
     moments = np.swapaxes(side(y), 1, 2) @ stamps @ side(x)

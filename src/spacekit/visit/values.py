@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from astropy.io import fits
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["MALFORMED", "as_count", "as_number", "as_text", "card"]
 
@@ -59,6 +60,8 @@ def as_text(value: Any, longest: int = 200) -> str | None:
 
 def card(header: fits.Header, key: str) -> Any:
     """Give the value of a header card, None where it is absent, undefined or unparsable."""
+    from astropy.io import fits  # here: prediction, which reads no FITS, needn't wait for it
+
     try:
         value = header.get(key)
     except (fits.VerifyError, ValueError, TypeError):

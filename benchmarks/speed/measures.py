@@ -1,0 +1,275 @@
+"""What is measured, against what, and what is to be reached."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.children import FailedError, Run, job, pinned, run
+from benchmarks.speed.environments import ROOT, Environment
+from benchmarks.speed.inputs import repeat_visit
+from benchmarks.speed.summary import Row, Spread
+
+__all__ = ["Bench", "forward", "frames_of", "install", "predict", "prep", "stream", "training",
+           "workers"]  # fmt: skip
+
+_OURS = (sys.executable, "-m", "benchmarks.speed.ours")
+_PATH = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+_PREDICT = ("-m", "spacekit.skopes.hst.svm.predict")
+
+
+@dataclass
+class Bench:
+    """Where and how it is measured.
+
+    Parameters
+    ----------
+    work : Path
+        Folder of everything.
+    original : Environment or None
+        The original's; None leaves it out.
+    core : int
+        The core that everything but the run with several workers is pinned to.
+    reps : int
+        Repetitions of ours; the original's are at most three.
+    quick : bool
+        Small inputs.
+    failures : list of str
+        What could not be measured, and why.
+    """
+
+    work: Path
+    original: Environment | None
+    core: int
+    reps: int
+    quick: bool
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def slow_reps(self) -> int:
+        """Repetitions of what takes long."""
+        return min(self.reps, 3)
+
+    def ours(self, name: str, **arguments: Any) -> tuple[Run, dict[str, Any]]:
+        """Do one of our jobs, pinned."""
+        with pinned(self.core):
+            return job(_OURS, name, arguments, self.work / "jobs" / name, _PATH)
+
+    def table(self, made: Path, name: str, count: int, **more: bool) -> Path:
+        """Make a table of `count` rows, see `benchmarks.speed.inputs.repeat_rows`."""
+        folder = self.work / "tables" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        given = {"made": str(made), "folder": str(folder), "count": count, **more}
+        return Path(self.ours("rows", **given)[1]["table"])
+
+    def theirs(self, name: str, **arguments: Any) -> tuple[Run, dict[str, Any]] | None:
+        """Do one of the original's jobs, pinned; None where it can't run, with the reason kept."""
+        if self.original is None:
+            return None
+        script = Path(__file__).with_name("drive_original.py")
+        command = (self.original.python, "-I", script)
+        return self.attempt(
+            f"original, {name}",
+            lambda: job(command, name, arguments, self.work / "jobs" / f"original-{name}"),
+        )
+
+    def attempt(self, what: str, measure: Callable[[], Any]) -> Any:
+        """Measure, pinned; None where it fails, with the reason kept."""
+        try:
+            with pinned(self.core):
+                return measure()
+        except FailedError as error:
+            self.failures.append(f"{what}: {error}")
+            return None
+
+
+def prep(bench: Bench, visit: Path, size: str) -> list[Row]:
+    """Measure prep of one visit: with the stages, against the original's drawing."""
+    reps = bench.reps if "1200" in size else bench.slow_reps
+    out = str(bench.work / "prep")
+    used, found = bench.ours("prep", path=str(visit), out=out, reps=reps)
+    _, laps = bench.ours("stages", path=str(visit), out=out, reps=reps)
+    there = bench.theirs(
+        "prep", path=str(visit.parent), out=str(bench.work / "prep-original"), reps=bench.slow_reps
+    )
+    drawn = Spread.of(there[1]["draw"]) if there else None
+    small = "1200" in size
+    held = partial(Row, unit="s", other=drawn, against="original")
+    rows = [
+        held(f"prep, table and frames, {size}", ours=Spread.of(found["frames"]),
+             goal=20.0 if small else None, note="against the original's drawing alone"),
+        held(f"prep, everything, {size}", ours=Spread.of(found["whole"]), goal=5.0 if small else
+             None, note="with offsets and stamps of the total and two filters, which the original "
+             "hasn't; against its drawing alone"),
+        Row(f"prep, memory, {size}", "MB", Spread.of([used.rss_mb]),
+            Spread.of([there[0].rss_mb]) if there else None, "original"),
+    ]  # fmt: skip
+    if there:
+        rows.append(Row(f"prep, table alone of the original, {size}", "s",
+                        Spread.of(there[1]["table"]), note="for completeness"))  # fmt: skip
+    rows += [Row(f"stage: {name}, {size}", "s", Spread.of(laps[name])) for name in laps]
+    return rows
+
+
+def frames_of(bench: Bench, visit: Path, size: str) -> list[Row]:
+    """Measure the frames of one mosaic against one pass over its file."""
+    _, found = bench.ours("frames", path=str(visit), reps=bench.reps)
+    floor = Spread.of(found["floor"])
+    return [
+        Row(f"frames, {size}, without PNG encoding", "s", Spread.of(found["frames"]), floor,
+            "floor", None if "1200" in size else 3.0,
+            "floor: summing SCI and WHT, newly mapped, pages in memory"),
+        Row(f"frames, memory, {size}", "MB", Spread.of(found["rss_mb"]), goal=400.0),
+    ]  # fmt: skip
+
+
+def predict(bench: Bench, made: Path, count: int, goal: float) -> list[Row]:
+    """Measure the predict command, cold, on `count` visits with frames."""
+    table = bench.table(made, str(count), count)
+    arguments = (*_PREDICT, table, table.parent / "img")
+    there = None
+    if bench.original is not None:
+        command = (bench.original.python, *arguments)
+        folder = bench.work / "predict-original"
+        there = bench.attempt(
+            f"original, predict {count}",
+            lambda: [run(command, folder) for _ in range(bench.slow_reps)],
+        )
+    rows = []
+    for name, more in (("with the page", ()), ("without the page", ("--no-report",))):
+        command = (sys.executable, *arguments, *more)
+        with pinned(bench.core):
+            runs = [run(command, bench.work / "predict", _PATH) for _ in range(bench.reps)]
+        rows += _of_runs(f"predict, cold, {count} visits, {name}", runs, there, goal)
+    return rows
+
+
+def _of_runs(what: str, ours: list[Run], theirs: list[Run] | None, goal: float) -> list[Row]:
+    other = {
+        name: Spread.of([getattr(r, name) for r in theirs]) if theirs else None
+        for name in ("cpu_s", "rss_mb")
+    }
+    return [
+        Row(what, "s", Spread.of([r.cpu_s for r in ours]), other["cpu_s"], "original", goal),
+        Row(f"{what}, memory", "MB", Spread.of([r.rss_mb for r in ours]), other["rss_mb"],
+            "original"),
+    ]  # fmt: skip
+
+
+def forward(bench: Bench, made: Path) -> list[Row]:
+    """Measure answers with the model loaded, per visit; the network alone against its floor."""
+    count = 16 if bench.quick else 48
+    table = bench.table(made, f"warm-{count}", count)
+    given = {"table": str(table), "img": str(table.parent / "img")}
+    _, ours = bench.ours("warm", **given, reps=bench.reps)
+    there = bench.theirs("warm", **given, reps=bench.slow_reps)
+    _, floor = bench.ours("floor", reps=bench.reps)
+    rate = Spread.of(floor["gflops"])
+    operations = 2 * floor["multiply_adds"][0] / 1e9
+    least = Spread.of([operations / value for value in floor["gflops"]], 1000)
+    other: Mapping[str, Any] = there[1] if there else {}
+    note = (
+        f"floor: {operations / 2:.3f} thousand million multiply-adds at {rate.median:.0f} "
+        "thousand million operations a second, measured with sgemm"
+    )
+    if other:
+        note += f"; the original's network has {other['multiply_adds'][0] / 1e9:.3f}"
+
+    def spread(name: str) -> Spread | None:
+        return Spread.of(other[name], 1000) if other else None
+
+    mine = {name: Spread.of(ours[name], 1000) for name in ("png", "forward", "load")}
+    return [
+        Row("predict, warm, from PNG", "ms a visit", mine["png"], spread("png"), "original"),
+        Row("network alone", "ms a visit", mine["forward"], spread("forward"), "original", 10.0),
+        Row("network alone, against its floor", "ms a visit", mine["forward"], least, "floor",
+            note=note),
+        Row("loading the model", "ms", mine["load"], spread("load"), "original"),
+    ]  # fmt: skip
+
+
+def training(bench: Bench, made: Path) -> list[Row]:
+    """Measure training, per sample and epoch."""
+    count = 60 if bench.quick else 96
+    table = bench.table(made, f"labelled-{count}", count, labelled=True)
+    given = {"img": str(table.parent / "img"), "batch": 32}
+    given |= {"epochs": [1, 1, 2 if bench.quick else 4]}
+    used, ours = bench.ours("train", table=str(table), **given, out=str(bench.work / "trained"))
+    there = bench.theirs(
+        "train",
+        table=str(table.with_name("published.csv")),
+        **given,
+        out=str(bench.work / "trained-original"),
+    )
+    what = "training, shipped network"
+    return [
+        Row(what, "ms a sample and epoch", Spread.of(ours["sample"], 1000),
+            Spread.of(there[1]["sample"], 1000) if there else None, "original", 10.0,
+            "time of the later epochs over their samples, augmentation and validation within"),
+        Row(f"{what}, memory", "MB", Spread.of([used.rss_mb]),
+            Spread.of([there[0].rss_mb]) if there else None, "original"),
+    ]  # fmt: skip
+
+
+def install(bench: Bench, ours: Environment) -> list[Row]:
+    """Tell what the installations weigh."""
+    there = bench.original
+    return [
+        Row("installed, default", "MB", Spread.of([ours.size_mb]), goal=600.0),
+        Row("installed, default, against the original", "MB", Spread.of([ours.size_mb]),
+            Spread.of([there.size_mb]) if there else None, "original"),
+        Row("installed packages", "", Spread.of([ours.packages]),
+            Spread.of([there.packages]) if there else None, "original"),
+    ]  # fmt: skip
+
+
+def workers(bench: Bench, visit: Path) -> list[Row]:
+    """Measure prep and simulate with one worker and with two, not pinned, by the clock."""
+    count = 4 if bench.quick else 40
+    visits = repeat_visit(visit, bench.work / "visits" / str(count), count)
+    prep_command = (sys.executable, "-m", "spacekit", "svm", "prep", visits)
+    simulate = (sys.executable, "-m", "spacekit", "svm", "simulate")
+    rows = []
+    for name, build in (
+        ("prep", lambda out: (*prep_command, "-o", out)),
+        ("simulate", lambda out: (*simulate, out, "--visits", str(count), "--size", "512")),
+    ):
+        runs = {
+            number: [_fresh(bench.work / "parallel", build, number)
+                     for _ in range(bench.slow_reps)]
+            for number in (1, 2)
+        }  # fmt: skip
+        one, two = (Spread.of([r.wall_s for r in runs[number]]) for number in (1, 2))
+        rows.append(
+            Row(f"{name}, {count} visits, two workers", "s of wall time", two, one, "one worker",
+                1.7, f"largest process {max(r.rss_mb for r in runs[2]):.0f} MB")
+        )  # fmt: skip
+    return rows
+
+
+def _fresh(folder: Path, build: Callable[[Path], tuple[Any, ...]], number: int) -> Run:
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    return run((*build(folder / "out"), "--workers", str(number)), folder, _PATH)
+
+
+def stream(bench: Bench, made: Path) -> list[Row]:
+    """Measure the memory of the predict command on tables that grow tenfold, without frames."""
+    counts = (500, 5000) if bench.quick else (5000, 50_000)
+    runs = []
+    for count in counts:
+        table = bench.table(made, f"stream-{count}", count, frames=False)
+        (table.parent / "none").mkdir(exist_ok=True)
+        command = (sys.executable, *_PREDICT, table, table.parent / "none", "--no-report")
+        with pinned(bench.core):
+            runs.append(run(command, bench.work / "stream", _PATH))
+    small, large = (Spread.of([r.rss_mb]) for r in runs)
+    per_row = (runs[1].cpu_s - runs[0].cpu_s) / (counts[1] - counts[0])
+    return [
+        Row(f"predict, memory, {counts[1]} rows without frames", "MB", large, small, "floor", 1.1,
+            f"floor: the same of {counts[0]} rows; a row more takes {1e6 * per_row:.0f} us"),
+    ]  # fmt: skip
