@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from spacekit.mosaic.drizzle import Layer, PixelMap, drizzle_layers
 from spacekit.mosaic.exposure import Exposure
+from spacekit.mosaic.median import median_image
 from spacekit.mosaic.scratch import keep, release
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "Recipe",
     "cosmic_rays",
     "good_pixels",
-    "median_image",
     "recipe_for",
     "reject_cosmic_rays",
     "sky_offsets",
@@ -36,14 +36,8 @@ _GOOD_BITS: Final[dict[str, int]] = {"ir": 528, "uvis": 336, "wfc": 336, "hrc": 
 #: The bit for cosmic rays found here (`crbit`); what an earlier run set is reset.
 CR_BIT: Final = 4096
 
-#: A pixel of a single drizzle with less than this fraction of the mean weight is left out.
-_MASK_FRACTION: Final = 0.3
-
 #: Pixels of an image that its sky is taken from: of a large one not all are needed.
 _SKY_PX: Final = 2_000_000
-
-#: Rows of the mosaic that are combined at a time.
-_BAND: Final = 256
 
 
 @dataclass(frozen=True)
@@ -146,100 +140,6 @@ def _clipped_median(values: NDArray[np.float32]) -> float:
             break
         values = kept
     return float(np.median(values))
-
-
-def median_image(
-    images: Sequence[NDArray[np.float32]],
-    weights: Sequence[NDArray[np.float32]],
-    read_noise: float,
-    sky_e: float = 0.0,
-    *,
-    minimum: bool,
-) -> NDArray[np.float32]:
-    """Combine single drizzles to a model of the sky free of cosmic rays.
-
-    Two images: their mean. More: the median without the highest. With `minimum`, the lowest
-    value is taken where it lies 4 sigma (3 next to such pixels) below that.
-
-    Parameters
-    ----------
-    images, weights : sequence of ndarray, shape (ny, nx)
-        Electrons/s and seconds.
-    read_noise : float
-        Electrons.
-    sky_e : float
-        Sky that was subtracted from each image, electrons.
-    minimum : bool
-        AstroDrizzle's `minmed` instead of `median`.
-
-    Returns
-    -------
-    ndarray, shape (ny, nx), float32
-        Electrons/s, 0 where no image has a value.
-    """
-    least = np.array([_least_weight(w) for w in weights], dtype=np.float32)[:, None, None]
-    combine = _mean_of_two if len(images) == 2 else _median_without_highest
-    result = np.empty(images[0].shape, np.float32)
-    for start in range(0, len(result), _BAND):  # copies of all images take memory
-        top = max(start - 1, 0)  # a row more on either side: neighbours count
-        band = np.s_[top : start + _BAND + 1]
-        some = np.stack([w[band] for w in weights])
-        valid = some >= least
-        count = valid.sum(axis=0, dtype=np.int8)
-        middle, lowest = combine(np.stack([i[band] for i in images]), valid, count)
-        if minimum:
-            seconds = some.sum(axis=0)
-            middle = _minimum_where_far(middle, lowest, seconds, count, read_noise**2 + sky_e)
-        result[start : start + _BAND] = middle[start - top :][:_BAND]
-        release(*images, *weights)
-    return result
-
-
-def _least_weight(weight: NDArray[np.float32]) -> float:
-    """Give the weight below which pixels of a single drizzle are left out."""
-    some = weight[weight > 0]
-    release(weight)
-    return float(_MASK_FRACTION * some.mean()) if some.size else np.inf
-
-
-def _mean_of_two(
-    images: NDArray[np.float32], valid: NDArray[np.bool_], count: NDArray[np.int8]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Give the mean and the lowest of two images, the one that is valid, or 0."""
-    first, second = (np.where(v, i, 0) for i, v in zip(images, valid, strict=True))
-    mean = (first + second) / np.maximum(count, 1).astype(np.float32)
-    lowest: NDArray[np.float32] = np.where(count == 2, np.minimum(first, second), first + second)
-    return mean.astype(np.float32), lowest
-
-
-def _median_without_highest(
-    images: NDArray[np.float32], valid: NDArray[np.bool_], count: NDArray[np.int8]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Give the median of all valid values but the highest, and the lowest; 0 where none is."""
-    ordered = np.sort(np.where(valid, images, np.inf), axis=0)
-    kept = np.maximum(count - 1, np.minimum(count, 1))
-    low, high = np.maximum(kept - 1, 0) // 2, np.minimum(kept // 2, np.maximum(kept - 1, 0))
-    pick = [np.take_along_axis(ordered, i[None].astype(np.intp), axis=0)[0] for i in (low, high)]
-    there = count > 0
-    middle: NDArray[np.float32] = np.where(there, 0.5 * (pick[0] + pick[1]), 0)
-    lowest: NDArray[np.float32] = np.where(there, ordered[0], 0)
-    return middle.astype(np.float32), lowest.astype(np.float32)
-
-
-def _minimum_where_far(
-    middle: NDArray[np.float32],
-    lowest: NDArray[np.float32],
-    seconds: NDArray[np.float32],
-    count: NDArray[np.int8],
-    variance_e2: float,
-) -> NDArray[np.float32]:
-    level = middle * seconds
-    rms = np.sqrt(np.maximum(level + count * variance_e2, 0))
-    far = lowest * seconds < level - 4 * rms
-    near = ndimage.maximum_filter(far, size=3)
-    limit = level - np.where(near, 3.0, 4.0) * rms
-    result: NDArray[np.float32] = np.where(lowest * seconds < limit, lowest, middle)
-    return result
 
 
 def cosmic_rays(
