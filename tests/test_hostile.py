@@ -38,7 +38,7 @@ from spacekit.errors import (
 )
 from spacekit.evaluate.results import read_result
 from spacekit.measure.findings import read_findings
-from spacekit.measure.stamps import read_stamps
+from spacekit.measure.sheet import read_stamps
 from spacekit.model import images
 from spacekit.model.artifact import load_artifact
 from spacekit.model.features import feature_arrays, read_table

@@ -15,7 +15,7 @@ from spacekit.evaluate.results import read_result
 from spacekit.measure.evidence import measure_evidence
 from spacekit.measure.prep import measure_mosaic
 from spacekit.measure.records import read_record
-from spacekit.measure.stamps import read_stamps
+from spacekit.measure.sheet import read_stamps
 from spacekit.measure.store import read_store
 from spacekit.measure.table import ready_table
 from spacekit.measure.targets import read_targets

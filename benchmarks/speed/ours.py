@@ -39,7 +39,7 @@ def stages(path: str, out: str, reps: int) -> Lists:
     from spacekit.measure.evidence import measure_evidence
     from spacekit.measure.features import measure_features, read_catalogs
     from spacekit.measure.frames import render_frames, save_frames
-    from spacekit.measure.stamps import write_stamps
+    from spacekit.measure.sheet import write_stamps
     from spacekit.visit.discovery import find_mosaics
     from spacekit.visit.drizzled import read_drizzled
 

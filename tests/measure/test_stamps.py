@@ -7,16 +7,9 @@ import pytest
 from PIL import Image
 
 from spacekit.errors import FrameError
+from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps, stamps_path, write_stamps
 from spacekit.measure.sources import find_sources
-from spacekit.measure.stamps import (
-    COUNT,
-    SIDE_PX,
-    cut_stamps,
-    encode_image,
-    read_stamps,
-    stamps_path,
-    write_stamps,
-)
+from spacekit.measure.stamps import cut_stamps, encode_image
 
 from .fields import brightness, image, scatter
 

@@ -12,7 +12,7 @@ from spacekit.measure.findings import findings_path, write_findings
 from spacekit.measure.frames import frame_paths, save_frames
 from spacekit.measure.prep import PrepSettings, measure_mosaic
 from spacekit.measure.records import Record, fingerprint, read_record, write_record
-from spacekit.measure.stamps import write_stamps
+from spacekit.measure.sheet import write_stamps
 from spacekit.parallel import run_jobs
 from spacekit.visit.nouns import Mosaic, Problem
 

@@ -27,7 +27,8 @@ from spacekit.measure.shapes import (
     compact,
     weight_deficit,
 )
-from spacekit.measure.stamps import Stamps, cut_stamps
+from spacekit.measure.sheet import Stamps
+from spacekit.measure.stamps import cut_stamps
 from spacekit.visit.catalogs import ReferenceCatalog
 from spacekit.visit.nouns import Mosaic, Product
 

@@ -12,7 +12,7 @@ from spacekit.measure.features import Catalogs, Features, measure_features, read
 from spacekit.measure.findings import Findings
 from spacekit.measure.frames import Frames, FrameSettings, render_frames
 from spacekit.measure.schema import EVIDENCE, INDEX, LABEL, REPORTED
-from spacekit.measure.stamps import Stamps
+from spacekit.measure.sheet import Stamps
 from spacekit.visit.corruption import label_of_copy
 from spacekit.visit.drizzled import read_drizzled
 from spacekit.visit.nouns import Mosaic, Problem

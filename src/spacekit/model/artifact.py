@@ -23,7 +23,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from spacekit.errors import MissingExtraError, ModelFileError, TableError
 from spacekit.files import replacing
 from spacekit.measure.schema import CATEGORIES
-from spacekit.measure.stamps import COUNT, SIDE_PX
+from spacekit.measure.sheet import COUNT, SIDE_PX
 from spacekit.model.calibrate import Calibration
 from spacekit.model.features import check_features
 from spacekit.model.limits import Limits

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spacekit.errors import FrameError
-from spacekit.measure.stamps import COUNT, SIDE_PX, read_stamps
+from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps
 from spacekit.model.levels import Picture, normalise_stack
 from spacekit.visit.names import is_plain_name
 from spacekit.visit.pictures import open_picture

@@ -114,7 +114,7 @@ class Drizzled:
 
     def _mapped(self, names: tuple[str, ...]) -> list[NDArray[np.generic]]:
         """Map planes into memory, as they lie in the file."""
-        with _translating(self.path), _open(self.path) as hdus:
+        with open_fits(self.path) as hdus:
             return [_extension(self.path, hdus, name).data for name in names]
 
     def window(
