@@ -154,7 +154,16 @@ def _test_set(truth: pd.DataFrame) -> list[str]:
         "one exposure, fewer than 12 reference stars, or off as a whole by more than 0.3 arcsec),",
         f"{int(label.isna().sum())} ambiguous. In brackets: 95% Clopper-Pearson interval and "
         "number of visits.",
+        *_missing(len(truth)),
     ]
+
+
+def _missing(visits: int) -> list[str]:
+    """Say where the set is not whole yet."""
+    planned = SETS["test"].paired + SETS["test"].single
+    if visits >= planned:
+        return []
+    return ["", f"**The test set is not whole yet: {visits} of {planned} visits.**"]
 
 
 def _plain(folder: pd.DataFrame) -> list[str]:
