@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import tempfile
@@ -56,7 +57,7 @@ def exclusive(output: Path, *written: str) -> Iterator[None]:
     Parameters
     ----------
     output : Path
-        The folder; a lock goes to ``.spacekit/`` in it.
+        The folder; it is itself locked, so that no file is left in it.
     *written : str
         Folders below it that the run writes to, as shell patterns ("img/*").
 
@@ -65,28 +66,31 @@ def exclusive(output: Path, *written: str) -> Iterator[None]:
     OutputError
         If another run is writing there, or the folder can't be written.
     """
-    lock = output / ".spacekit" / "lock"
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
+        output.mkdir(parents=True, exist_ok=True)
+        handle = os.open(output, os.O_RDONLY)
     except OSError as error:
-        raise OutputError(f"{lock}: can't be written ({error.strerror}); choose another") from error
-    with file:
-        _lock(file, output)
+        raise OutputError(
+            f"{output}: can't be opened ({error.strerror}); choose another"
+        ) from error
+    try:
+        _lock(handle, output)
         for folder in (".", ".spacekit", *written):
             for left in output.glob(f"{folder}/{PART}*"):
                 _remove(left)
         yield
+    finally:
+        os.close(handle)
 
 
-def _lock(file: Any, output: Path) -> None:
-    """Lock a file for as long as it is open; where the system can't, go without."""
+def _lock(handle: int, output: Path) -> None:
+    """Lock a folder for as long as it is open; where the system can't, go without."""
     try:
         import fcntl
     except ImportError:  # not on Windows
         return
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise OutputError(f"{output}: another run is writing there; wait for it") from error
     except OSError:  # file systems without locks

@@ -31,7 +31,15 @@ def test_files_and_columns(toy: Path, model_file: Path, tmp_path: Path) -> None:
     table = pd.read_csv(toy / "svm_data.csv")
     written = pd.read_csv(folder / "predictions.csv")
     inputs = [c for c in table.columns if c != "index"]
-    ours = ["rests_on", "culprit", "culprit_dx_px", "culprit_dy_px", "culprit_mas", "reason"]
+    ours = [
+        "rests_on",
+        "unfamiliar",
+        "culprit",
+        "culprit_dx_px",
+        "culprit_dy_px",
+        "culprit_mas",
+        "reason",
+    ]
     assert written.columns.tolist() == [*inputs, "y_pred", "y_proba", "index", *ours]
     assert set(written["reason"]) == {"no offsets beside the frames: run prep to have them"}
     assert written.columns.tolist()[:10] == [c.name for c in PUBLISHED]
