@@ -170,7 +170,7 @@ def forward(bench: Bench, made: Path) -> list[Row]:
     there = bench.theirs("warm", **given, reps=bench.slow_reps)
     _, floor = bench.ours("floor", reps=bench.reps)
     rate = Spread.of(floor["gflops"])
-    operations = 2 * floor["multiply_adds"][0] / 1e9
+    operations = 2 * ours["multiply_adds"][0] / 1e9
     least = Spread.of([operations / value for value in floor["gflops"]], 1000)
     other: Mapping[str, Any] = there[1] if there else {}
     note = (

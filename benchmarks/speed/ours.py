@@ -95,29 +95,54 @@ def frames(path: str, reps: int) -> Lists:
     return {"frames": both[1:], "floor": floor[1:], "rss_mb": [memory]}
 
 
-def warm(table: str, img: str, reps: int) -> Lists:
-    """Answer a table with the model loaded; and the network alone, frames in memory."""
-    import numpy as np
+class _Timed:
+    """A session that notes the CPU time of its runs, and the shapes they were given."""
 
-    from spacekit.model.features import feature_arrays, read_table
-    from spacekit.model.images import load_many, open_frames
-    from spacekit.model.infer import load_model
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget earlier runs."""
+        self.seconds, self.shapes = 0.0, []
+
+    def run(self, outputs: Any, feeds: dict[str, Any]) -> Any:
+        """Answer as the session does."""
+        start = time.process_time()
+        answer = self._session.run(outputs, feeds)
+        self.seconds += time.process_time() - start
+        self.shapes.append({name: value.shape for name, value in feeds.items()})
+        return answer
+
+
+def warm(table: str, img: str, reps: int) -> Lists:
+    """Answer a table with the model loaded; and what of that is the network's, per visit."""
+    from importlib import resources
+
+    import onnx
+
+    from benchmarks.speed.floor import multiply_adds
+    from spacekit.model.artifact import load_artifact
+    from spacekit.model.features import read_table
+    from spacekit.model.images import open_frames
+    from spacekit.model.infer import Model
 
     laps: Lists = {}
-    model = _lap(laps, "load", load_model, threads=1)
+    file = Path(str(resources.files("spacekit.model") / "bundled" / "svm.onnx"))
+    session, manifest = _lap(laps, "load", load_artifact, file, threads=1)
+    timed = _Timed(session)
+    model = Model(timed, manifest)
     mosaics = read_table(Path(table))
-    features = feature_arrays(
-        mosaics, numeric=model.manifest.numeric, categorical=model.manifest.categorical
-    )
-    names = mosaics["index"].tolist()
     with open_frames(Path(img)) as source:
-        loaded = load_many(source, names, model.manifest.frame_size)
-        stack = np.stack([one.pixels for one in loaded])
-        for _ in range(reps):
+        for _ in range(reps + 1):
+            timed.clear()
             _lap(laps, "png", model.predict_table, mosaics, source)
-            _lap(laps, "forward", model.probabilities, features, stack)
-    per_visit = {name: [v / len(mosaics) for v in laps[name]] for name in ("png", "forward")}
-    return {**per_visit, "load": laps["load"]}
+            laps.setdefault("forward", []).append(timed.seconds)
+    # the first takes memory
+    found = {name: [v / len(mosaics) for v in laps[name][1:]] for name in ("png", "forward")}
+    graph = onnx.load(file)
+    operations = sum(multiply_adds(graph, shapes) for shapes in timed.shapes) / len(mosaics)
+    return {**found, "load": laps["load"], "multiply_adds": [operations]}
 
 
 def train(table: str, img: str, out: str, epochs: list[int], batch: int) -> Lists:
@@ -141,26 +166,11 @@ def train(table: str, img: str, out: str, epochs: list[int], batch: int) -> List
 
 
 def floor(reps: int) -> Lists:
-    """Measure the BLAS rate and count the bundled network's multiply-adds."""
-    from importlib import resources
+    """Measure the BLAS rate."""
+    from benchmarks.speed.floor import gflops
 
-    import onnx
-
-    from benchmarks.speed.floor import gflops, multiply_adds
-    from spacekit.model.infer import load_model
-
-    model = load_model(threads=1)
-    side = model.manifest.frame_size
-    sizes = {
-        "numeric": (1, len(model.manifest.numeric)),
-        "categories": (1, len(model.manifest.categorical)),
-        "frames": (1, 3, side, side, 3),
-        "has_frames": (1, 1),
-    }
-    file = resources.files("spacekit.model") / "bundled" / "svm.onnx"
-    count = multiply_adds(onnx.load_from_string(file.read_bytes()), sizes)
     gflops()  # the first fills caches
-    return {"gflops": [gflops() for _ in range(reps)], "multiply_adds": [count]}
+    return {"gflops": [gflops() for _ in range(reps)]}
 
 
 def _lap(laps: Lists, name: str, work: Callable[..., _T], *args: Any, **more: Any) -> _T:
