@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.tables import markdown
 from spacekit.measure.evidence import Evidence, measure_evidence
 from spacekit.measure.findings import Findings, Offset
 from spacekit.measure.verdict import judge
@@ -227,12 +228,6 @@ def cost(verdicts: pd.DataFrame) -> str:
     """Tell the mean time a visit by regime."""
     means = verdicts.groupby("regime")["cpu_s"].mean()
     return ", ".join(f"{regime} {seconds:.2f}" for regime, seconds in means.items())
-
-
-def markdown(head: list[str], rows: list[list[Any]]) -> str:
-    """Lay out a table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.accuracy.ablation import ablate
 from benchmarks.accuracy.card import write_card
-from benchmarks.accuracy.fit import BUNDLED, SETTINGS, fit, write_model
+from benchmarks.accuracy.fit import BUNDLED, fit, write_model
 from benchmarks.accuracy.sets import SETS, simulate_set
 
 
@@ -36,7 +36,7 @@ def main() -> None:
             simulate_set(args.work, name, args.workers, _teller(name))
     elif args.step == "train":
         trained, data = fit(args.work)
-        write_model(BUNDLED / "svm.onnx", trained, data, SETTINGS)
+        write_model(BUNDLED / "svm.onnx", trained, data)
     elif args.step == "ablate":
         ablate(args.work)
     else:

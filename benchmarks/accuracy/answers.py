@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spacekit.model.calibrate import log_ratio
 from spacekit.model.dataset import Dataset, batches
 from spacekit.model.features import NUMERIC, Features
 from spacekit.model.infer import Model
@@ -61,8 +62,8 @@ def ask(model: Model, data: Dataset, view: str, *, frames: bool = True) -> pd.Da
     )
     prevalence = model.manifest.calibration.prevalence
     answers = model.answers(features, logits, seen, prevalence)
-    odds = answers["y_proba"] / (1 - answers["y_proba"]) * (1 - prevalence) / prevalence
-    return answers.assign(index=data.index, log_ratio=np.log(odds))
+    ratios = log_ratio(answers["y_proba"].to_numpy(), prevalence)
+    return answers.assign(index=data.index, log_ratio=ratios)
 
 
 def plain_match(data: Dataset) -> NDArray[np.bool_]:

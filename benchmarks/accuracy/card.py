@@ -11,9 +11,10 @@ import pandas as pd
 
 from benchmarks.accuracy.answers import VIEWS, ask, plain_match
 from benchmarks.accuracy.naming import naming_tables, read_naming
-from benchmarks.accuracy.score import by_group, markdown, share, summary
+from benchmarks.accuracy.score import by_group, share, summary
 from benchmarks.accuracy.sets import SETS, load_set
 from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
+from benchmarks.tables import markdown
 from spacekit.files import write_csv, write_text
 from spacekit.measure.schema import EVIDENCE
 from spacekit.model.dataset import Dataset

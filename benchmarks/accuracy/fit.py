@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from benchmarks.accuracy.sets import SETS, load_set
-from spacekit import __version__
-from spacekit.measure.schema import CATEGORIES
-from spacekit.model.artifact import Manifest, save_artifact
+from spacekit.model.artifact import save_artifact
 from spacekit.model.dataset import Dataset, join_datasets
-from spacekit.model.features import CATEGORICAL, NUMERIC
-from spacekit.model.limits import find_limits
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import Split, split_groups
-from spacekit.model.train import Trained, train_model
+from spacekit.model.train import Trained, describe, train_model
 
 __all__ = ["BUNDLED", "SETTINGS", "fit", "parts_of", "write_model"]
 
@@ -62,34 +57,16 @@ def _say(epoch: int, values: dict[str, float]) -> None:
     print(f"epoch {epoch}: {told}", flush=True)
 
 
-def write_model(path: Path, trained: Trained, data: Dataset, settings: TrainingSettings) -> None:
+def write_model(path: Path, trained: Trained, data: Dataset) -> None:
     """Write the model file."""
     split = trained.split
-    good = int((data.labels[split.calibrate] == 0).sum())
-    save_artifact(
-        path,
-        trained.network,
-        Manifest(
-            numeric=NUMERIC,
-            categorical=CATEGORICAL,
-            classes={name: CATEGORIES[name] for name in CATEGORICAL},
-            frame_size=settings.image_size,
-            calibration=trained.calibration,
-            limits=find_limits(data.features, split.train),
-            provenance={
-                "spacekit": __version__,
-                "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-                "command": "python -m benchmarks.accuracy train WORK",
-                "seeds": {name: one.seed for name, one in SETS.items()},
-                "rows": {
-                    part: len(getattr(split, part)) for part in ("train", "tune", "calibrate")
-                },
-                "misaligned": int(data.labels[split.train].sum()),
-                "calibrate_good": good,
-                "ambiguous": data.ambiguous,
-                "settings": settings.to_dict(),
-                "epochs_run": len(trained.history["loss"]),
-                "notes": list(trained.notes),
-            },
-        ),
+    manifest = describe(
+        data,
+        trained,
+        command="python -m benchmarks.accuracy train WORK",
+        seeds={name: one.seed for name, one in SETS.items()},
+        rows={p: len(getattr(split, p)) for p in ("train", "tune", "calibrate")},
+        misaligned=int(data.labels[split.train].sum()),
+        calibrate_good=int((data.labels[split.calibrate] == 0).sum()),
     )
+    save_artifact(path, trained.network, manifest)

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.truths import MANY_SOURCES
+from benchmarks.tables import markdown
 from spacekit.evaluate.calibration import exact_interval
 from spacekit.evaluate.metrics import measure
+from spacekit.model.calibrate import FALSE_POSITIVE_RATE, ceiling
 from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
 
-__all__ = ["OFFSETS_PX", "by_group", "markdown", "share", "summary", "threshold_at"]
+__all__ = ["OFFSETS_PX", "by_group", "share", "summary", "threshold_at"]
 
 OFFSETS_PX: Final = (0.5, 1, 2, 5, 10, 20, np.inf)
-_FPR: Final = 0.005
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Lay out a table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
 def share(hits: Any) -> str:
@@ -35,10 +30,9 @@ def share(hits: Any) -> str:
     return f"{found / count:.3f} ({low:.3f}-{high:.3f}, n={count})"
 
 
-def threshold_at(answers: pd.DataFrame, fpr: float = _FPR) -> float:
+def threshold_at(answers: pd.DataFrame, fpr: float = FALSE_POSITIVE_RATE) -> float:
     """Give the log ratio above which at most a share `fpr` of the good lie."""
-    good = np.sort(answers.loc[answers["label"] == 0, "log_ratio"])[::-1]
-    return float(good[int(fpr * len(good))])
+    return ceiling(answers.loc[answers["label"] == 0, "log_ratio"].to_numpy(), fpr)
 
 
 def summary(answers: pd.DataFrame, stored: float, prevalence: float) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmarks.accuracy.sets import read_parts
 from spacekit.measure.schema import CATEGORIES, LABEL
+from spacekit.skopes.hst.svm.simulate import keeps_exposure_products
 from spacekit.visit.corruption import ALIGNED_PX
 
 __all__ = ["MANY_SOURCES", "read_truth", "read_truths"]
@@ -65,10 +66,5 @@ def _row(row: dict[str, Any], truth: dict[str, Any]) -> dict[str, Any]:
         "exposures": exposures,
         "scene": spec["scene"],
         "hard": bool(hard),
-        "folder_exposures": _kept(spec),
+        "folder_exposures": keeps_exposure_products(spec["number"], spec["seed"]),
     }
-
-
-def _kept(spec: dict[str, Any]) -> bool:
-    """Say whether a folder of this visit would hold exposure products: 30% of the scenes do."""
-    return bool(np.random.default_rng([spec["seed"], spec["number"], 2]).random() < 0.3)

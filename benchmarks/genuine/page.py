@@ -18,6 +18,7 @@ from benchmarks.genuine.measures import (
 )
 from benchmarks.genuine.prose import CLOSING, INTRODUCTION, REASONS, SECTIONS
 from benchmarks.genuine.runs import Run
+from benchmarks.tables import markdown
 from spacekit.files import write_text
 from spacekit.measure.evidence import Evidence, measure_evidence
 from spacekit.measure.prep import PrepSettings, measure_mosaic
@@ -110,12 +111,6 @@ def write_page(
     write_text(path, "\n\n".join(p.strip() for p in parts) + "\n")
 
 
-def table(head: list[str], rows: Rows) -> str:
-    """Give a markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def _pair(measured: Measured, give: Any) -> str:
     """Give the real pipeline's value and ours with a slash between."""
     return " / ".join(str(give(side)) for side in measured.sides.values())
@@ -136,7 +131,7 @@ def _grid(measured: list[Measured]) -> str:
         ]
         for m in measured
     ]
-    return table(["visit", "truth", "grid, px", "exposed px", "WCSTYPE"], rows)
+    return markdown(["visit", "truth", "grid, px", "exposed px", "WCSTYPE"], rows)
 
 
 def _wcs(m: Measured) -> str:
@@ -150,7 +145,7 @@ def _features(measured: list[Measured]) -> str:
     for m in measured:
         values = [_pair(m, lambda s, n=n: _number(s.row[n])) for n in names]
         rows.append([m.run.name, *values])
-    return table(["visit", *names], rows)
+    return markdown(["visit", *names], rows)
 
 
 def _number(value: float | str) -> str:
@@ -173,7 +168,7 @@ def _images(measured: list[Measured]) -> str:
         for row in rows[-len(m.sides["real"].images) : -1]:
             row.append("")
     head = ["visit", "filter", "noise, e/s", "FWHM, px", "weight, s", "lost", "cores", "deficit"]
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 def _shown(image: Image, name: str, digits: int) -> str:
@@ -209,7 +204,7 @@ def _scatter(measured: list[Measured], genuine: dict[str, Mosaic], truths: Path)
             [title, f"{typical:.4f}", worst, f"{spread:.4f}", "yes" if beyond else "no", reason]
         )
     head = ["quantity", "typical", "largest", "visit to visit", "beyond", "why"]
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 def _of(m: Measured, side: str, filter_name: str, quantity: str) -> float:
@@ -227,7 +222,7 @@ def _same_pixels(genuine: dict[str, Mosaic]) -> str:
         ]
         rows.append([name, mosaic.total.name.detector, *cells])
     head = ["visit", "detector", "point", "of theirs found", "segment", "of theirs found"]
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 def _magnitudes(measured: list[Measured]) -> str:
@@ -244,7 +239,7 @@ def _magnitudes(measured: list[Measured]) -> str:
                     f"{100 * d.flags:.0f}%",
                 ]
             )
-    return table(["visit", "filter", "matched", "MagAp2", "CI", "same flags"], rows)
+    return markdown(["visit", "filter", "matched", "MagAp2", "CI", "same flags"], rows)
 
 
 def _crossmatch(measured: list[Measured]) -> str:
@@ -253,7 +248,7 @@ def _crossmatch(measured: list[Measured]) -> str:
         for m in measured
         for name in sorted(set().union(*(s.crossmatched for s in m.sides.values()))) or ["none"]
     ]
-    return table(["visit", "filter compared", "sources, sources, matches"], rows)
+    return markdown(["visit", "filter compared", "sources, sources, matches"], rows)
 
 
 def _matches(side: Side, name: str) -> str:
@@ -281,7 +276,7 @@ def _truth(measured: list[Measured]) -> str:
                     ]
                 )
     head = ["visit", "pipeline", "products", "truth, px", "measured, px", "error, px"]
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 def _pictures(measured: list[Measured]) -> str:

@@ -14,9 +14,6 @@ __all__ = ["SMALL_PX", "make_visit", "name_of", "repeat_rows", "repeat_visit"]
 
 #: Subarray that a mosaic of 1200 px comes of; None, the full format, gives one of 4500 px.
 SMALL_PX = 1024
-#: The original takes no other columns in training.
-PUBLISHED = ("numexp", "rms_ra", "rms_dec", "nmatches", "point", "segment", "gaia", "det", "wcs",
-             "cat")  # fmt: skip
 #: Turned so far that the mosaic has the wanted size, degrees.
 _TURNED = {SMALL_PX: 10.0, None: 5.5}
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -105,6 +102,8 @@ def repeat_rows(
     import numpy as np
     import pandas as pd
 
+    from spacekit.measure.schema import PUBLISHED
+
     table = pd.read_csv(made / "svm_data.csv")
     old = str(table.loc[0, "index"])
     rows = table.iloc[np.zeros(count, int)].reset_index(drop=True)
@@ -120,8 +119,11 @@ def repeat_rows(
         for path in (made / "img" / old).iterdir():
             _link(path, place / path.name.replace(old, name))
     rows.to_csv(folder / "svm_data.csv", index=False)
-    published = [c for c in rows.columns if c in (*PUBLISHED, "label", "index")]
-    rows[published].to_csv(folder / "published.csv", index=False)
+    # the original takes no other columns in training
+    published = {*(c.name for c in PUBLISHED), "label", "index"}
+    rows[[name for name in rows.columns if name in published]].to_csv(
+        folder / "published.csv", index=False
+    )
     return folder / "svm_data.csv"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from spacekit.cli._equals import EqualsCommand
+from spacekit.cli._options import prevalence_option
 from spacekit.cli._terminal import progress, say, show_problems
 
 __all__ = ["predict"]
@@ -25,11 +26,7 @@ __all__ = ["predict"]
     help="Kept for scripts of old: the model file knows its normalisation.",
 )
 @click.option("-g", "--group", help="What the mosaics are called in the report.")
-@click.option(
-    "--prevalence",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Share of misaligned mosaics that probabilities are for (the model's, 0.02).",
-)
+@prevalence_option
 @click.option("--report/--no-report", default=True, help="Whether to write the page.")
 def predict(
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spacekit.cli._options import prevalence_option
 from spacekit.cli._terminal import progress, say, show_problems, show_table
 
 if TYPE_CHECKING:
@@ -27,11 +28,7 @@ __all__ = ["run", "show_verdicts"]
 )
 @click.option("-m", "--model_path", type=click.Path(path_type=Path), help="Another model file.")
 @click.option("-c", "--crpt", type=click.IntRange(0, 1), default=0, help="1: corrupted copies.")
-@click.option(
-    "--prevalence",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Share of misaligned mosaics that probabilities are for (the model's, 0.02).",
-)
+@prevalence_option
 @click.option("--report/--no-report", default=True, help="Whether to write the page.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; one a core by default.")
 def run(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spacekit.errors import MissingExtraError, TableError
 from spacekit.evaluate.calibration import calibrate_bins, odds_ratio
+from spacekit.model.calibrate import FALSE_POSITIVE_RATE, ceiling, log_ratio, probability
 
 __all__ = ["CLASSES", "Metrics", "classification_report", "measure", "pr_curve", "roc_curve"]
 
@@ -75,7 +76,7 @@ def measure(
     threshold: float,
     *,
     prevalence: float | None = None,
-    fpr: float = 0.005,
+    fpr: float = FALSE_POSITIVE_RATE,
 ) -> Metrics:
     """Score probabilities.
 
@@ -110,7 +111,7 @@ def measure(
     p = np.clip(y_proba, _EPSILON, 1 - _EPSILON)
     loss = -(y_true * np.log(p) + (1 - y_true) * np.log(1 - p))
     own = prevalence if prevalence is not None else float(np.mean(y_true)) if len(y_true) else 0.5
-    even = _carried(p, own)
+    even = probability(log_ratio(p, own), 0.5) if 0 < own < 1 else p
     even_weights = np.where(y_true == 1, odds_ratio(y_true, 0.5), 1.0)
     return Metrics(
         count=len(y_true),
@@ -131,14 +132,6 @@ def measure(
             (float(shares[1, 0]), float(shares[1, 1])),
         ),
     )
-
-
-def _carried(probability: Floats, prevalence: float) -> Floats:
-    """Carry probabilities from a prevalence over to a half."""
-    if not 0 < prevalence < 1:
-        return probability
-    odds = probability / (1 - probability) * (1 - prevalence) / prevalence
-    return odds / (1 + odds)
 
 
 def classification_report(y_true: Floats, y_proba: Floats, threshold: float) -> str:
@@ -207,7 +200,7 @@ def _area(y_true: Floats, y_proba: Floats, name: str, weights: Floats | None = N
 
 def _recall_at(y_true: Floats, y_proba: Floats, fpr: float) -> float:
     """Recall with at most floor(fpr n) of the n aligned flagged; NaN with one class only."""
-    good, bad = np.sort(y_proba[y_true == 0])[::-1], y_proba[y_true == 1]
+    good, bad = y_proba[y_true == 0], y_proba[y_true == 1]
     if not len(good) or not len(bad):
         return float("nan")
-    return float(np.mean(bad > good[int(fpr * len(good))]))
+    return float(np.mean(bad > ceiling(good, fpr)))

@@ -149,39 +149,31 @@ class TableMLP(nn.Module):  # type: ignore[misc]
         return embedding
 
 
-def _block(channels_in: int, channels_out: int, *, depth_padding: int) -> nn.Sequential:
+_Triple = tuple[int, int, int]
+
+
+def _solid(
+    channels: tuple[int, int], kernel: _Triple, stride: _Triple, padding: _Triple
+) -> nn.Sequential:
+    """Convolve a stack of pictures (depth, height, width); normalise."""
+    convolution = nn.Conv3d(*channels, kernel, stride, padding, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm3d(channels[1]), nn.ReLU())
+
+
+def _block(channels: tuple[int, int], *, depth_padding: int) -> nn.Sequential:
     """Halve height and width, look across the frames."""
-    return nn.Sequential(
-        nn.Conv3d(
-            channels_in,
-            channels_out,
-            kernel_size=3,
-            stride=(1, 2, 2),
-            padding=(depth_padding, 1, 1),
-            bias=False,
-        ),
-        nn.BatchNorm3d(channels_out),
-        nn.ReLU(),
-    )
+    return _solid(channels, (3, 3, 3), (1, 2, 2), (depth_padding, 1, 1))
 
 
-def _flat(channels_in: int, channels_out: int, kernel: int, stride: int) -> nn.Sequential:
-    """Convolve a stack's maps."""
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(channels_out),
-        nn.ReLU(),
-    )
-
-
-def _stride(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
+def _each(channels: tuple[int, int], kernel: int) -> nn.Sequential:
     """Halve height and width of each stamp by itself."""
-    size, edge = (1, kernel, kernel), (0, kernel // 2, kernel // 2)
-    return nn.Sequential(
-        nn.Conv3d(channels_in, channels_out, size, (1, 2, 2), edge, bias=False),
-        nn.BatchNorm3d(channels_out),
-        nn.ReLU(),
-    )
+    return _solid(channels, (1, kernel, kernel), (1, 2, 2), (0, kernel // 2, kernel // 2))
+
+
+def _flat(channels: tuple[int, int], kernel: int, stride: int) -> nn.Sequential:
+    """Convolve a stack's maps; normalise."""
+    convolution = nn.Conv2d(*channels, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels[1]), nn.ReLU())
 
 
 class FrameCNN(nn.Module):  # type: ignore[misc]
@@ -190,15 +182,11 @@ class FrameCNN(nn.Module):  # type: ignore[misc]
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
         c0, c1, c2, c3 = settings.frame_channels
-        self.stem = nn.Sequential(
-            nn.Conv3d(3, c0, (1, 7, 7), stride=(1, 4, 4), padding=(0, 3, 3), bias=False),
-            nn.BatchNorm3d(c0),
-            nn.ReLU(),
-        )
+        self.stem = _solid((3, c0), (1, 7, 7), (1, 4, 4), (0, 3, 3))
         self.blocks = nn.Sequential(
-            _block(c0, c1, depth_padding=1),
-            _block(c1, c2, depth_padding=1),
-            _block(c2, c3, depth_padding=0),  # the three frames become one
+            _block((c0, c1), depth_padding=1),
+            _block((c1, c2), depth_padding=1),
+            _block((c2, c3), depth_padding=0),  # the three frames become one
         )
         self.out = nn.Sequential(nn.Linear(2 * c3, settings.picture_out), nn.ReLU())
 
@@ -237,12 +225,15 @@ class StampCNN(nn.Module):  # type: ignore[misc]
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
         c0, c1, c2 = settings.stamp_channels
-        self.blocks = nn.Sequential(_stride(2, c0, 5), _stride(c0, c1, 3), _stride(c1, c2, 3))
+        self.blocks = nn.Sequential(_each((2, c0), 5), _each((c0, c1), 3), _each((c1, c2), 3))
         b0, b1, b2 = settings.stack_channels
         self.stack = nn.Sequential(
-            nn.BatchNorm2d(4), _flat(4, b0, 5, 1), _flat(b0, b1, 3, 2), _flat(b1, b2, 3, 2),
-            _flat(b2, b2, 3, 1),
-        )  # fmt: skip
+            nn.BatchNorm2d(4),
+            _flat((4, b0), 5, 1),
+            _flat((b0, b1), 3, 2),
+            _flat((b1, b2), 3, 2),
+            _flat((b2, b2), 3, 1),
+        )
         self.out = nn.Sequential(
             nn.Dropout(settings.dropout),
             nn.Linear(3 * 2 * c2 + 2 * b2, settings.picture_out),
@@ -269,10 +260,10 @@ class StampCNN(nn.Module):  # type: ignore[misc]
         mean = (x * weight).sum(dim=1)  # (N, 2, 32, 32)
         apart = ((x - mean[:, None]).square() * weight).sum(dim=1)
         stack = self.stack(torch.cat([mean, (apart + 1e-6).sqrt()], dim=1))
-        seen = [stack.mean(dim=(2, 3)), stack.amax(dim=(2, 3)), *self._each(x, there)]
+        seen = [stack.mean(dim=(2, 3)), stack.amax(dim=(2, 3)), *self._pooled(x, there)]
         return self.out(torch.cat(seen, dim=1)), there.amax(dim=1, keepdim=True)
 
-    def _each(self, x: Tensor, there: Tensor) -> list[Tensor]:
+    def _pooled(self, x: Tensor, there: Tensor) -> list[Tensor]:
         """Pool features of single stamps: mean, largest and deviation, (N, 2 c2) each."""
         x = self.blocks(x.permute(0, 2, 1, 3, 4))  # (N, c2, M, 4, 4)
         x = torch.cat([x.mean(dim=(3, 4)), x.amax(dim=(3, 4))], dim=1) * there[:, None]

@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 
 from spacekit.model.regimes import REGIMES
 
-__all__ = ["PREVALENCE", "Calibration", "Line", "choose_threshold", "fit_line", "probability"]
+__all__ = [
+    "FALSE_POSITIVE_RATE",
+    "PREVALENCE",
+    "Calibration",
+    "Line",
+    "ceiling",
+    "choose_threshold",
+    "fit_line",
+    "log_ratio",
+    "probability",
+]
 
 #: Share of mosaics in the archive that are misaligned: the order of what regression runs of the
 #: pipeline showed (5 of some 1,000 grossly, more by a pixel or so).
@@ -100,10 +110,15 @@ class Calibration:
         return cls(lines, float(content["threshold"]), float(content["prevalence"]))
 
 
-def probability(log_ratio: Floats, prevalence: float) -> Floats:
+def probability(ratios: Floats, prevalence: float) -> Floats:
     """Apply likelihood ratios to a prevalence (Bayes)."""
-    logit = np.asarray(log_ratio, float) + math.log(prevalence / (1 - prevalence))
+    logit = np.asarray(ratios, float) + math.log(prevalence / (1 - prevalence))
     return np.asarray(np.exp(-np.logaddexp(0, -logit)))
+
+
+def log_ratio(proba: Floats, prevalence: float) -> Floats:
+    """Give the log-likelihood ratios that probabilities at a prevalence stand for."""
+    return np.log(proba / (1 - proba)) - math.log(prevalence / (1 - prevalence))
 
 
 def fit_line(logits: Floats, labels: NDArray[np.float32]) -> tuple[Line, str]:
@@ -137,7 +152,12 @@ def fit_line(logits: Floats, labels: NDArray[np.float32]) -> tuple[Line, str]:
     return Line(float(best.x[0]), float(best.x[1])), ""
 
 
-def choose_threshold(log_ratio: Floats, labels: NDArray[np.float32]) -> tuple[float, str]:
+def ceiling(good: Floats, fpr: float = FALSE_POSITIVE_RATE) -> float:
+    """Give the answer above which at most floor(fpr n) of the n good mosaics lie."""
+    return float(np.sort(good)[::-1][int(fpr * len(good))])
+
+
+def choose_threshold(ratios: Floats, labels: NDArray[np.float32]) -> tuple[float, str]:
     """Threshold at which at most 0.5% of the good mosaics are flagged.
 
     With n good mosaics floor(0.005 n) may be flagged: none below 200, and then the rate is only
@@ -151,13 +171,13 @@ def choose_threshold(log_ratio: Floats, labels: NDArray[np.float32]) -> tuple[fl
     str
         A note where there were too few good mosaics to measure the rate.
     """
-    good = np.sort(log_ratio[labels == 0])[::-1]
+    good = ratios[labels == 0]
     if not len(good):
         return 0.0, "threshold not chosen: no good mosaic to calibrate on"
-    ceiling = good[int(FALSE_POSITIVE_RATE * len(good))]
-    above = log_ratio[(labels == 1) & (log_ratio > ceiling)]
-    top = min(above.min(), ceiling + 1.0) if len(above) else ceiling + 1.0
-    threshold = float(np.clip((ceiling + top) / 2, _LOWEST, _HIGHEST))
+    highest = ceiling(good)
+    above = ratios[(labels == 1) & (ratios > highest)]
+    top = min(above.min(), highest + 1.0) if len(above) else highest + 1.0
+    threshold = float(np.clip((highest + top) / 2, _LOWEST, _HIGHEST))
     few = len(good) < 1 / FALSE_POSITIVE_RATE
     said = f"threshold chosen on {len(good)} good mosaics: fewer than 200 can't show a rate of 0.5%"
     return threshold, said if few else ""

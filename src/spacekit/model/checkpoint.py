@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spacekit.files import replacing
+from spacekit.visit.values import MALFORMED
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
 
 _PLAIN = "plain"
-_BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+_BROKEN = (*MALFORMED, zipfile.BadZipFile)
 
 
 def write_checkpoint(path: Path, key: str, tensors: Mapping[str, Tensor], plain: Any) -> None:

@@ -139,45 +139,32 @@ def check_features(names: Sequence[str]) -> None:
         raise TableError(f"{', '.join(unknown)}: unknown to this version as a feature")
 
 
-def feature_arrays(
-    table: pd.DataFrame,
-    *,
-    numeric: Sequence[str] = NUMERIC,
-    categorical: Sequence[str] = CATEGORICAL,
-) -> Features:
+def feature_arrays(table: pd.DataFrame) -> Features:
     """Take a table's features, masking what is missing (see the module's text).
 
     Parameters
     ----------
     table : DataFrame
         The published columns are needed; those of our own may be missing.
-    numeric, categorical : sequence of str
-        Which features, in which order.
 
     Raises
     ------
     TableError
-        If a published column is missing, a column holds text, or a feature gives the answer.
+        If a published column is missing, or a column holds text.
     """
-    check_features([*numeric, *categorical])
-    published = {c.name for c in PUBLISHED}
-    missing = [n for n in (*numeric, *categorical) if n in published and n not in table.columns]
+    missing = [c.name for c in PUBLISHED if c.name not in table.columns]
     if missing:
         raise TableError(
             f"the table lacks the columns {', '.join(missing)}; give the svm_data.csv of prep"
         )
     notes: dict[int, str] = {}
-    values = {name: _measured(table, name, notes) for name in numeric}
-    fit = [name for name in FIT if name in values]
-    no_fit = np.any([~(values[name] > 0) for name in fit], axis=0) if fit else None
-    for name in fit:
+    values = {name: _measured(table, name, notes) for name in NUMERIC}
+    no_fit = np.any([~(values[name] > 0) for name in FIT], axis=0)
+    for name in FIT:
         values[name][no_fit] = np.nan
-    empty = (len(table), 0)
-    columns = np.column_stack(list(values.values())) if values else np.empty(empty)
-    classes = [_classes(table, name) for name in categorical]
     return Features(
-        columns.astype(np.float32),
-        np.column_stack(classes) if classes else np.empty(empty, dtype=np.int64),
+        np.column_stack(list(values.values())).astype(np.float32),
+        np.column_stack([_classes(table, name) for name in CATEGORICAL]),
         notes,
     )
 

@@ -16,7 +16,7 @@ from spacekit.errors import ModelFileError, TableError
 from spacekit.measure.schema import INDEX
 from spacekit.model.artifact import INPUTS, Manifest, load_artifact
 from spacekit.model.calibrate import probability
-from spacekit.model.features import NUMERIC, Features, feature_arrays
+from spacekit.model.features import CATEGORICAL, NUMERIC, Features, feature_arrays
 from spacekit.model.images import NO_STAMPS, Frames, FrameSource, load_many
 from spacekit.model.regimes import REGIMES, regimes_of
 from spacekit.visit.nouns import Problem
@@ -99,8 +99,9 @@ class Model:
             frames = np.zeros((rows, 3, BLANK_PX, BLANK_PX, 3), np.uint8)
         if stamps is None:
             stamps = np.zeros((rows, 1, *NO_STAMPS.shape[1:]), np.uint8)
-        columns = [NUMERIC.index(name) for name in self.manifest.numeric]
-        values = (features.numeric[:, columns], features.categories, frames, present, stamps)
+        numeric = features.numeric[:, [NUMERIC.index(n) for n in self.manifest.numeric]]
+        classes = features.categories[:, [CATEGORICAL.index(n) for n in self.manifest.categorical]]
+        values = (numeric, classes, frames, present, stamps)
         answer = self._session.run(None, dict(zip(INPUTS, values, strict=True)))[0]
         return np.asarray(answer, dtype=np.float64)
 

@@ -34,15 +34,19 @@ class Ensemble(nn.Module):  # type: ignore[misc]
             nn.Linear(settings.head, 1),
         )
 
-    def forward(
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Logits, shape (N,), float32; inputs as of `all_logits`, in that order."""
+        return self.all_logits(*inputs)[0]
+
+    def all_logits(
         self,
         numeric: Tensor,
         categories: Tensor,
         frames: Tensor,
         has_frames: Tensor,
         stamps: Tensor,
-    ) -> Tensor:
-        """Logits, shape (N,), float32.
+    ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Give the logits, and those of frames and stamps alone, each with where there are any.
 
         Parameters
         ----------
@@ -55,17 +59,6 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         stamps : Tensor
             See `StampCNN.forward`.
         """
-        return self.all_logits(numeric, categories, frames, has_frames, stamps)[0]
-
-    def all_logits(
-        self,
-        numeric: Tensor,
-        categories: Tensor,
-        frames: Tensor,
-        has_frames: Tensor,
-        stamps: Tensor,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Give the logits, and those of frames and stamps alone, each with where there are any."""
         seen, (close, has_stamps) = self.frames(frames), self.stamps(stamps)
         seen = has_frames * seen + (1 - has_frames) * self.no_frames
         close = has_stamps * close + (1 - has_stamps) * self.no_stamps

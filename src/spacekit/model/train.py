@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spacekit import __version__
 from spacekit.extras import require
+from spacekit.measure.schema import CATEGORIES
+from spacekit.model.artifact import Manifest
 from spacekit.model.calibrate import Calibration, choose_threshold, fit_line, probability
 from spacekit.model.dataset import Dataset, Hide
+from spacekit.model.features import CATEGORICAL, NUMERIC
+from spacekit.model.limits import find_limits
 from spacekit.model.regimes import REGIMES, regimes_of, table_only, total_only
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import Split, split_groups
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
     from spacekit.model.loop import Progress, TrainingLoop
     from spacekit.model.network import Ensemble
 
-__all__ = ["Trained", "train_model"]
+__all__ = ["Trained", "describe", "train_model"]
 
 _VIEWS: Final[dict[str, Hide]] = {"as it is": np.asarray, "total": total_only, "table": table_only}
 
@@ -37,6 +43,8 @@ class Trained:
         On the CPU, ready to be written to a file.
     calibration : Calibration
         Found on the calibrate part.
+    settings : TrainingSettings
+        How it was trained.
     split : Split
         Rows of each part.
     probabilities : dict of str to ndarray
@@ -51,6 +59,7 @@ class Trained:
 
     network: Ensemble
     calibration: Calibration
+    settings: TrainingSettings
     split: Split
     probabilities: dict[str, NDArray[np.float64]]
     history: dict[str, list[float]] = field(default_factory=dict)
@@ -111,7 +120,47 @@ def train_model(
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return Trained(
-        network.cpu().eval(), calibration, split, answers, loop.history, (*split.notes, *notes)
+        network.cpu().eval(),
+        calibration,
+        settings,
+        split,
+        answers,
+        loop.history,
+        (*split.notes, *notes),
+    )
+
+
+def describe(data: Dataset, trained: Trained, **more: Any) -> Manifest:
+    """Describe a trained model for its file.
+
+    Parameters
+    ----------
+    data : Dataset
+        What it was trained on.
+    trained : Trained
+        What came of it.
+    **more
+        What else its provenance holds.
+    """
+    parts = (f.name for f in fields(Split) if f.name != "notes")
+    return Manifest(
+        numeric=NUMERIC,
+        categorical=CATEGORICAL,
+        classes={name: CATEGORIES[name] for name in CATEGORICAL},
+        frame_size=trained.settings.image_size,
+        calibration=trained.calibration,
+        limits=find_limits(data.features, trained.split.train),
+        provenance={
+            "spacekit": __version__,
+            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "rows": {part: len(getattr(trained.split, part)) for part in parts},
+            "ambiguous": data.ambiguous,
+            "misaligned": int(data.labels.sum()),
+            "settings": trained.settings.to_dict(),
+            "epochs_run": len(trained.history.get("loss", [])),
+            "notes": list(trained.notes),
+            **more,
+        },
     )
 
 

@@ -28,7 +28,7 @@ from spacekit.simulate.draw import DrawSettings, draw_spec
 from spacekit.simulate.labels import label_table, read_truths
 from spacekit.skopes.hst.svm.prep import run_preprocessing
 
-__all__ = ["Simulated", "run_simulation", "simulate_training_set"]
+__all__ = ["Simulated", "keeps_exposure_products", "run_simulation", "simulate_training_set"]
 
 _log = logging.getLogger(__name__)
 
@@ -204,10 +204,15 @@ def _measure_scene(out: Path, number: int, seed: int, settings: SimulationSettin
     return ""
 
 
+def keeps_exposure_products(number: int, seed: int) -> bool:
+    """Say whether a scene of a training set has exposure products where none were asked for."""
+    chance = np.random.default_rng([seed, number, 2]).random()
+    return bool(chance < _WITH_EXPOSURE_PRODUCTS)
+
+
 def _some_exposure_products(
     number: int, seed: int, settings: SimulationSettings
 ) -> SimulationSettings:
     """Drizzle the exposures of some scenes by themselves too, whatever is wrong with them."""
-    chosen = np.random.default_rng([seed, number, 2]).random() < _WITH_EXPOSURE_PRODUCTS
-    keep = settings.pipeline.exposure_products or bool(chosen)
+    keep = settings.pipeline.exposure_products or keeps_exposure_products(number, seed)
     return replace(settings, pipeline=replace(settings.pipeline, exposure_products=keep))

@@ -7,27 +7,24 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from spacekit import __version__
 from spacekit.errors import TrainingError
 from spacekit.evaluate.results import Result, write_result
 from spacekit.extras import require
 from spacekit.files import write_problems
-from spacekit.measure.schema import CATEGORIES, INDEX, TRUTH_PREFIX
+from spacekit.measure.schema import INDEX, TRUTH_PREFIX
 from spacekit.model.artifact import Manifest, save_artifact
 from spacekit.model.dataset import Dataset, build_dataset
-from spacekit.model.features import CATEGORICAL, NUMERIC, fingerprint, read_table
+from spacekit.model.features import fingerprint, read_table
 from spacekit.model.images import open_frames
 from spacekit.model.labels import read_label_file, with_labels
-from spacekit.model.limits import find_limits
 from spacekit.model.settings import TrainingSettings
-from spacekit.model.train import Trained, train_model
+from spacekit.model.train import Trained, describe, train_model
 from spacekit.visit.nouns import Problem
 
 __all__ = ["DEFAULT_NAME", "Watch", "run_training"]
@@ -138,7 +135,7 @@ def run_training(  # noqa: PLR0917 (the published call)
     offsets = _true_offsets(table)
     com, val = (_result(name, data, trained, offsets) for name in ("test", "val"))
     call = command or f"run_training({Path(training_data).name}, {Path(img_path).name})"
-    manifest = _manifest(table, data, trained, settings, com)
+    manifest = _manifest(table, data, trained, com)
     manifest.provenance["command"] = call
     save_artifact(model_file, trained.network, manifest)
     com = write_result(com, out / "results" / "test")
@@ -210,35 +207,14 @@ def _result(name: str, data: Dataset, trained: Trained, offsets: Mapping[str, fl
     )
 
 
-def _manifest(
-    table: pd.DataFrame,
-    data: Dataset,
-    trained: Trained,
-    settings: TrainingSettings,
-    com: Result,
-) -> Manifest:
+def _manifest(table: pd.DataFrame, data: Dataset, trained: Trained, com: Result) -> Manifest:
     """Write what goes into the model file beside the graph."""
-    parts = ("train", "tune", "calibrate", "test")
     scores = {"accuracy": com.accuracy, "roc_auc": com.roc_auc, "pr_auc": com.pr_auc}
-    return Manifest(
-        numeric=NUMERIC,
-        categorical=CATEGORICAL,
-        classes={name: CATEGORIES[name] for name in CATEGORICAL},
-        frame_size=settings.image_size,
-        calibration=trained.calibration,
-        limits=find_limits(data.features, trained.split.train),
-        provenance={
-            "spacekit": __version__,
-            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-            "table_sha256": fingerprint(table),
-            "rows": {part: len(getattr(trained.split, part)) for part in parts},
-            "ambiguous": data.ambiguous,
-            "misaligned": int(data.labels.sum()),
-            "settings": settings.to_dict(),
-            "epochs_run": len(trained.history.get("loss", [])),
-            "test": {k: v for k, v in scores.items() if np.isfinite(v)},
-            "notes": list(trained.notes),
-        },
+    return describe(
+        data,
+        trained,
+        table_sha256=fingerprint(table),
+        test={k: v for k, v in scores.items() if np.isfinite(v)},
     )
 
 
