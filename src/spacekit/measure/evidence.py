@@ -1,8 +1,8 @@
 """Measure on a mosaic's own pixels whether its exposures lie on one another.
 
-Three places hold evidence: shifts of sources between products, the shapes of stars in the
-total, and the weight that cosmic-ray rejection took from stars. Positions come from the pixels,
-never from the pipeline's catalogs, whose filters are forced to the total's positions.
+Evidence lies in shifts of sources between products, in the shapes of stars, in the weight that
+cosmic-ray rejection took from stars, and in what it took from which exposure. Positions come
+from the pixels, never from the pipeline's catalogs, whose filters are forced to the total's.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from spacekit.errors import ProductError
 from spacekit.measure.absolute import against_catalog
-from spacekit.measure.findings import Findings, Group, Offset, ProductShape
+from spacekit.measure.findings import Findings, Group, Offset, ProductShape, Repeat
 from spacekit.measure.looks import Frame, Look, Notes, look_at
 from spacekit.measure.offsets import Comparison, compare, spread_px
 from spacekit.measure.pairs import find_pairs
+from spacekit.measure.rejected import find_holes, find_repeats
 from spacekit.measure.shapes import (
     FEWEST_STARS,
     bright_stars,
@@ -67,6 +69,8 @@ class Evidence:
         The same of the total alone.
     pair_excess : float
         Share of the total's sources that have a partner at one common separation.
+    pair_sources : float
+        How many these are.
     exposure_offset_px : float
         Largest shift of an exposure product against the medoid of the exposures, px.
     exposure_offset_sigma_px : float
@@ -86,6 +90,13 @@ class Evidence:
     ellipticity_contrast : float
         Largest difference between two filters' coherent ellipticities, as vectors: what all
         have in common is the detector's.
+    rejected_surprise : float
+        How surely patches that rejection took from an exposure repeat stars at one shift, the
+        largest over the exposures (`spacekit.measure.findings.Repeat.surprise`).
+    rejected_px, rejected_sources : float
+        Length of that shift, px, and the patches that lie at it.
+    moving : float
+        1 where the telescope tracked a target that moves against the stars, else 0.
     absolute_dx_mas, absolute_dy_mas, absolute_sigma_mas, absolute_sources : float
         The total against the reference catalog.
     findings : Findings
@@ -109,6 +120,7 @@ class Evidence:
     weight_deficit: float = math.nan
     total_deficit: float = math.nan
     pair_excess: float = math.nan
+    pair_sources: float = math.nan
     exposure_offset_px: float = math.nan
     exposure_offset_sigma_px: float = math.nan
     exposure_offset_sources: float = math.nan
@@ -118,6 +130,10 @@ class Evidence:
     sure_px: float = math.nan
     exposure_sure_px: float = math.nan
     ellipticity_contrast: float = math.nan
+    rejected_surprise: float = math.nan
+    rejected_px: float = math.nan
+    rejected_sources: float = math.nan
+    moving: float = math.nan
     absolute_dx_mas: float = math.nan
     absolute_dy_mas: float = math.nan
     absolute_sigma_mas: float = math.nan
@@ -150,7 +166,7 @@ def measure_evidence(mosaic: Mosaic, reference: ReferenceCatalog | None = None) 
         With NaN for what could not be measured.
     """
     notes = Notes([], {})
-    total, frame, stamps = _total(mosaic.total, notes)
+    total, frame, stamps, repeats = _total(mosaic.total, notes)
     filters: list[Look] = []
     for product in mosaic.filters:
         look, pixels = look_at(product, frame, notes)
@@ -178,21 +194,36 @@ def measure_evidence(mosaic: Mosaic, reference: ReferenceCatalog | None = None) 
         filters=by_filter.group() if by_filter else Group(),
         exposures=by_exposure.group() if by_exposure else Group(),
         shapes=tuple(shapes),
+        repeats=repeats,
         absolute=against_catalog(total, frame, reference) if total and frame else None,
         scale_mas=frame.scale_mas if frame else math.nan,
         reasons=tuple(dict.fromkeys([*notes.reasons, *notes.faults.values()])),
     )
     columns = _columns(len(mosaic.filters), findings)
-    return replace(columns, stamps=stamps, faults=tuple(notes.faults.items()))
+    looks = [total] if total else filters
+    return replace(
+        columns,
+        moving=float(looks[0].moving) if looks else math.nan,
+        stamps=stamps,
+        faults=tuple(notes.faults.items()),
+    )
 
 
-def _total(product: Product, notes: Notes) -> tuple[Look | None, Frame | None, Stamps | None]:
-    """Look at the total, whose grid is the mosaic's, and cut stamps while its pixels are there."""
+def _total(
+    product: Product, notes: Notes
+) -> tuple[Look | None, Frame | None, Stamps | None, tuple[Repeat, ...]]:
+    """Look at the total, whose grid is the mosaic's, and at all that its pixels show alone."""
     look, drizzled = look_at(product, None, notes)
     if look is None or drizzled is None:
-        return None, None, None
+        return None, None, None, ()
+    repeats: tuple[Repeat, ...] = ()
+    try:
+        repeats = find_repeats(find_holes(drizzled), look.sources)
+    except ProductError as error:
+        reason = str(error).removeprefix(f"{drizzled.path}: ")
+        notes.reasons.append(f"rejected pixels can't be told from the total: {reason}")
     stamps = cut_stamps(drizzled.sci, drizzled.wht, look.sources)
-    return look, Frame(drizzled.wcs, drizzled.shape), stamps
+    return look, Frame(drizzled.wcs, drizzled.shape), stamps, repeats
 
 
 def _largest(values: Sequence[float]) -> float:
@@ -253,7 +284,7 @@ def _with_pairs(findings: Findings, total: Look | None) -> Findings:
         return findings
     # where there are no more pairs than by chance they have no separation
     separation = (pairs.dx_px, pairs.dy_px) if pairs.share > 0 else None
-    return replace(findings, pair_share=pairs.share, pair_px=separation)
+    return replace(findings, pair_share=pairs.share, pair_sources=pairs.sources, pair_px=separation)
 
 
 def _columns(filters: int, findings: Findings) -> Evidence:
@@ -262,6 +293,7 @@ def _columns(filters: int, findings: Findings) -> Evidence:
     by_exposure = _worst(findings.exposures)
     total = next((s for s in findings.shapes if s.title == "total"), None)
     absolute = findings.absolute
+    repeat = findings.repeats[0] if findings.repeats else None
     of_filters = [s for s in findings.shapes if s.title != "total"]
     return Evidence(
         filters=filters,
@@ -277,6 +309,7 @@ def _columns(filters: int, findings: Findings) -> Evidence:
         weight_deficit=_largest([s.weight_deficit for s in findings.shapes]),
         total_deficit=total.weight_deficit if total else math.nan,
         pair_excess=findings.pair_share,
+        pair_sources=float(findings.pair_sources) if findings.pair_share >= 0 else math.nan,
         exposure_offset_px=by_exposure.largest_px if by_exposure else math.nan,
         exposure_offset_sigma_px=by_exposure.sigma_px if by_exposure else math.nan,
         exposure_offset_sources=by_exposure.sources if by_exposure else math.nan,
@@ -286,6 +319,9 @@ def _columns(filters: int, findings: Findings) -> Evidence:
         sure_px=_largest([o.sure_px for o in findings.filters.offsets]),
         exposure_sure_px=_largest([o.sure_px for o in findings.exposures.offsets]),
         ellipticity_contrast=_contrast(of_filters),
+        rejected_surprise=repeat.surprise if repeat else math.nan,
+        rejected_px=repeat.length_px if repeat else math.nan,
+        rejected_sources=float(repeat.sources) if repeat else math.nan,
         absolute_dx_mas=absolute.dx_mas if absolute else math.nan,
         absolute_dy_mas=absolute.dy_mas if absolute else math.nan,
         absolute_sigma_mas=absolute.sigma_mas if absolute else math.nan,

@@ -21,12 +21,14 @@ from spacekit.visit.values import as_count, as_number, as_text
 
 __all__ = [
     "CORRELATION",
+    "NO_FILTER",
     "SOURCES",
     "Absolute",
     "Findings",
     "Group",
     "Offset",
     "ProductShape",
+    "Repeat",
     "find_beside_frames",
     "findings_path",
     "read_findings",
@@ -37,7 +39,10 @@ __all__ = [
 SOURCES: Final = "sources"
 CORRELATION: Final = "correlation"
 
-_FORMAT: Final = 1
+#: Stands for the filter of an exposure whose filter isn't known.
+NO_FILTER: Final = "exposure"
+
+_FORMAT: Final = 2
 _LARGEST_BYTES: Final = 1_000_000
 _MOST_ITEMS: Final = 200
 _LARGEST: Final = 1e7
@@ -171,6 +176,34 @@ class ProductShape:
 
 
 @dataclass(frozen=True)
+class Repeat:
+    """How what cosmic-ray rejection took from an exposure repeats stars, or other exposures.
+
+    Parameters
+    ----------
+    title : str
+        The exposure ("f814w ab").
+    surprise : float
+        Minus the log of the probability that chance does as much, at any shift; 0: it may.
+    dx_px, dy_px : float
+        Rejected minus what it repeats, along the mosaic's axes; 0 where chance may do as much.
+    sources : int
+        Rejected patches that lie at that shift.
+    """
+
+    title: str
+    surprise: float
+    dx_px: float
+    dy_px: float
+    sources: int
+
+    @property
+    def length_px(self) -> float:
+        """Length of the shift, px."""
+        return math.hypot(self.dx_px, self.dy_px)
+
+
+@dataclass(frozen=True)
 class Absolute:
     """How the total lies against the reference catalog: total minus catalog, mosaic's axes.
 
@@ -204,8 +237,12 @@ class Findings:
         The total's first, then the filters'.
     pair_share : float
         Share of the total's sources that have a partner at one common separation.
+    pair_sources : int
+        How many these are.
     pair_px : tuple of float or None
         That separation (dx, dy), its sign unknown.
+    repeats : tuple of Repeat
+        One for each exposure of the total, the surest first; empty where they can't be told.
     absolute : Absolute or None
         None where there is no reference catalog, or it matches nowhere.
     scale_mas : float
@@ -218,7 +255,9 @@ class Findings:
     exposures: Group = Group()
     shapes: tuple[ProductShape, ...] = ()
     pair_share: float = math.nan
+    pair_sources: int = 0
     pair_px: tuple[float, float] | None = None
+    repeats: tuple[Repeat, ...] = ()
     absolute: Absolute | None = None
     scale_mas: float = math.nan
     reasons: tuple[str, ...] = ()
@@ -309,7 +348,9 @@ def _findings(content: Any) -> Findings:
         exposures=_group(content["exposures"]),
         shapes=_many(content["shapes"], lambda item: _record(ProductShape, item)),
         pair_share=_number(content["pair_share"]),
+        pair_sources=_count(content["pair_sources"]),
         pair_px=None if pair is None else (_number(pair[0]), _number(pair[1])),
+        repeats=_many(content["repeats"], lambda item: _record(Repeat, item)),
         absolute=None if absolute is None else _record(Absolute, absolute),
         scale_mas=_number(content["scale_mas"]),
         reasons=_many(content["reasons"], lambda item: as_text(item, 400) or "?"),

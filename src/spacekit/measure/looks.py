@@ -111,6 +111,8 @@ class Look:
         Whether it is made of one exposure.
     struck : bool
         Whether cosmic rays are still in it.
+    moving : bool
+        Whether the telescope tracked something that moves against the stars.
     against : Shift or None
         How an exposure lies against the total, where that was asked and found.
     """
@@ -125,6 +127,7 @@ class Look:
     start_mjd: float
     single: bool
     struck: bool
+    moving: bool
     against: Shift | None = None
 
     @property
@@ -236,6 +239,7 @@ def look_at(
         _positive(drizzled, "EXPSTART", 0.0),
         drizzled.primary.get("NUMEXP") == 1,
         _is_struck(drizzled),
+        drizzled.primary.get("MTFLAG") in ("T", True),
     )
     return look, drizzled
 

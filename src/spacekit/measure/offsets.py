@@ -156,7 +156,9 @@ class _Comparer:
         return min(found, other, key=lambda s: s.uncertainty_px)
 
     def _by_pixels(self, look: Look, reference: Look) -> Shift | None:
-        if not (look.same_grid and reference.same_grid) or look.struck or reference.struck:
+        both = (look, reference)
+        # a moving target outshines the stars, and what it does is no error
+        if any(not k.same_grid or k.struck or k.moving for k in both):
             return None
         first, second = self._image(reference), self._image(look)
         if first is None or second is None:

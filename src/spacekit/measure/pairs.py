@@ -25,11 +25,14 @@ class Pairs:
     share : float
         Share of the sources that belong to such a pair beyond chance, 0 to 1; 0 where no
         separation stands out.
+    sources : int
+        How many these are.
     dx_px, dy_px : float
         The separation, with dy >= 0 (which partner is the displaced one can't be known).
     """
 
     share: float
+    sources: int
     dx_px: float
     dy_px: float
 
@@ -82,10 +85,11 @@ def find_pairs(positions: Floats, flux: Floats) -> Pairs | None:
     stands_out = surprise(counts, expected)
     row, column = np.unravel_index(int(stands_out.argmax()), votes.shape)
     if stands_out[row, column] < np.log(votes.size / 2 / _BOX_PX**2 / _CHANCE):
-        return Pairs(0.0, 0.0, 0.0)
+        return Pairs(0.0, 0, 0.0, 0.0)
     excess = float(counts[row, column] - expected[row, column])
     separation = _refined(difference, np.array([column, row], dtype=float) - _SEARCH_PX)
-    return Pairs(min(2 * excess / len(positions), 1.0), *separation)
+    paired = min(2 * excess, len(positions))
+    return Pairs(paired / len(positions), round(paired), *separation)
 
 
 def _refined(difference: Floats, peak: Floats) -> tuple[float, float]:

@@ -108,6 +108,11 @@ EVIDENCE: Final[tuple[Column, ...]] = (
     Column("sure_px", Kind.AMOUNT, "px", "largest shift of a filter less two standard errors"),
     Column("exposure_sure_px", Kind.AMOUNT, "px", "the same of an exposure or a part of one"),
     Column("ellipticity_contrast", Kind.AMOUNT, "", "largest difference of filters' ellipticities"),
+    Column("pair_sources", Kind.COUNT, "", "sources in those pairs"),
+    Column("rejected_surprise", Kind.AMOUNT, "", "how surely rejected pixels repeat the stars"),
+    Column("rejected_px", Kind.AMOUNT, "px", "shift at which they do"),
+    Column("rejected_sources", Kind.COUNT, "", "rejected patches at that shift"),
+    Column("moving", Kind.FLAG, "", "1: the target moves against the stars (MTFLAG)"),
 )
 
 #: What is reported and no model may see: an error of the visit as a whole is no misalignment.

@@ -15,6 +15,7 @@ import pandas as pd
 
 from spacekit.errors import ProductError
 from spacekit.measure.findings import (
+    NO_FILTER,
     SOURCES,
     Findings,
     Group,
@@ -55,6 +56,10 @@ _LONG_BESIDE: Final = 0.12
 _LONGER: Final = 0.08
 _LEAST_SIGMAS: Final = 3.0
 _FEWEST_STARS: Final = 10
+#: How surely patches that rejection took repeat others before it is worth a word (none do in
+#: aligned visits of the real pipeline and of the simulator), and how many there are.
+_REPEATS: Final = 3.0
+_FEWEST_REPEATS: Final = 4
 #: Share of the sources in pairs of one separation that is worth a word.
 _PAIRS: Final = 0.1
 
@@ -84,38 +89,42 @@ class Verdict:
 def judge(findings: Findings) -> Verdict:
     """Say what the findings on a mosaic come to.
 
-    Exposures are asked first, then filters, then the shapes and weights of each filter's
-    stars, and what the total shows alone.
+    Exposures are asked first, or what rejection took from each where their products are
+    missing, then filters, then the shapes and weights of each filter's stars, and what the
+    total shows alone.
 
     Parameters
     ----------
     findings : Findings
         As measured, or read back.
     """
-    clue = _between(findings.exposures) or _between(findings.filters)
-    clues = [clue] if clue else []
+    between, repeated = _between(findings.filters), _repeated(findings)
+    exposures = _between(findings.exposures)
+    told = [exposures] if exposures else [c for c in (repeated, between) if c]
+    clue = told[0] if told else None
+    clues = list(told)
     clues += _unmatched(findings.exposures if clue is None else Group())
     clues += _unmatched(findings.filters)
     # exposures that were measured say better how they disagree
     clues += [] if findings.exposures.offsets else _spread(findings)
     clues = clues or _total_alone(findings)
-    offset = clue.offset if clue else None
+    shift = clue.shift_px if clue and clue.shift_px else (math.nan,) * 3
     return Verdict(
         culprits=tuple(dict.fromkeys(title for c in clues for title in c.culprits)),
-        dx_px=offset.dx_px if offset else math.nan,
-        dy_px=offset.dy_px if offset else math.nan,
-        offset_mas=offset.length_px * findings.scale_mas if offset else math.nan,
+        dx_px=shift[0],
+        dy_px=shift[1],
+        offset_mas=shift[2] * findings.scale_mas,
         reason="; ".join(c.words for c in clues) or _agreement(findings),
     )
 
 
 @dataclass(frozen=True)
 class _Clue:
-    """One thing that stands out: who, how far, in words."""
+    """One thing that stands out: who, in words, and how far (dx, dy, length) where known."""
 
     culprits: tuple[str, ...]
     words: str
-    offset: Offset | None = None
+    shift_px: tuple[float, float, float] | None = None
 
 
 def _is_off(offset: Offset) -> bool:
@@ -144,7 +153,35 @@ def _between(group: Group) -> _Clue | None:
             else ("; either of the two may be at fault")
         )
         culprits += others
-    return _Clue(culprits, words, worst)
+    return _Clue(culprits, words, (worst.dx_px, worst.dy_px, worst.length_px))
+
+
+def _repeated(findings: Findings) -> _Clue | None:
+    """Say whose stars cosmic-ray rejection took for cosmic rays.
+
+    Exposure products that were compared say better how exposures disagree. Of a filter's two
+    exposures, or where most of a filter's are struck, none can be told to be the culprit.
+    """
+    told = [r for r in findings.repeats if r.surprise >= _REPEATS and r.sources >= _FEWEST_REPEATS]
+    if findings.exposures.offsets or not told:
+        return None
+    first = told[0]
+    struck = [r.title for r in told if r.sources >= first.sources / 2]
+    members: dict[str, list[str]] = {}
+    for repeat in findings.repeats:
+        members.setdefault(repeat.title.split()[0], []).append(repeat.title)
+    culprits: list[str] = []
+    for band in dict.fromkeys(title.split()[0] for title in struck):
+        mine = [title for title in struck if title.split()[0] == band]
+        few = len(mine) <= len(members[band]) / 2 and len(members[band]) > 2
+        culprits += mine if few or band == NO_FILTER else [band]
+    digits = 1 if first.length_px >= 2 else 2
+    words = (
+        f"rejection took stars of {_names(culprits)} for cosmic rays: {first.sources} patches it "
+        f"took from {_name(first.title)} repeat others "
+        f"({first.dx_px:.{digits}f}, {first.dy_px:.{digits}f}) px away"
+    )
+    return _Clue(tuple(culprits), words, (first.dx_px, first.dy_px, first.length_px))
 
 
 def _even(group: Group, off: Sequence[Offset], right: Sequence[Offset]) -> bool:
@@ -187,6 +224,8 @@ def _titles(
 def _name(title: str) -> str:
     """Name a product as people do: "F814W", "exposure aa of F814W"."""
     band, _, exposure = title.partition(" ")
+    if band == NO_FILTER:
+        return title
     return f"exposure {exposure} of {band.upper()}" if exposure else band.upper()
 
 

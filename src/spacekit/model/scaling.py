@@ -31,6 +31,8 @@ LINEAR_BELOW = {
     "exposure_sure_px": 0.1,
     "pair_excess": 0.05,
     "part_share": 0.02,
+    "exposure_part_share": 0.02,
+    "rejected_px": 0.5,
 }
 
 

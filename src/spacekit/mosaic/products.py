@@ -109,7 +109,7 @@ def _drizzle_cards(
             exposure.chips[version - 1].header.get("IDCSCALE", plate_scale_arcsec(exposure))
         )
         cards: dict[str, Any] = {
-            "DATA": f"{exposure.filename}[sci,{version}]",
+            "DATA": f"{_input_name(exposure, name)}[sci,{version}]",
             "DEXP": exposure.exptime_s,
             "OUDA": name,
             "WTSC": 1,
@@ -123,6 +123,13 @@ def _drizzle_cards(
         }
         for key, value in cards.items():
             header[f"D{k:03d}{key}"] = value
+
+
+def _input_name(exposure: Exposure, product: str) -> str:
+    """Name an exposure as the pipeline renames it before it drizzles: as the exposure's product."""
+    visit = "_".join(product.split("_")[:5])
+    ending = exposure.filename.rpartition("_")[2]
+    return f"{visit}_{exposure.filter.lower()}_{exposure.rootname[:8].lower()}_{ending}"
 
 
 def sci_header(exposures: Sequence[Exposure], wcs: WCS, stack: Stack) -> fits.Header:

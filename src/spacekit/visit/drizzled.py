@@ -23,6 +23,8 @@ _LARGEST_SIDE_PX: Final = 40_000
 _LARGEST_AREA_PX: Final = 400_000_000
 #: A drizzled product has 5 HDUs; further ones aren't looked at.
 _MOST_HDUS: Final = 16
+#: Planes of the context image: 32 chips each, and no visit has a thousand exposures.
+_MOST_PLANES: Final = 32
 #: Pixels in a strip: 256 Ki float32 are 1 MiB, which stays in a core's cache.
 _STRIP_PX: Final = 256 * 1024
 #: Strips after which the file is mapped anew, so that what was read of it (128 MiB) is let go.
@@ -130,6 +132,27 @@ class Drizzled:
         sci, wht = self._read(rows, ("SCI", "WHT"), columns)
         return sci, _as_weight(wht)
 
+    def context(self, rows: slice, columns: slice) -> NDArray[np.int32]:
+        """Give a part of the context image, shape (planes, rows, columns), int32.
+
+        Bit k of plane p is set where the product's input chip 32 p + k contributes.
+
+        Raises
+        ------
+        ProductError
+            If there is none, or it isn't of the image's shape.
+        """
+        with open_fits(self.path) as hdus:
+            hdu = _find(self.path, hdus, "CTX")
+            shape = tuple(int(n) for n in hdu.shape)
+            planes = shape[:-2]
+            if shape[-2:] != self.shape or not (planes == () or 1 <= planes[0] <= _MOST_PLANES):
+                raise ProductError(f"{self.path}: CTX has the shape {shape}, SCI {self.shape}")
+            part = hdu.section[(slice(None),) * len(planes) + (rows, columns)]
+            if part.dtype.kind not in "iu":
+                raise ProductError(f"{self.path}: CTX holds no whole numbers")
+            return np.array(part, dtype=np.int32, ndmin=3)
+
     def _read(
         self, rows: slice, names: tuple[str, ...], columns: slice = slice(None)
     ) -> list[NDArray[np.float32]]:
@@ -191,6 +214,13 @@ def _as_weight(weight: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _extension(path: Path, hdus: Any, name: str) -> Any:
+    """Find an image extension of two axes."""
+    hdu = _find(path, hdus, name)
+    _shape(path, hdu)
+    return hdu
+
+
+def _find(path: Path, hdus: Any, name: str) -> Any:
     """Find an image extension by name and check that its pixels are all in the file."""
     for number in range(1, _MOST_HDUS):
         try:
@@ -200,7 +230,6 @@ def _extension(path: Path, hdus: Any, name: str) -> Any:
         if hdu.name != name:
             continue
         check_pixels(path, hdu)
-        _shape(path, hdu)
         return hdu
     raise ProductError(f"{path}: no {name} extension; is it a drizzled product?")
 
