@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from spacekit.measure.findings import Findings, Group, Offset, ProductShape
+from spacekit.measure.findings import Findings, Group, Offset, ProductShape, Repeat
 from spacekit.measure.verdict import judge
 
 
@@ -148,3 +148,50 @@ def test_nothing_to_go_by():
 def test_images_that_were_correlated_say_so():
     blurred = offset("f814w", 3.1, -0.4, sources=0, method="correlation", scatter_px=math.nan)
     assert judge(filters(blurred)).reason.endswith("(from correlating the images)")
+
+
+def repeat(title: str, surprise: float = 40.0, sources: int = 20) -> Repeat:
+    return Repeat(title, surprise, 5.0, -3.0, sources)
+
+
+def nothing(*titles: str) -> tuple[Repeat, ...]:
+    return tuple(Repeat(title, 0.0, 0.0, 0.0, 0) for title in titles)
+
+
+def test_the_exposure_whose_stars_rejection_took():
+    repeats = (repeat("f814w ac"), *nothing("f814w ad", "f814w ae", "f606w aa"))
+    verdict = judge(Findings(repeats=repeats, scale_mas=40.0))
+    assert verdict.culprits == ("f814w ac",)
+    assert (verdict.dx_px, verdict.dy_px) == (5.0, -3.0)
+    assert verdict.offset_mas == pytest.approx(40 * math.hypot(5, 3))
+    assert verdict.reason == (
+        "rejection took stars of exposure ac of F814W for cosmic rays: 20 patches it took from "
+        "exposure ac of F814W repeat others (5.0, -3.0) px away"
+    )
+
+
+def test_of_a_filters_two_exposures_neither_can_be_told_by_what_rejection_took():
+    two = (repeat("f814w ac"), *nothing("f814w ad", "f606w aa", "f606w ab"))
+    assert judge(Findings(repeats=two)).culprits == ("f814w",)
+    both = (repeat("f814w ac"), repeat("f814w ad", sources=11), *nothing("f814w ae"))
+    assert judge(Findings(repeats=both)).culprits == ("f814w",)
+
+
+def test_an_exposure_without_a_known_filter_is_named_by_its_letters():
+    found = judge(Findings(repeats=(repeat("exposure ab"), *nothing("exposure aa"))))
+    assert found.culprits == ("exposure ab",)
+    assert found.reason.startswith("rejection took stars of exposure ab for cosmic rays")
+
+
+def test_what_rejection_took_comes_before_filters_and_after_exposures():
+    off = filters(offset("f814w", 0.9, 0.0))
+    both = judge(replace(off, repeats=(repeat("f606w aa"), *nothing("f606w ab", "f606w ac"))))
+    assert both.culprits == ("f606w aa", "f814w")
+    assert "; F814W is off by (0.90, 0.00) px" in both.reason
+    measured = exposures(offset("f606w ab", 0.05, 0.0, "f606w aa"))
+    assert judge(replace(measured, repeats=(repeat("f606w aa"),))).culprits == ()
+
+
+def test_few_patches_at_a_shift_are_no_news():
+    for few in (repeat("f814w ac", sources=3), repeat("f814w ac", surprise=1.0)):
+        assert judge(Findings(repeats=(few, *nothing("f814w ad")))).culprits == ()

@@ -39,7 +39,9 @@ def network() -> Ensemble:
         torch.manual_seed(1)
         k = len(NUMERIC)
         power = np.linspace(-2, 2, k).astype(np.float32)
-        scaling = TableScaling(np.full(k, 2, "f"), power, np.full(k, 1, "f"), np.full(k, 3, "f"))
+        two, one, three = (np.full(k, v, "f") for v in (2, 1, 3))
+        edges = np.tile(np.linspace(-2, 2, 5, dtype="f"), (k, 1))
+        scaling = TableScaling(two, power, one, three, edges)
         ensemble = Ensemble(scaling, NetworkSettings())
         with torch.no_grad():  # answers that differ from one another
             ensemble.head[-1].weight *= 30

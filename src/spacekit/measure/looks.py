@@ -19,6 +19,7 @@ from spacekit.measure.shift import Shift
 from spacekit.measure.sources import Sources, find_sources
 from spacekit.visit.drizzled import Drizzled, read_drizzled
 from spacekit.visit.nouns import Product
+from spacekit.visit.values import card
 
 __all__ = ["Frame", "Look", "Notes", "look_at", "reproject"]
 
@@ -239,7 +240,7 @@ def look_at(
         _positive(drizzled, "EXPSTART", 0.0),
         drizzled.primary.get("NUMEXP") == 1,
         _is_struck(drizzled),
-        drizzled.primary.get("MTFLAG") in ("T", True),
+        card(drizzled.primary, "MTFLAG") in ("T", True),
     )
     return look, drizzled
 

@@ -26,6 +26,7 @@ from spacekit.measure.findings import NO_FILTER, Repeat
 from spacekit.measure.sources import Sources
 from spacekit.measure.votes import histogram, surprise
 from spacekit.visit.drizzled import Drizzled
+from spacekit.visit.values import card
 
 __all__ = ["Holes", "find_holes", "find_repeats", "inputs_of"]
 
@@ -101,7 +102,7 @@ def inputs_of(primary: fits.Header) -> dict[str, list[int]]:
     """
     found: dict[str, list[int]] = {}
     for number in range(1, _MOST_INPUTS + 1):
-        name = primary.get(f"D{number:03d}DATA")
+        name = card(primary, f"D{number:03d}DATA")
         if not isinstance(name, str):
             break
         match = _INPUT.match(name.strip().lower())

@@ -1,9 +1,9 @@
 """The branches of the ensemble: an MLP on the table, 3D CNNs on the frames and on the stamps.
 
-Frames. 256 px show what is grossly wrong: doubled stars, a double footprint, circles beside
-their sources. The first convolution looks at every pixel (kernel 7, stride 4); the depth of the
-later ones is the stack plain, source, gaia: whether a star's circle sits on it, and whether one
-star got two, is seen across the frames.
+Frames. 128 px show what is grossly wrong: a double footprint, circles beside their sources.
+The first convolution looks at every pixel (kernel 7, stride 4); the depth of the later ones is
+the stack plain, source, gaia: whether a star's circle sits on it, and whether one star got two,
+is seen across the frames.
 
 Stamps. Native pixels show what frames can't: stars that all are stretched or doubled alike, and
 holes that cosmic-ray rejection left in the weight at one place beside every star. They may come
@@ -29,6 +29,9 @@ CELL_PX = 32
 
 #: Scaled values beyond are clipped: a table from elsewhere must not push the answer anywhere.
 CLIP = 6.0
+
+#: Bins that share their ends (many rows have one value) are as good as steps.
+NARROWEST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -79,12 +82,15 @@ class TableScaling:
         Exponents.
     mean, width : ndarray, shape (K,), float32
         Of the transformed training rows.
+    edges : ndarray, shape (K, B + 1), float32
+        Quantiles of the standardised training rows, ascending: the ends of B bins a column.
     """
 
     scale: NDArray[np.float32]
     power: NDArray[np.float32]
     mean: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     width: NDArray[np.float32] = field(default_factory=lambda: np.ones(0, np.float32))
+    edges: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
 
 
 def yeo_johnson(x: Tensor, power: Tensor) -> Tensor:
@@ -101,8 +107,14 @@ def yeo_johnson(x: Tensor, power: Tensor) -> Tensor:
 
 
 class TableMLP(nn.Module):  # type: ignore[misc]
-    """Features to an embedding: transform, standardise, mask, one-hot, two layers."""
+    """Features to an embedding: transform, standardise, bin, mask, one-hot, two layers.
 
+    Beside itself each value is given as how far it fills each bin of its column, 0 to 1: the
+    piecewise-linear encoding of Gorishniy et al. (2022, NeurIPS 35, "On Embeddings for Numerical
+    Features"), with which a small MLP finds thresholds as trees do.
+    """
+
+    edges: Tensor
     scale: Tensor
     power: Tensor
     mean: Tensor
@@ -110,10 +122,11 @@ class TableMLP(nn.Module):  # type: ignore[misc]
 
     def __init__(self, scaling: TableScaling, settings: NetworkSettings) -> None:
         super().__init__()
-        for name in ("scale", "power", "mean", "width"):
+        for name in ("scale", "power", "mean", "width", "edges"):
             self.register_buffer(name, torch.tensor(getattr(scaling, name), dtype=torch.float32))
         self.classes = settings.classes
-        width = 2 * len(scaling.scale) + sum(settings.classes)
+        columns, bins = len(scaling.scale), scaling.edges.shape[1] - 1
+        width = (2 + bins) * columns + sum(settings.classes)
         self.layers = nn.Sequential(
             nn.Linear(width, settings.hidden),
             nn.ReLU(),
@@ -145,7 +158,10 @@ class TableMLP(nn.Module):  # type: ignore[misc]
             (categories[:, i : i + 1] == torch.arange(n, device=categories.device)).float()
             for i, n in enumerate(self.classes)
         ]
-        embedding: Tensor = self.layers(torch.cat([x, known, *hot], dim=1))
+        low, high = self.edges[:, :-1], self.edges[:, 1:]
+        filled = ((x[:, :, None] - low) / (high - low).clamp(min=NARROWEST)).clamp(0, 1)
+        filled = (filled * known[:, :, None]).reshape(-1, low.numel())  # (N, K B)
+        embedding: Tensor = self.layers(torch.cat([x, filled, known, *hot], dim=1))
         return embedding
 
 

@@ -45,7 +45,7 @@ _PRODUCTS: Final = (
 
 #: Any of these says that something was measured between products, or on the total.
 _SHIFTS: Final = ("offset_px", "exposure_offset_px", "unmatched", "exposures_unmatched")
-_TOTAL: Final = ("ellipticity", "total_deficit", "pair_excess")
+_TOTAL: Final = ("ellipticity", "total_deficit", "pair_excess", "rejected_surprise")
 
 
 def regimes_of(numeric: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -7,10 +7,13 @@ import torch
 from numpy.typing import NDArray
 
 from spacekit.errors import MissingExtraError
-from spacekit.model.branches import TableScaling, yeo_johnson
+from spacekit.model.branches import CLIP, TableScaling, yeo_johnson
 from spacekit.model.features import NUMERIC
 
 __all__ = ["fit_scaling"]
+
+#: Bins of a column (`TableMLP`).
+BINS = 12
 
 #: Below this amount (in the column's unit) a value counts linearly, above by its logarithm.
 LINEAR_BELOW = {
@@ -60,12 +63,21 @@ def fit_scaling(numeric: NDArray[np.float32], *, power: bool = False) -> TableSc
     filled = torch.from_numpy(np.nan_to_num(numeric / scale))
     bent = yeo_johnson(filled, torch.from_numpy(exponents)).numpy()
     mean, width = np.zeros_like(scale), np.ones_like(scale)
+    edges = np.tile(np.linspace(-1, 1, BINS + 1, dtype=np.float32), (len(NUMERIC), 1))
     for k in range(len(NUMERIC)):
         known = bent[np.isfinite(numeric[:, k]), k]
         if len(known):
             mean[k] = known.mean()
             width[k] = max(known.std(), 0.1)
-    return TableScaling(scale, exponents, mean, width)
+            standard = ((known - mean[k]) / width[k]).clip(-CLIP, CLIP)
+            edges[k] = _ends(standard)
+    return TableScaling(scale, exponents, mean, width, edges)
+
+
+def _ends(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Put the ends of the bins at quantiles; where some coincide, the last ones are empty."""
+    ends = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)).astype(np.float32))
+    return np.pad(ends, (0, BINS + 1 - len(ends)), mode="edge")
 
 
 def _known(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -59,7 +59,7 @@ class TrainingSettings:
     early_stopping: str | None = "val_loss"
     patience: int = 6
     verbose: int = 1
-    image_size: int = 256
+    image_size: int = 128
     power_transform: bool = False
     prevalence: float = PREVALENCE
     seed: int = 0
