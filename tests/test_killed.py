@@ -22,6 +22,7 @@ from astropy.io import fits
 from PIL import Image
 
 from spacekit.measure.store import read_store
+from spacekit.model.infer import load_model
 from spacekit.visit.catalogs import read_ecsv
 
 PREP = """
@@ -44,6 +45,14 @@ CORRUPT = """
 from spacekit.simulate.corrupt import CorruptionSettings
 from spacekit.skopes.hst.svm.corrupt import run_corruption
 run_corruption(given / "visits", out, CorruptionSettings("mfi"), seed=1, runsvm=1)
+"""
+TRAIN = """
+from spacekit.model.settings import TrainingSettings
+from spacekit.skopes.hst.svm.train import run_training
+quick = TrainingSettings(image_size=64, threads=1, table_epochs=2, stamp_epochs=1)
+params = {"epochs": 12, "batch_size": 8, "early_stopping": None}
+toy = given / "toy"
+run_training(toy / "svm_data.csv", toy / "img", params=params, output_path=out, settings=quick)
 """
 _SETTINGS = """
 import sys
@@ -90,13 +99,16 @@ COMMANDS = {
     "simulate": Command(SIMULATE, _visits, "*/truth.json"),
     "measure": Command(MEASURE, _scenes, "svm_data.csv"),
     "corrupt": Command(CORRUPT, _copies, "*/corruption.txt"),
+    # an epoch leaves no file of its own; that none is done again shows in the same weights
+    "train": Command(TRAIN, lambda out: [], "results/*/predictions.csv"),
 }
 
 
 @pytest.fixture(scope="module")
-def given(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two small visits with their exposures, and what prep makes of them."""
+def given(simulated: Path, toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two small visits with their exposures, what prep makes of them, and a set to train on."""
     folder = tmp_path_factory.mktemp("given")
+    shutil.copytree(toy, folder / "toy")
     for path in sorted(simulated.iterdir())[:2]:
         shutil.copytree(path, folder / "visits" / path.name)
     subprocess.run(_line(PREP, folder, folder), check=True)
@@ -168,6 +180,8 @@ def read(path: Path) -> None:
             json.loads(path.read_text())
         case ".h5":
             read_store(path)
+        case ".onnx":
+            load_model(path)
         case ".png" | ".webp" | ".jpg":
             with Image.open(path) as image:
                 image.load()
@@ -177,7 +191,9 @@ def read(path: Path) -> None:
             raise AssertionError(f"{path}: what is {other}?")
 
 
-@pytest.mark.parametrize(("name", "kills"), [("prep", 2), ("predict", 1), ("corrupt", 1)])
+@pytest.mark.parametrize(
+    ("name", "kills"), [("prep", 2), ("predict", 1), ("corrupt", 1), ("train", 1)]
+)
 def test_a_killed_command_goes_on(name: str, kills: int, given: Path, tmp_path: Path) -> None:
     kill_and_repeat(COMMANDS[name], given, tmp_path, kills, seed=1)
 
