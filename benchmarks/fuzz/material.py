@@ -62,7 +62,9 @@ def _write_tables(folder: Path, name: str) -> None:
     table = pd.read_csv(folder / "out" / "svm_data.csv")
     table.assign(label=1).to_csv(folder / "labelled.csv", index=False)
     frames = folder / "out" / "img" / name
-    stack = np.stack([read_png(frames / f"{name}{end}.png")[:64, :64] for end in SUFFIXES])
+    stack = np.stack(
+        [np.asarray(read_png(frames / f"{name}{end}.png"))[:64, :64] for end in SUFFIXES]
+    )
     np.savez_compressed(folder / "frames.npz", index=np.array([name]), images=stack[None])
     problems = "index,file,reason,fatal\n" + f"{name},x_drz.fits,file is empty,0\n"
     (folder / "out" / "problems.csv").write_text(problems)

@@ -10,7 +10,8 @@ from PIL import Image
 
 from spacekit.errors import FrameError
 from spacekit.model.images import FolderFrames, open_frames, read_png
-from spacekit.model.levels import footprint_box, normalise_stack, rarity
+from spacekit.model.levels import footprint_box, rarity
+from spacekit.model.levels import normalise_stack as normalise_images
 
 NAME = "hst_1_01_wfc3_ir_total_iabc01"
 
@@ -30,6 +31,10 @@ def sky() -> NDArray[np.uint8]:
 def save(root: Path, picture: NDArray[np.uint8], suffix: str = "", name: str = NAME) -> None:
     (root / name).mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(root / name / f"{name}{suffix}.png")
+
+
+def normalise_stack(pictures: list[NDArray[np.uint8]], side: int) -> NDArray[np.uint8]:
+    return normalise_images([Image.fromarray(picture) for picture in pictures], side)
 
 
 def difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
@@ -147,9 +152,10 @@ def test_all_modes_are_read(tmp_path: Path, sky: NDArray[np.uint8], mode: str) -
     else:
         image = image.quantize(128) if mode == "P" else image.convert(mode)
     image.save(path)
-    picture = read_png(path)
+    image = read_png(path)
+    assert image.mode == "RGB"
+    picture = np.asarray(image)
     assert picture.shape == (200, 200, 3)
-    assert picture.dtype == np.uint8
     if mode != "1":
         assert difference(picture, sky) < 8
 
@@ -159,7 +165,8 @@ def test_transparent_is_margin(tmp_path: Path, sky: NDArray[np.uint8]) -> None:
     rgba[20:220, 20:220, :3] = sky
     rgba[20:220, 20:220, 3] = 255
     Image.fromarray(rgba).save(tmp_path / "a.png")
-    stacks = [normalise_stack([p] * 3, 64) for p in (read_png(tmp_path / "a.png"), sky)]
+    read = np.asarray(read_png(tmp_path / "a.png"))
+    stacks = [normalise_stack([p] * 3, 64) for p in (read, sky)]
     assert np.array_equal(*stacks)
 
 

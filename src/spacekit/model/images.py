@@ -155,7 +155,7 @@ class FolderFrames:
         folder = self._folder(index, label)
         if isinstance(folder, str):
             return Frames(None, (folder,))
-        pictures: list[Picture | None] = []
+        pictures: list[Image.Image | None] = []
         notes = []
         for suffix in SUFFIXES:
             name = f"{index}{suffix}.png"
@@ -248,15 +248,16 @@ class ArrayFrames:
             factor = 255.0 if self._brightest <= 1 else 1.0
             image = np.nan_to_num(image.astype(np.float32) * factor, nan=0.0)
             image = np.rint(image.clip(0, 255)).astype(np.uint8)
-        return _stack(list(image), [], size, self.reduce_to)
+        return _stack([Image.fromarray(part) for part in image], [], size, self.reduce_to)
 
 
-def read_png(path: Path) -> Picture:
+def read_png(path: Path) -> Image.Image:
     """Read a PNG as RGB, transparent pixels white (as a figure's margin).
 
     Returns
     -------
-    ndarray, shape (H, W, 3), uint8
+    PIL.Image.Image
+        Mode RGB.
 
     Raises
     ------
@@ -267,18 +268,17 @@ def read_png(path: Path) -> Picture:
         return _rgb(image)
 
 
-def _rgb(image: Image.Image) -> Picture:
+def _rgb(image: Image.Image) -> Image.Image:
     """Any mode to RGB bytes."""
     if image.mode in ("I", "I;16", "I;16B", "F"):
         deep = np.asarray(image, dtype=np.float32)
-        gray = (deep / 257).clip(0, 255).astype(np.uint8)
-        return np.repeat(gray[:, :, None], 3, axis=2)
-    if image.mode in ("RGB", "L", "1"):
-        return np.asarray(image.convert("RGB"))
+        return Image.fromarray((deep / 257).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGB", "L", "1") or (image.mode == "P" and not image.has_transparency_data):
+        return image.convert("RGB")
     rgba = np.asarray(image.convert("RGBA"))
     rgb = rgba[:, :, :3].copy()
     rgb[rgba[:, :, 3] < 128] = 255
-    return rgb
+    return Image.fromarray(rgb)
 
 
 def _check_sizes(path: Path, packed: zipfile.ZipFile, folder: Path) -> None:
@@ -324,7 +324,10 @@ def _check_arrays(path: Path, index: NDArray[np.generic], images: NDArray[np.gen
 
 
 def _stack(
-    pictures: Sequence[Picture | None], notes: Sequence[str], size: int, reduce_to: int | None
+    pictures: Sequence[Image.Image | None],
+    notes: Sequence[str],
+    size: int,
+    reduce_to: int | None,
 ) -> Frames:
     """Three pictures to a ready stack; a missing one is the plain one again."""
     plain = next((p for p in pictures if p is not None), None)

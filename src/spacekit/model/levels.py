@@ -32,13 +32,13 @@ Picture = NDArray[np.uint8]
 
 
 def normalise_stack(
-    pictures: Sequence[Picture], size: int, reduce_to: int | None = None
+    pictures: Sequence[Image.Image], size: int, reduce_to: int | None = None
 ) -> Picture:
     """Trim, reduce, pad and re-level the three frames of a mosaic.
 
     Parameters
     ----------
-    pictures : sequence of three ndarray, shape (H, W, 3), uint8
+    pictures : sequence of three PIL.Image.Image, RGB
         Plain, source, gaia; sizes may differ.
     size : int
         Side of the result, px.
@@ -50,12 +50,11 @@ def normalise_stack(
     ndarray, shape (3, size, size, 3), uint8
     """
     plain = pictures[0]
-    box = footprint_box(plain)
+    box = footprint_box(np.asarray(plain))
     stack = []
     for picture in pictures:
-        same = picture.shape == plain.shape
-        y0, y1, x0, x1 = box if same else footprint_box(picture)
-        cut = picture[y0:y1, x0:x1]
+        y0, y1, x0, x1 = box if picture.size == plain.size else footprint_box(np.asarray(picture))
+        cut = picture.crop((x0, y0, x1, y1))
         if reduce_to is not None:
             cut = _fit(cut, reduce_to)
         stack.append(_square(_fit(cut, size), size))
@@ -86,26 +85,21 @@ def _extremes(picture: Picture) -> tuple[Picture, Picture]:
     return np.minimum(low, blue), np.maximum(high, blue)
 
 
-def _fit(picture: Picture, side: int) -> Picture:
+def _fit(picture: Image.Image, side: int) -> Image.Image:
     """Scale the longer side to `side` px: by area downwards, smoothly upwards."""
-    height, width = picture.shape[:2]
-    longest = max(height, width)
+    longest = max(picture.size)
     if longest == side:
         return picture
-    shape = (max(1, round(width * side / longest)), max(1, round(height * side / longest)))
+    width, height = (max(1, round(n * side / longest)) for n in picture.size)
     method = Image.Resampling.BOX if longest > side else Image.Resampling.BILINEAR
-    reduced: Picture = np.asarray(
-        Image.fromarray(np.ascontiguousarray(picture)).resize(shape, method), dtype=np.uint8
-    )
-    return reduced
+    return picture.resize((width, height), method)
 
 
-def _square(picture: Picture, side: int) -> Picture:
+def _square(picture: Image.Image, side: int) -> Picture:
     """Centre a picture on a black square."""
-    height, width = picture.shape[:2]
     square = np.zeros((side, side, 3), np.uint8)
-    y0, x0 = (side - height) // 2, (side - width) // 2
-    square[y0 : y0 + height, x0 : x0 + width] = picture
+    y0, x0 = (side - picture.height) // 2, (side - picture.width) // 2
+    square[y0 : y0 + picture.height, x0 : x0 + picture.width] = np.asarray(picture)
     return square
 
 

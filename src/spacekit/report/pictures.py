@@ -144,7 +144,7 @@ def _read(path: Path) -> Image.Image:
         If it is something else, cut off, or unreasonably large.
     """
     if path.suffix == ".png":
-        return Image.fromarray(read_png(path))
+        return read_png(path)
     with open_picture(path, "WEBP") as image:
         return image.convert("RGB")
 
