@@ -1,8 +1,9 @@
 """The network that the original tool documents, to be measured on the same visits.
 
 Dense 18-32-64-32-18 with leaky ReLU on ten raw features; a 3D CNN on three frames of 128 px
-(convolutions 32, pooled by 2, then 32, 64, 128, 256, batch-normed, averaged, dense 512 with
-dropout 0.3); a dense layer of 9 joins them, a sigmoid answers. Adam at 1e-4, batches of 32.
+(convolutions 32, pooled by 2 along all three axes, then 32, 64, 128, 256, batch-normed, averaged,
+dense 512 with dropout 0.3); a dense layer of 9 joins them, a sigmoid answers. Adam at 1e-4,
+batches of 32.
 Initial weights, where they aren't documented, are torch's.
 """
 
@@ -36,7 +37,7 @@ class Original(nn.Module):  # type: ignore[misc]
         for a, b in itertools.pairwise(widths):
             dense += [nn.Linear(a, b), nn.LeakyReLU()]
         self.mlp = nn.Sequential(*dense)
-        layers: list[nn.Module] = [_convolution(3, 32), nn.MaxPool3d((1, 2, 2)), nn.BatchNorm3d(32)]
+        layers: list[nn.Module] = [_convolution(3, 32), nn.MaxPool3d(2), nn.BatchNorm3d(32)]
         for a, b in ((32, 32), (32, 64), (64, 128), (128, 256)):
             layers += [_convolution(a, b), nn.BatchNorm3d(b)]
         self.cnn = nn.Sequential(*layers, nn.AdaptiveAvgPool3d(1), nn.Flatten())

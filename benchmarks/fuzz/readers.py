@@ -15,6 +15,7 @@ from spacekit.evaluate.results import read_result
 from spacekit.measure.evidence import measure_evidence
 from spacekit.measure.prep import measure_mosaic
 from spacekit.measure.records import read_record
+from spacekit.measure.rejected import find_holes
 from spacekit.measure.sheet import read_stamps
 from spacekit.measure.store import read_store
 from spacekit.measure.table import ready_table
@@ -104,6 +105,7 @@ def _mosaic(case: Path) -> Mosaic:
 
 def _drizzled(case: Path) -> object:
     image = read_drizzled(_one(case, "*_total_*_dr?.fits"))
+    find_holes(image)
     return image.sci, image.footprint, image.window(slice(0, 9), slice(0, 9))
 
 
