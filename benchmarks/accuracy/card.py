@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.accuracy.answers import VIEWS, ask, plain_match
+from benchmarks.accuracy.framing import framing_table
 from benchmarks.accuracy.naming import naming_tables, read_naming
 from benchmarks.accuracy.score import by_group, share, summary
 from benchmarks.accuracy.sets import SETS, load_set
@@ -79,7 +80,8 @@ _WORDS = {
 def write_card(work: Path, model_file: Path, card: Path) -> None:
     """Test a model and write its card."""
     answers = test_model(work, model_file)
-    manifest = load_model(model_file).manifest
+    model = load_model(model_file)
+    manifest = model.manifest
     stored, prevalence = manifest.calibration.threshold, manifest.calibration.prevalence
     truth = read_truths(work, "test")
     scores = {name: summary(found, stored, prevalence) for name, found in answers.items()}
@@ -106,6 +108,7 @@ def write_card(work: Path, model_file: Path, card: Path) -> None:
     lines += ["", "## Which product is off, and by how much", ""]
     for one in naming_tables(*read_naming(work, "test"), truth):
         lines += [one, ""]
+    lines += framing_table(work, model)
     lines += _ablation(work)
     write_text(card, "\n".join([*lines, *_LIMITS]) + "\n")
 
