@@ -21,6 +21,7 @@ __all__ = [
     "PART",
     "ensure_folder",
     "exclusive",
+    "problems_table",
     "replacing",
     "write_csv",
     "write_json",
@@ -149,6 +150,12 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(part, index=False)
 
 
+def problems_table(problems: Sequence[Problem]) -> pd.DataFrame:
+    """Problems as in problems.csv: index, file, reason, fatal (0 or 1)."""
+    rows = [(p.index, p.file, p.reason, int(p.fatal)) for p in problems]
+    return pd.DataFrame(rows, columns=["index", "file", "reason", "fatal"])
+
+
 def write_problems(path: Path, problems: Sequence[Problem]) -> Path | None:
     """Write the problems as CSV (index, file, reason, fatal); without any, remove the file.
 
@@ -160,7 +167,5 @@ def write_problems(path: Path, problems: Sequence[Problem]) -> Path | None:
     if not problems:
         path.unlink(missing_ok=True)
         return None
-    columns = ["index", "file", "reason", "fatal"]
-    rows = [(p.index, p.file, p.reason, int(p.fatal)) for p in problems]
-    write_csv(path, pd.DataFrame(rows, columns=columns))
+    write_csv(path, problems_table(problems))
     return path

@@ -264,7 +264,7 @@ def test_links_to_the_archive_wait_for_a_click(page: Path, look: Any) -> None:
 
 def test_a_hostile_run_is_shown_as_text(tmp_path: Path, look: Any) -> None:
     source = write_run(tmp_path, 4)
-    table = source.predictions.assign(reason=HOSTILE, rests_on=HOSTILE)
+    table = source.predictions.assign(reason=HOSTILE, rests_on=HOSTILE, unfamiliar=HOSTILE)
     table.loc[1, "index"] = HOSTILE
     table.loc[2, "index"] = "=HYPERLINK(1)"
     scraped = table[["index"]].assign(targname=HOSTILE)
@@ -275,6 +275,7 @@ def test_a_hostile_run_is_shown_as_text(tmp_path: Path, look: Any) -> None:
     visit.press("j", "m")
     assert visit.chosen() == HOSTILE
     assert HOSTILE in visit.tab.text_content("#detail")
+    assert HOSTILE in visit.tab.text_content("#detail .unfamiliar")
     assert "owned" not in visit.tab.title().removeprefix(HOSTILE)
     assert visit.tab.locator("img[src=x]").count() == 0
     visit.press("j", "m")

@@ -13,9 +13,11 @@ from click.testing import CliRunner
 
 from spacekit.cli import app
 from spacekit.errors import TableError
+from spacekit.evaluate import tally as tallies
 from spacekit.evaluate.predictions import write_predictions
-from spacekit.report.entries import entries_of, read_predictions, read_problems, read_scraped
-from spacekit.report.summary import summarise
+from spacekit.evaluate.tally import Tally
+from spacekit.files import write_problems
+from spacekit.report.entries import read_predictions, read_problems, read_scraped
 from spacekit.report.write import ReportSource, write_report
 from spacekit.skopes.hst.svm.report import report_predictions
 from spacekit.visit.nouns import Problem
@@ -111,18 +113,31 @@ def test_an_empty_table(tmp_path: Path) -> None:
     assert content(page)["mosaics"] == []
 
 
-def test_counts() -> None:
-    entries = entries_of(predictions(40).assign(det=[1] * 30 + [9] * 10))
-    problems = [Problem("", "f", "r", fatal=False)] * 300 + [Problem("", "f", "worst")]
-    summary = summarise(entries, problems)
-    assert (summary.mosaics, summary.suspicious + summary.aligned) == (40, 40)
-    assert sum(summary.histogram) == 40
-    assert summary.by_detector.set_index("detector")["mosaics"].to_dict() == {
-        "ir": 30,
-        "unknown": 10,
-    }
-    assert summary.problems[0].reason == "worst"
-    assert (len(summary.problems), summary.problems_total) == (200, 301)
+def test_of_many_mosaics_the_most_probable_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_run(tmp_path, 12, pictured=0)
+    table = source.predictions.iloc[::-1].reset_index(drop=True)
+    table.loc[11, "y_proba"] = np.nan
+    whole = write_report(replace(source, predictions=table), tmp_path / "whole").read_text()
+    assert "with the highest probability" not in whole
+    monkeypatch.setattr(tallies.foremost, "__defaults__", (5,))
+    page = write_report(replace(source, predictions=table), tmp_path / "report")
+    # of the table without its most suspicious mosaic, which lost its answer, in its order
+    shown = [mosaic_name(number) for number in (5, 4, 3, 2, 1)]
+    assert [m["name"] for m in content(page)["mosaics"]] == shown
+    text = page.read_text()
+    assert "The page shows the 5 of 12 mosaics with the highest probability" in text
+    assert "of 12 mosaics</span>" in text
+    assert "1 without an answer" in text
+
+
+def test_what_is_unfamiliar_is_told(tmp_path: Path) -> None:
+    source = write_run(tmp_path, 2)
+    told = source.predictions.assign(unfamiliar=["", HOSTILE])
+    page = write_report(replace(source, predictions=told), tmp_path / "report")
+    assert ["unfamiliar" in m for m in content(page)["mosaics"]] == [False, True]
+    assert [tag for tag, _ in Tags(page.read_text()).seen].count("script") == 2
 
 
 def test_tables_are_read_or_refused(tmp_path: Path) -> None:
@@ -151,7 +166,8 @@ def test_a_table_without_rows_is_read(tmp_path: Path) -> None:
 def test_the_page_of_earlier_predictions(tmp_path: Path) -> None:
     source = write_run(tmp_path, 3)
     folder = tmp_path / "predictions"
-    write_predictions(folder, source.predictions, "g", [Problem(mosaic_name(0), "f", "no frame")])
+    problems = [Problem(mosaic_name(0), "f", "no frame")]
+    write_predictions(folder, [(source.predictions, problems)], "g", Tally())
     assert source.scraped is not None
     source.scraped.to_csv(tmp_path / "raw_svm_data.csv", index=False)
     page = report_predictions(folder / "predictions.csv", source.img, tmp_path / "again")
@@ -162,6 +178,20 @@ def test_the_page_of_earlier_predictions(tmp_path: Path) -> None:
     first = content(page)["mosaics"][0]
     assert first["problems"] == ["no frame"]
     assert first["target"] == "SIM-FIELD-01"
+
+
+def test_what_is_told_of_some_mosaics_is_read_alone(tmp_path: Path) -> None:
+    path, names = tmp_path / "raw.csv", [mosaic_name(1), mosaic_name(3)]
+    table = predictions(5)[["index", "point"]].assign(targname="NA-1", ra_targ=1.5)
+    table.to_csv(path, index=False)
+    found = read_scraped(path, set(names))
+    assert found is not None
+    assert found["index"].tolist() == names
+    assert sorted(found.columns) == ["index", "ra_targ", "targname"]
+    told = [Problem(mosaic_name(n), "NA", f"is {n},\nso", fatal=n == 1) for n in range(5)]
+    write_problems(path, told)
+    assert read_problems(path) == told
+    assert read_problems(path, names) == [told[1], told[3]]
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "\x00\x01"])

@@ -12,8 +12,11 @@ import pytest
 
 from spacekit.errors import FrameError, ModelFileError, TableError
 from spacekit.evaluate.predictions import joined, report_text
+from spacekit.evaluate.tally import tally_of
 from spacekit.measure.findings import Findings, Group, Offset, findings_path, write_findings
 from spacekit.measure.schema import PUBLISHED
+from spacekit.model.infer import BATCH, Model
+from spacekit.skopes.hst.svm import predict
 from spacekit.skopes.hst.svm.predict import classify
 
 
@@ -118,10 +121,89 @@ def test_what_cannot_be_used_leaves_nothing(toy: Path, model_file: Path, tmp_pat
     assert not (tmp_path / "o").exists()
 
 
+@pytest.fixture
+def troubled(toy: Path, tmp_path: Path) -> Path:
+    """Write a table with columns of all kinds, names without frames, and a row of nothing."""
+    table = pd.read_csv(toy / "svm_data.csv").astype({"index": object})
+    table["note"] = ["", "1", "02"] * 19 + ["x, y", "2", ""]
+    table["seen"] = [True] * 30 + [np.nan] * 30
+    table.loc[[3, 40, 41], "index"] = ["nowhere", "../../x", np.nan]
+    table.loc[41, [n for n in table.columns if n not in ("index", "note")]] = np.nan
+    table.loc[50, "point"] = -5
+    path = tmp_path / "troubled.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def test_parts_give_the_files_of_the_whole(
+    toy: Path, model_file: Path, troubled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = classify(troubled, toy / "img", model_file, tmp_path / "whole")
+    # whole batches: the last digit of an answer may depend on what it is computed beside
+    monkeypatch.setattr(predict, "PART_ROWS", BATCH)
+    told: list[tuple[int, int]] = []
+    parts = classify(
+        troubled,
+        toy / "img",
+        model_file,
+        tmp_path / "parts",
+        progress=lambda *both: told.append(both),
+    )
+    assert told == [(16, 60), (32, 60), (48, 60), (60, 60)]
+    for name in ("predictions.csv", "compromised.txt", "problems.csv"):
+        assert (parts.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    reports = [v.folder.joinpath("clf_report.txt").read_text() for v in (whole, parts)]
+    assert reports[0].splitlines()[2:] == reports[1].splitlines()[2:]
+    assert "row 42 has neither" in (whole.folder / "problems.csv").read_text()
+    problems = pd.read_csv(whole.folder / "problems.csv", keep_default_na=False)
+    assert problems["index"].drop_duplicates().tolist()[:3] == ["nowhere", "../../x", ""]
+    pages = [v.report.read_text().splitlines() for v in (whole, parts) if v.report]
+    assert [line for line in pages[0] if 'class="made"' not in line] == [
+        line for line in pages[1] if 'class="made"' not in line
+    ]
+    assert parts.tally.problems_total == len(parts.problems) == len(problems)
+
+
+def test_rows_of_any_part_are_numbered_as_in_the_file(
+    toy: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "PART_ROWS", 7)
+    table = pd.read_csv(toy / "svm_data.csv").astype({"gaia": object})
+    table.loc[58, "gaia"] = "many"
+    table.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(TableError, match="'many' in row 59, not a number"):
+        classify(tmp_path / "t.csv", toy / "img", model_file, tmp_path / "o")
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_part_that_fails_leaves_what_was_there(
+    toy: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "PART_ROWS", 7)
+    answer = Model.predict_table
+
+    def failing(model: Model, table: pd.DataFrame, *args: object, **options: object) -> object:
+        if table.index[0] == 56:
+            raise TableError("changed meanwhile")
+        return answer(model, table, *args, **options)
+
+    inputs = (toy / "svm_data.csv", toy / "img", model_file)
+    monkeypatch.setattr(Model, "predict_table", failing)
+    with pytest.raises(TableError, match="meanwhile"):
+        classify(*inputs, tmp_path)
+    folder = tmp_path / "predictions"
+    assert list(folder.iterdir()) == []
+    (folder / "predictions.csv").write_text("of old")
+    with pytest.raises(TableError, match="meanwhile"):
+        classify(*inputs, tmp_path)
+    assert [(p.name, p.read_text()) for p in folder.iterdir()] == [("predictions.csv", "of old")]
+
+
 def test_report_of_nothing_answered() -> None:
     table = pd.DataFrame({"det": [1, 9], "index": ["a", "b"]})
     answers = pd.DataFrame({"y_pred": [np.nan] * 2, "y_proba": np.nan, "rests_on": "nothing"})
-    text = report_text(joined(table, answers), "night", datetime(2026, 1, 2, 3, 4, 5))
+    tally = tally_of(joined(table, answers))
+    text = report_text(tally, "night", datetime(2026, 1, 2, 3, 4, 5))
     assert "no answer: 2" in text
     assert "date: 2026-01-02" in text
     assert "group: night" in text
@@ -131,7 +213,8 @@ def test_report_of_nothing_answered() -> None:
 def test_report_counts_by_detector() -> None:
     table = pd.DataFrame({"det": [1, 1, 4, 4], "index": list("abcd")})
     answers = pd.DataFrame({"y_pred": [0, 1, 1, 1.0], "y_proba": [0.1, 0.9, 0.9, 0.7]})
-    text = report_text(joined(table, answers.assign(rests_on="")), "g", datetime(2026, 1, 2))
+    tally = tally_of(joined(table, answers.assign(rests_on="")))
+    text = report_text(tally, "g", datetime(2026, 1, 2))
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "ir 1 of 2" in lines
     assert "wfc 2 of 2" in lines

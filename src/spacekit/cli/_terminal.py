@@ -47,14 +47,15 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
             bar.close()
 
 
-def show_problems(problems: Sequence[Problem]) -> None:
-    """List what went wrong, on stderr."""
+def show_problems(problems: Sequence[Problem], total: int | None = None) -> None:
+    """List what went wrong, on stderr, where `problems` may be the first of `total`."""
+    total = len(problems) if total is None else total
     for problem in problems[:_MOST_PROBLEMS]:
         mark = "not done" if problem.fatal else "incomplete"
         text = one_line(f"{problem.index or problem.file}: {problem.reason}")
         say(f"{click.style(mark, fg='yellow')}: {text}")
-    if len(problems) > _MOST_PROBLEMS:
-        say(f"... and {len(problems) - _MOST_PROBLEMS} more (problems.csv has them all)")
+    if total > _MOST_PROBLEMS:
+        say(f"... and {total - _MOST_PROBLEMS} more (problems.csv has them all)")
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

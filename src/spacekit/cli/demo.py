@@ -28,7 +28,7 @@ def demo(*, out: Path, seed: int, workers: int | None) -> int:
         result = run_visits(visits, out, workers=workers, watch=Watch(measured))
     truths = read_truths(visits).rows
     truth = {name: f"{t['true_mode']}, {t['true_offset_px']:.2f} px" for name, t in truths.items()}
-    show_verdicts(result.predictions, truth)
+    show_verdicts(result.verdicts.tally, truth)
     show_problems(result.problems)
     say(f"\nvisits in {visits}\nframes in {result.img_path}\nlook at {result.report}")
     say("predictions in")

@@ -62,16 +62,14 @@ def predict(
             report=report,
             progress=advance,
         )
-    show_problems(verdicts.problems)
-    suspicious = int((verdicts.predictions["y_pred"] == 1).sum())
-    blind = int((~verdicts.predictions["rests_on"].str.contains("pixels")).sum())
-    if blind:
-        say(f"{blind} answers rest on no measurement of the pixels (see rests_on): run prep")
-    strange = int((verdicts.predictions["unfamiliar"] != "").sum())
-    if strange:
-        say(f"{strange} mosaics are unlike any the model was trained on (see unfamiliar)")
-    say(f"{suspicious} of {len(verdicts.predictions)} mosaics are suspicious")
+    tally = verdicts.tally
+    show_problems(tally.problems, tally.problems_total)
+    if tally.blind:
+        say(f"{tally.blind} answers rest on no measurement of the pixels (see rests_on): run prep")
+    if tally.unfamiliar:
+        say(f"{tally.unfamiliar} mosaics are unlike any the model was trained on (see unfamiliar)")
+    say(f"{tally.suspicious} of {tally.mosaics} mosaics are suspicious")
     if verdicts.report:
         say(f"look at {verdicts.report}")
     click.echo(verdicts.folder / "predictions.csv")
-    return 1 if verdicts.problems else 0
+    return 1 if tally.problems_total else 0

@@ -11,9 +11,12 @@ from spacekit.cli._options import prevalence_option
 from spacekit.cli._terminal import progress, say, show_problems, show_table
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from spacekit.evaluate.tally import Tally
 
 __all__ = ["run", "show_verdicts"]
+
+#: Longer tables of verdicts are cut on the screen.
+_MOST_ROWS = 30
 
 
 @click.command()
@@ -59,27 +62,32 @@ def run(
             report=report,
             watch=Watch(measured, classified),
         )
-    show_verdicts(result.predictions)
-    show_problems(result.problems)
+    tally = result.verdicts.tally
+    show_verdicts(tally)
+    show_problems(tally.problems, tally.problems_total)
     say(f"\npredictions in {result.predictions_path}\nframes in {result.img_path}")
     if result.report:
         say(f"look at {result.report}")
-    return 1 if result.problems else 0
+    return 1 if tally.problems_total else 0
 
 
-def show_verdicts(predictions: pd.DataFrame, truth: dict[str, str] | None = None) -> None:
+def show_verdicts(tally: Tally, truth: dict[str, str] | None = None) -> None:
     """Print mosaics with verdict and probability, the most suspicious first.
 
     Parameters
     ----------
-    predictions : pandas.DataFrame
-        With index, y_pred and y_proba.
+    tally : Tally
+        Of the predictions.
     truth : dict of str to str or None
         What is true of each mosaic, for one more column.
     """
     rows = []
-    for row in predictions.sort_values("y_proba", ascending=False).itertuples():
-        verdict = "suspicious" if row.y_pred == 1 else "aligned"
-        cells = [str(row.index), verdict, f"{row.y_proba:.3f}"]
-        rows.append([*cells, truth.get(str(row.index), "")] if truth else cells)
+    words = {1.0: "suspicious", 0.0: "aligned"}
+    first = tally.foremost.sort_values("y_proba", ascending=False, kind="stable").head(_MOST_ROWS)
+    columns = (first[name].tolist() for name in ("index", "y_pred", "y_proba"))
+    for name, verdict, probability in zip(*columns, strict=True):
+        cells = [str(name), words.get(verdict, "no answer"), f"{probability:.3f}"]
+        rows.append([*cells, truth.get(str(name), "")] if truth else cells)
     show_table(["mosaic", "verdict", "probability"] + (["truth"] if truth else []), rows)
+    if tally.mosaics > len(rows):
+        say(f"... and {tally.mosaics - len(rows)} more (predictions.csv has them all)")

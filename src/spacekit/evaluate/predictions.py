@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
-from spacekit.files import ensure_folder, write_csv, write_problems, write_text
-from spacekit.measure.schema import CATEGORIES, INDEX
+from spacekit.evaluate.tally import Tally
+from spacekit.files import ensure_folder, problems_table, replacing, write_text
+from spacekit.measure.schema import INDEX
 from spacekit.visit.nouns import Problem
 
-__all__ = ["OWN", "joined", "report_text", "write_predictions"]
+__all__ = ["OWN", "OWN_TEXT", "joined", "report_text", "write_predictions"]
 
 #: Our own columns of predictions.csv, after the published ones.
 OWN = (
@@ -21,9 +24,10 @@ OWN = (
     *("culprit", "culprit_dx_px", "culprit_dy_px", "culprit_mas", "reason"),
 )
 
-_ANSWERS = ("y_pred", "y_proba")
+#: Those of them that hold words, empty where there are none.
+OWN_TEXT = ("rests_on", "unfamiliar", "culprit", "reason")
 
-_DETECTORS = {number: name for name, number in CATEGORIES["det"].items()}
+_ANSWERS = ("y_pred", "y_proba")
 
 
 def joined(table: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
@@ -37,75 +41,93 @@ def joined(table: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([kept, answers[list(_ANSWERS)], table[[INDEX]], answers[own]], axis="columns")
 
 
-def report_text(predictions: pd.DataFrame, group: str, now: datetime) -> str:
+def report_text(tally: Tally, group: str, now: datetime) -> str:
     """Text of clf_report.txt.
 
     Parameters
     ----------
-    predictions : DataFrame
-        As `joined` makes it.
+    tally : Tally
+        Of the predictions.
     group : str
         What the mosaics are called as a whole.
     now : datetime
         When.
     """
-    proba, pred = predictions["y_proba"].dropna(), predictions["y_pred"].dropna()
-    total = len(pred)
+    total = tally.suspicious + tally.aligned
     lines = [
         f"date: {now:%Y-%m-%d}",
         f"time: {now:%H:%M:%S}",
         f"group: {group}",
         "",
-        f"Mean Probability Score: {_number(proba.mean())}",
-        f"Standard Deviation: {_number(proba.std(ddof=0))}",
+        f"Mean Probability Score: {_number(tally.mean)}",
+        f"Standard Deviation: {_number(tally.deviation)}",
         "",
         "verdict          count   percent",
     ]
-    for value, name in ((0.0, "aligned"), (1.0, "suspicious")):
-        count = int((pred == value).sum())
+    for name, count in (("0.0=aligned", tally.aligned), ("1.0=suspicious", tally.suspicious)):
         percent = f"{100 * count / total:.1f}" if total else "-"
-        lines.append(f"{value}={name}".ljust(16) + f"{count:6d}" + f"{percent:>10}")
-    if total < len(predictions):
-        lines.append(f"no answer: {len(predictions) - total}")
-    lines += ["", "misalignment counts by detector", *_by_detector(predictions)]
+        lines.append(name.ljust(16) + f"{count:6d}" + f"{percent:>10}")
+    if tally.unanswered:
+        lines.append(f"no answer: {tally.unanswered}")
+    lines += ["", "misalignment counts by detector"]
+    for row in tally.by_detector.itertuples():
+        lines.append(f"{row.detector:8s}{row.suspicious:6d} of {row.mosaics}")
     return "\n".join(lines) + "\n"
 
 
 def write_predictions(
-    folder: Path, predictions: pd.DataFrame, group: str, problems: Sequence[Problem]
+    folder: Path,
+    parts: Iterable[tuple[pd.DataFrame, Sequence[Problem]]],
+    group: str,
+    tally: Tally,
 ) -> None:
     """Write predictions.csv, compromised.txt, clf_report.txt and problems.csv into `folder`.
+
+    All of them appear when the last part is written; where one fails, none does.
 
     Parameters
     ----------
     folder : Path
         Made where it is missing.
-    predictions : DataFrame
-        As `joined` makes it.
+    parts : iterable of (DataFrame, sequence of Problem)
+        The table part by part, as `joined` makes it, and what was wrong with the part.
+        problems.csv is written where there is any problem; an old one goes where there is none.
     group : str
         For the report.
-    problems : sequence of Problem
-        Written where there are any; an old file goes where there are none.
+    tally : Tally
+        Counts what is written.
     """
     ensure_folder(folder)
-    write_csv(folder / "predictions.csv", predictions)
+    problems_csv = folder / "problems.csv"
+    with ExitStack() as files:
+        names = _opened(files, folder / "compromised.txt")
+        rows = _opened(files, folder / "predictions.csv")
+        problem_rows: TextIO | None = None
+        for number, (predictions, problems) in enumerate(parts):
+            predictions.to_csv(rows, index=False, header=number == 0)
+            names.writelines(_suspicious(predictions))
+            if problems:
+                header = problem_rows is None
+                problem_rows = problem_rows or _opened(files, problems_csv)
+                problems_table(problems).to_csv(problem_rows, index=False, header=header)
+            tally.add(predictions)
+            tally.add_problems(problems)
+        text = report_text(tally, group, datetime.now().astimezone())
+        write_text(folder / "clf_report.txt", text)
+    if problem_rows is None:
+        problems_csv.unlink(missing_ok=True)
+
+
+def _opened(files: ExitStack, path: Path) -> TextIO:
+    """Open a file that appears at `path` when `files` are closed well."""
+    part = files.enter_context(replacing(path))
+    return files.enter_context(part.open("w", encoding="utf-8", newline=""))
+
+
+def _suspicious(predictions: pd.DataFrame) -> list[str]:
+    """Name suspicious mosaics, a printable line each."""
     names = predictions.loc[predictions["y_pred"] == 1, INDEX].fillna("").astype(str)
-    lines = ["".join(c if c.isprintable() else "?" for c in name) + "\n" for name in names]
-    write_text(folder / "compromised.txt", "".join(lines))
-    text = report_text(predictions, group, datetime.now().astimezone())
-    write_text(folder / "clf_report.txt", text)
-    write_problems(folder / "problems.csv", problems)
-
-
-def _by_detector(predictions: pd.DataFrame) -> list[str]:
-    """Write a line for each detector in the table: suspicious of all."""
-    numbers = pd.to_numeric(predictions["det"], errors="coerce").fillna(-1)
-    names = numbers.map(lambda n: _DETECTORS.get(n, "unknown"))
-    lines = []
-    for name in sorted(set(names)):
-        pred = predictions.loc[names == name, "y_pred"]
-        lines.append(f"{name:8s}{int((pred == 1).sum()):6d} of {len(pred)}")
-    return lines
+    return ["".join(c if c.isprintable() else "?" for c in name) + "\n" for name in names]
 
 
 def _number(value: float) -> str:

@@ -34,7 +34,7 @@ from spacekit.measure.schema import (
     Kind,
     truth_columns,
 )
-from spacekit.visit.tables import read_csv
+from spacekit.visit.tables import PART_ROWS, PartedTable, read_csv, survey_csv
 
 __all__ = [
     "CATEGORICAL",
@@ -43,8 +43,10 @@ __all__ = [
     "check_features",
     "feature_arrays",
     "fingerprint",
+    "open_table",
     "read_labels",
     "read_table",
+    "row_number",
 ]
 
 #: Numeric features in the order of the array's columns.
@@ -60,6 +62,9 @@ FIT: tuple[str, ...] = ("rms_ra", "rms_dec", "nmatches")
 
 #: No count, rms or offset of a mosaic comes near; float32 and the transforms stay exact enough.
 LARGEST = 1e9
+
+_WANTED = "give the svm_data.csv of prep"
+_TYPES = {INDEX: "str"}
 
 #: The class that says nothing.
 NO_CLASS = {"cat": CATEGORIES["cat"]["U"]}
@@ -96,12 +101,45 @@ def read_table(path: Path) -> pd.DataFrame:
         If it is no such table.
     """
     path = Path(path)
-    table = read_csv(path, "give the svm_data.csv of prep", dtype={INDEX: "str"})
+    table = read_csv(path, _WANTED, dtype=_TYPES)
+    _check_table(path, table)
+    return table
+
+
+def open_table(path: Path, part_rows: int = PART_ROWS) -> PartedTable:
+    """Check a table of mosaics from end to end, to read it in parts.
+
+    Parameters
+    ----------
+    path : Path
+        ``svm_data.csv``.
+    part_rows : int
+        Rows of a part.
+
+    Raises
+    ------
+    TableError
+        If it is no such table, or features can't be taken from it (see `feature_arrays`).
+    """
+
+    def check(part: pd.DataFrame) -> None:
+        _check_table(path, part)
+        feature_arrays(part)
+
+    return survey_csv(path, _WANTED, part_rows, types=_TYPES, check=check)
+
+
+def row_number(table: pd.DataFrame, position: int) -> int:
+    """Give the number of a row for people, from 1: in the file, for a part of a table."""
+    numbered = isinstance(table.index, pd.RangeIndex)
+    return (int(table.index[position]) if numbered else position) + 1
+
+
+def _check_table(path: Path, table: pd.DataFrame) -> None:
     if INDEX not in table.columns:
         raise TableError(f"{path}: has no column 'index' with the mosaics' names")
     if table.columns.has_duplicates or table.empty:
         raise TableError(f"{path}: has no rows, or two columns of one name")
-    return table
 
 
 def read_labels(table: pd.DataFrame) -> NDArray[np.float32]:
@@ -183,8 +221,8 @@ def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     if text.any():
         row = int(np.argmax(text))
         raise TableError(
-            f"{name} holds {str(column.iloc[row])[:40]!r} in row {row + 1}, not a number; "
-            "use the table prep made ready (svm_data.csv), not the raw one"
+            f"{name} holds {str(column.iloc[row])[:40]!r} in row {row_number(table, row)}, "
+            "not a number; use the table prep made ready (svm_data.csv), not the raw one"
         )
     return numbers.copy()
 

@@ -16,7 +16,7 @@ from spacekit.errors import ModelFileError, TableError
 from spacekit.measure.schema import INDEX
 from spacekit.model.artifact import INPUTS, Manifest, load_artifact
 from spacekit.model.calibrate import probability
-from spacekit.model.features import CATEGORICAL, NUMERIC, Features, feature_arrays
+from spacekit.model.features import CATEGORICAL, NUMERIC, Features, feature_arrays, row_number
 from spacekit.model.images import NO_STAMPS, Frames, FrameSource, load_many
 from spacekit.model.regimes import REGIMES, regimes_of
 from spacekit.visit.nouns import Problem
@@ -153,7 +153,7 @@ class Model:
         answers = self.answers(features, logits, seen, prevalence)
         answers.index = table.index
         for row in np.flatnonzero(np.isnan(answers["y_proba"])):
-            reason = f"row {row + 1} has neither values nor frames: no answer"
+            reason = f"row {row_number(table, int(row))} has neither values nor frames: no answer"
             problems.append(Problem(names[row], "table", reason, fatal=True))
         return Predictions(answers, tuple(problems))
 

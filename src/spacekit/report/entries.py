@@ -6,7 +6,7 @@ Every cell may be a stranger's: numbers are checked, text is bounded and made pr
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,20 +14,25 @@ import numpy as np
 import pandas as pd
 
 from spacekit.errors import TableError
-from spacekit.measure.schema import CATEGORIES, COLUMNS, INDEX
+from spacekit.evaluate.predictions import OWN_TEXT
+from spacekit.evaluate.tally import verdicts_of
+from spacekit.measure.schema import COLUMNS, INDEX
 from spacekit.report.nouns import Entry, Pictures
 from spacekit.visit.nouns import Problem
-from spacekit.visit.tables import read_csv
+from spacekit.visit.tables import csv_parts, read_csv
 from spacekit.visit.values import as_number, as_text
 
 __all__ = ["entries_of", "read_predictions", "read_problems", "read_scraped", "shown_text"]
 
-_DETECTORS: Final = {number: name for name, number in CATEGORIES["det"].items()}
 _LONGEST_NAME, _LONGEST_TEXT = 250, 600
 #: More problems of one mosaic say nothing more.
 _MOST_PROBLEMS: Final = 12
 #: Largest shifts between products of either kind.
 _OFFSETS: Final = ("offset_px", "exposure_offset_px")
+#: What the raw table is read for.
+_TARGET: Final = ("targname", "ra_targ", "dec_targ")
+#: predictions.csv is wider than what it was made from.
+_LARGEST_BYTES: Final = 2_000_000_000
 #: Shown by name already, or nothing that is measured.
 _NOT_VALUES: Final = ("y_pred", "y_proba", "det")
 
@@ -47,35 +52,73 @@ def read_predictions(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     TableError
         If it is no table of mosaics.
     """
-    table = read_csv(path, "give the predictions.csv of predict", dtype={INDEX: "str"})
+    table = read_csv(
+        path,
+        "give the predictions.csv of predict",
+        largest_bytes=_LARGEST_BYTES,
+        dtype={INDEX: "str", **dict.fromkeys(OWN_TEXT, "str")},
+    )
     if INDEX not in table.columns:
         raise TableError(f"{path}: has no column 'index' with the mosaics' names")
+    words = {name: table[name].fillna("") for name in OWN_TEXT if name in table.columns}
     lacking = [name for name in ("y_pred", "y_proba") if name not in table.columns]
     notes = [f"{path.name} has no column {name}: not shown" for name in lacking]
-    return table.assign(**dict.fromkeys(lacking, np.nan)), tuple(notes)
+    return table.assign(**words, **dict.fromkeys(lacking, np.nan)), tuple(notes)
 
 
-def read_scraped(path: Path) -> pd.DataFrame | None:
-    """Read raw_svm_data.csv for names and places of targets; None where it can't be used."""
+def read_scraped(path: Path, names: Collection[str] | None = None) -> pd.DataFrame | None:
+    """Read names and places of targets from raw_svm_data.csv.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    names : collection of str, optional
+        Mosaics to read of; all by default.
+
+    Returns
+    -------
+    DataFrame or None
+        ``index`` and what there is of targname, ra_targ, dec_targ; None where the file can't be
+        used.
+    """
+    types = {INDEX: "str", "targname": "str"}
+    columns = {INDEX, *_TARGET}
+    parts = csv_parts(path, "give the raw table of prep", dtype=types, usecols=columns.__contains__)
     try:
-        table = read_csv(path, "give the raw table of prep", dtype={INDEX: "str"})
-    except TableError:
+        return pd.concat([_of(part, names) for part in parts], ignore_index=True)
+    except (TableError, KeyError):
         return None
-    return table if INDEX in table.columns else None
 
 
-def read_problems(path: Path) -> list[Problem]:
-    """Read problems.csv; what is missing or something else gives none."""
+def read_problems(path: Path, names: Collection[str] | None = None) -> list[Problem]:
+    """Read problems.csv; what is missing or something else gives none.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    names : collection of str, optional
+        Mosaics to read of; all by default.
+    """
+    text = dict.fromkeys(("index", "file", "reason"), "str")
+    parts = csv_parts(path, "give problems.csv", dtype=text, keep_default_na=False)
     try:
-        table = read_csv(path, "give problems.csv", dtype={INDEX: "str"})
-    except TableError:
+        return [problem for part in parts for problem in _problems(_of(part, names))]
+    except (TableError, KeyError):
         return []
-    if not {"index", "file", "reason", "fatal"} <= set(table.columns):
-        return []
-    text = table[["index", "file", "reason"]].fillna("").astype(str)
-    fatal = (table["fatal"] == 1).tolist()
-    columns = (text[name].tolist() for name in text.columns)
-    return [Problem(*row) for row in zip(*columns, fatal, strict=True)]
+
+
+def _of(part: pd.DataFrame, names: Collection[str] | None) -> pd.DataFrame:
+    """Rows of the named mosaics; KeyError where rows have no names."""
+    chosen = part[INDEX]
+    return part if names is None else part[chosen.isin(list(names))]
+
+
+def _problems(table: pd.DataFrame) -> Iterator[Problem]:
+    fatal = (table["fatal"].astype(str) == "1").tolist()
+    columns = (table[name].tolist() for name in ("index", "file", "reason"))
+    return (Problem(*row) for row in zip(*columns, fatal, strict=True))
 
 
 def entries_of(
@@ -102,11 +145,15 @@ def entries_of(
     told = defaultdict(list)
     for problem in problems:
         told[problem.index].append(shown_text(problem.reason, _LONGEST_TEXT))
-    targets = {} if scraped is None else _by_name(scraped, ("targname", "ra_targ", "dec_targ"))
+    targets = {} if scraped is None else _by_name(scraped, _TARGET)
     measured = [n for n in COLUMNS if n in predictions.columns and n not in _NOT_VALUES]
-    columns = ["det", INDEX, "y_pred", "y_proba", "reason", "rests_on", *measured]
-    rows = _records(predictions.reindex(columns=list(dict.fromkeys(columns))))
-    return [_entry(row, measured, targets, told) for row in rows]
+    columns = [INDEX, "reason", "rests_on", "unfamiliar", *measured]
+    rows = _records(predictions.reindex(columns=columns))
+    verdicts = _records(verdicts_of(predictions))
+    return [
+        _entry(row | verdict, measured, targets, told)
+        for row, verdict in zip(rows, verdicts, strict=True)
+    ]
 
 
 def _by_name(table: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -133,16 +180,16 @@ def _entry(
     # an rms of 0 and less stands for no fit
     values = {k: v for k, v in values.items() if not (k.startswith("rms_") and v <= 0)}
     target = targets.get(index, {})
-    probability = as_number(_plain(row["y_proba"]))
-    known = probability is not None and 0 <= probability <= 1
+    verdict = as_number(row["verdict"])
     return Entry(
         index=shown_text(index, _LONGEST_NAME),
-        detector=_detector(row["det"]),
-        verdict=_verdict(row["y_pred"]) if known else None,
-        probability=probability if known else None,
+        detector=row["detector"],
+        verdict=None if verdict is None else int(verdict),
+        probability=as_number(row["probability"]),
         offset_px=max(offsets, default=None),
         reason=_words(row["reason"]),
         rests_on=_words(row["rests_on"]),
+        unfamiliar=_words(row["unfamiliar"]),
         target=_words(target.get("targname")),
         ra_deg=_angle(target.get("ra_targ"), 0, 360),
         dec_deg=_angle(target.get("dec_targ"), -90, 90),
@@ -152,22 +199,9 @@ def _entry(
     )
 
 
-def _verdict(value: Any) -> int | None:
-    number = as_number(_plain(value))
-    return int(number) if number in (0, 1) else None
-
-
 def _plain(value: Any) -> Any:
     """Turn numpy's numbers into Python's."""
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _detector(value: Any) -> str:
-    """Name the detector, which is a number in tables that are ready and a word in raw ones."""
-    number = as_number(_plain(value))
-    if number is not None:
-        return _DETECTORS.get(int(number), "unknown")
-    return value if isinstance(value, str) and value in CATEGORIES["det"] else "unknown"
 
 
 def _words(value: Any) -> str:

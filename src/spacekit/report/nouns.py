@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import pandas as pd
-
-from spacekit.visit.nouns import Problem
-
-__all__ = ["Entry", "Offset", "OffsetGroup", "Offsets", "Pictures", "Summary"]
+__all__ = ["Entry", "Offset", "OffsetGroup", "Offsets", "Pictures"]
 
 
 @dataclass(frozen=True)
@@ -112,6 +108,8 @@ class Entry:
         The largest measured, px.
     reason, rests_on : str
         In words; empty where the table has none.
+    unfamiliar : str
+        What lies far outside of the model's training, mostly empty.
     target : str
         TARGNAME; empty where unknown.
     ra_deg, dec_deg : float or None
@@ -133,6 +131,7 @@ class Entry:
     offset_px: float | None = None
     reason: str = ""
     rests_on: str = ""
+    unfamiliar: str = ""
     target: str = ""
     ra_deg: float | None = None
     dec_deg: float | None = None
@@ -140,31 +139,3 @@ class Entry:
     offsets: Offsets | None = None
     pictures: Pictures = field(default_factory=Pictures)
     problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The whole at a glance.
-
-    Parameters
-    ----------
-    mosaics, suspicious, aligned, unanswered : int
-        Counts.
-    by_detector : DataFrame
-        detector, mosaics, suspicious, aligned, unanswered.
-    histogram : tuple of int
-        Mosaics in each of 20 equal bins of the probability.
-    problems : tuple of Problem
-        The worst first, bounded.
-    problems_total : int
-        How many there are in all.
-    """
-
-    mosaics: int
-    suspicious: int
-    aligned: int
-    unanswered: int
-    by_detector: pd.DataFrame
-    histogram: tuple[int, ...]
-    problems: tuple[Problem, ...]
-    problems_total: int

@@ -22,8 +22,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from spacekit import __version__
+from spacekit.evaluate.tally import Tally
 from spacekit.measure.schema import CATEGORIES, COLUMNS
-from spacekit.report.nouns import Entry, Summary
+from spacekit.report.nouns import Entry
 from spacekit.report.pictures import MEDIA
 from spacekit.visit.names import is_plain_name
 
@@ -67,15 +68,15 @@ class PageFacts:
     written: datetime
 
 
-def render_page(entries: Sequence[Entry], summary: Summary, facts: PageFacts) -> str:
+def render_page(entries: Sequence[Entry], summary: Tally, facts: PageFacts) -> str:
     """Give the HTML of the page.
 
     Parameters
     ----------
     entries : sequence of Entry
-        Mosaics in the order of the table.
-    summary : Summary
-        Of them.
+        Mosaics to show, in the order of the table.
+    summary : Tally
+        Of all mosaics, which may be more.
     facts : PageFacts
         Title, threshold, notes.
 
@@ -96,7 +97,8 @@ def render_page(entries: Sequence[Entry], summary: Summary, facts: PageFacts) ->
     return environment.get_template("page.html").render(
         facts=facts,
         summary=summary,
-        bars=_bars(summary.histogram),
+        shown=len(entries),
+        bars=_bars(summary.histogram.tolist()),
         version=__version__,
         policy=_policy(script, style),
         # trusted: files of this package, and JSON that holds no angle bracket
@@ -160,6 +162,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "offset": _short(entry.offset_px),
         "reason": entry.reason,
         "rests": entry.rests_on,
+        "unfamiliar": entry.unfamiliar,
         "target": entry.target,
         "ra": entry.ra_deg,
         "dec": entry.dec_deg,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from spacekit.errors import ProductError
+from spacekit.evaluate.tally import Tally, foremost, tally_of
 from spacekit.files import ensure_folder, write_text
 from spacekit.measure.findings import find_beside_frames
 from spacekit.report.entries import entries_of, shown_text
@@ -19,7 +20,6 @@ from spacekit.report.nouns import Entry, Pictures
 from spacekit.report.offsets import read_offsets
 from spacekit.report.page import PageFacts, render_page
 from spacekit.report.pictures import bring_pictures
-from spacekit.report.summary import summarise
 from spacekit.visit.nouns import Problem
 
 __all__ = ["ReportSource", "write_report"]
@@ -32,7 +32,8 @@ class ReportSource:
     Parameters
     ----------
     predictions : DataFrame
-        As in predictions.csv.
+        As in predictions.csv. Of more than `spacekit.evaluate.tally.MOST_SHOWN` mosaics those
+        with the highest probability are shown.
     img : Path
         The folder of frames; a page without pictures comes of anything else.
     group : str
@@ -45,6 +46,9 @@ class ReportSource:
         Of prep and predict.
     notes : tuple of str
         What else is missing, a sentence each.
+    tally : Tally or None
+        Counts of all mosaics and problems, where `predictions` and `problems` are those to show;
+        None: they are all.
     """
 
     predictions: pd.DataFrame
@@ -54,6 +58,7 @@ class ReportSource:
     scraped: pd.DataFrame | None = None
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    tally: Tally | None = None
 
 
 def write_report(
@@ -83,7 +88,8 @@ def write_report(
         If it can't be written.
     """
     ensure_folder(folder)
-    entries = entries_of(source.predictions, source.scraped, source.problems)
+    tally = source.tally or tally_of(source.predictions, source.problems)
+    entries = entries_of(foremost(source.predictions), source.scraped, source.problems)
     notes = list(source.notes)
     if source.img.is_dir():
         entries = _with_files(entries, source.img, folder, progress)
@@ -97,7 +103,7 @@ def write_report(
         written=datetime.now().astimezone(),
     )
     page = folder / "index.html"
-    write_text(page, render_page(entries, summarise(entries, source.problems), facts))
+    write_text(page, render_page(entries, tally, facts))
     return page
 
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import stat
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
+from pandas.api.types import infer_dtype
 
 from spacekit.errors import TableError
 from spacekit.visit.values import MALFORMED
 
-__all__ = ["read_csv"]
+__all__ = ["PART_ROWS", "PartedTable", "csv_parts", "read_csv", "survey_csv"]
+
+#: Rows of a part: some MB.
+PART_ROWS: Final = 2000
+
+#: A million mosaics have some 300 MB.
+_LARGEST_BYTES: Final = 500_000_000
 
 
 def read_csv(
-    path: Path, wanted: str, *, largest_bytes: int = 500_000_000, **options: Any
+    path: Path, wanted: str, *, largest_bytes: int = _LARGEST_BYTES, **options: Any
 ) -> pd.DataFrame:
     """Read a CSV table, UTF-8, never unpacking: a small archive may hold any amount.
 
@@ -25,7 +37,7 @@ def read_csv(
     wanted : str
         What to give instead, for the message ("give the svm_data.csv of prep").
     largest_bytes : int
-        A larger file is refused. A million mosaics have some 300 MB.
+        A larger file is refused.
     **options
         For `pandas.read_csv`.
 
@@ -34,17 +46,158 @@ def read_csv(
     TableError
         If it can't be read as a table.
     """
+    with _refusing(path, wanted):
+        _check_size(path, wanted, largest_bytes)
+        table: pd.DataFrame = pd.read_csv(path, **_OPTIONS, **options)
+    return table
+
+
+def csv_parts(
+    path: Path,
+    wanted: str,
+    rows: int = PART_ROWS,
+    *,
+    largest_bytes: int = _LARGEST_BYTES,
+    **options: Any,
+) -> Iterator[pd.DataFrame]:
+    """Read a CSV table as `read_csv` does, `rows` at a time.
+
+    Columns whose types aren't given have those of the part: see `survey_csv`.
+
+    Yields
+    ------
+    DataFrame
+        With the number of the row in the file as row index, from 0; a table that has a header
+        alone is one part without rows.
+
+    Raises
+    ------
+    TableError
+        If it can't be read as a table, where that shows.
+    """
+    with _refusing(path, wanted):
+        _check_size(path, wanted, largest_bytes)
+        with pd.read_csv(path, chunksize=rows, **_OPTIONS, **options) as parts:
+            first = 0
+            for part in parts:
+                part.index = pd.RangeIndex(first, first + len(part))
+                first += len(part)
+                yield part
+
+
+@dataclass(frozen=True)
+class PartedTable:
+    """A CSV table that is read in parts, whose columns have the types of the whole.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    wanted : str
+        What to give instead, for messages.
+    rows : int
+        How many it has.
+    types : mapping of str to str
+        Types of columns, for pandas.
+    part_rows : int
+        Rows of a part.
+    """
+
+    path: Path
+    wanted: str
+    rows: int
+    types: Mapping[str, str]
+    part_rows: int
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """Read it, part by part: see `csv_parts`."""
+        return csv_parts(self.path, self.wanted, self.part_rows, dtype=dict(self.types))
+
+
+def survey_csv(
+    path: Path,
+    wanted: str,
+    rows: int,
+    *,
+    types: Mapping[str, str],
+    check: Callable[[pd.DataFrame], object],
+) -> PartedTable:
+    """Go through a CSV table once, to count its rows, find its columns' types and check it.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which will be read again.
+    wanted : str
+        What to give instead, for messages.
+    rows : int
+        Rows of a part.
+    types : mapping of str to str
+        Types of columns that are known.
+    check : callable (part)
+        Raises what is wrong with a part.
+
+    Raises
+    ------
+    TableError
+        If it can't be read as a table, or not twice.
+    """
+    with _refusing(path, wanted):
+        if stat.S_ISFIFO(path.stat().st_mode):
+            raise TableError(f"{path}: is a pipe, and is read twice; write it to a file first")
+    kinds: dict[str, set[str]] = defaultdict(set)
+    count = 0
+    for part in csv_parts(path, wanted, rows, dtype=dict(types)):
+        check(part)
+        count += len(part)
+        for name in part.columns:
+            kinds[name].add(_kind(part[name]))
+    found = {name: kind for name, some in kinds.items() if (kind := _common(some))}
+    return PartedTable(path, wanted, count, {**found, **types}, rows)
+
+
+_OPTIONS: Final[Mapping[str, Any]] = {
+    "encoding": "utf-8-sig",
+    "compression": None,
+    "low_memory": False,
+}
+
+
+@contextmanager
+def _refusing(path: Path, wanted: str) -> Iterator[None]:
+    """Say in one way what can't be read."""
     try:
-        size = path.stat().st_size
-        if size > largest_bytes:
-            raise TableError(f"{path}: {size / 1e6:.0f} MB are too large for this table; {wanted}")
-        table: pd.DataFrame = pd.read_csv(
-            path, encoding="utf-8-sig", compression=None, low_memory=False, **options
-        )
+        yield
     except TableError:
         raise
     except MALFORMED as error:
         raise TableError(
             f"{path}: can't be read as a CSV table ({str(error)[:160].strip()}); {wanted}"
         ) from error
-    return table
+
+
+def _check_size(path: Path, wanted: str, largest_bytes: int) -> None:
+    size = path.stat().st_size
+    if size > largest_bytes:
+        raise TableError(f"{path}: {size / 1e6:.0f} MB are too large for this table; {wanted}")
+
+
+def _kind(column: pd.Series) -> str:
+    """Say what pandas took a part of a column for."""
+    if bool(column.isna().all()):
+        return "empty"
+    if column.dtype.kind in "if":
+        return "int64" if column.dtype.kind == "i" else "float64"
+    return "flag" if infer_dtype(column, skipna=True) == "boolean" else "str"
+
+
+def _common(kinds: set[str]) -> str | None:
+    """Give the type that pandas gives a column whose parts are of these kinds.
+
+    None where each part may be read by itself: no value, or nothing but true and false.
+    """
+    if kinds <= {"empty", "flag"}:
+        return None
+    if kinds == {"int64"}:
+        return "int64"
+    return "float64" if kinds <= {"int64", "float64", "empty"} else "str"

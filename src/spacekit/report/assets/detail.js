@@ -29,6 +29,8 @@ function headline(mosaic) {
       make("span", { class: "of", text: target })),
     make("p", { class: "reason", text: mosaic.reason ?? "No reason is given." }),
     make("p", { class: "small", text: mosaic.rests ? `Rests on: ${mosaic.rests}` : "" }),
+    ...(mosaic.unfamiliar ? [make("p", { class: "small unfamiliar",
+      text: `Unlike the model's training: ${mosaic.unfamiliar}; the evidence counts half.` })] : []),
   ];
 }
 

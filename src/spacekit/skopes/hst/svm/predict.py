@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from spacekit.errors import FrameError
 from spacekit.evaluate.predictions import joined, write_predictions
+from spacekit.evaluate.tally import Tally
 from spacekit.files import exclusive
 from spacekit.measure.schema import INDEX
 from spacekit.measure.verdict import reasons_of
-from spacekit.model.features import read_table
+from spacekit.model.features import open_table
 from spacekit.model.images import open_frames
-from spacekit.model.infer import load_model
-from spacekit.report.entries import read_scraped
+from spacekit.model.infer import BATCH, Predictions, load_model
+from spacekit.report.entries import read_predictions, read_problems, read_scraped
 from spacekit.report.pictures import MEDIA
 from spacekit.report.write import ReportSource, write_report
 from spacekit.visit.nouns import Problem
+from spacekit.visit.tables import PartedTable
 
 __all__ = ["Verdicts", "classify", "predict_alignment"]
+
+#: Rows that are read, answered and written at a time, in whole batches of the model: a table of
+#: any length takes the same memory.
+PART_ROWS: Final = 125 * BATCH
 
 
 @dataclass(frozen=True)
@@ -30,24 +38,34 @@ class Verdicts:
 
     Parameters
     ----------
-    predictions : DataFrame
-        As in predictions.csv: the input rows, y_pred, y_proba, index, rests_on, unfamiliar,
-        culprit, culprit_dx_px, culprit_dy_px, culprit_mas, reason.
     folder : Path
         Where the files were written.
-    problems : tuple of Problem
-        Mosaics answered with something missing, or not at all; also in problems.csv.
+    tally : Tally
+        Counts of verdicts and problems (the earlier ones too), and the most suspicious mosaics.
     threshold : float
         Probability from which on a mosaic was called suspicious, at the prevalence asked for.
     report : Path or None
         The page to look at, where it was asked for.
     """
 
-    predictions: pd.DataFrame
     folder: Path
-    problems: tuple[Problem, ...]
+    tally: Tally
     threshold: float
     report: Path | None = None
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """As in predictions.csv, from where it is read: the input rows, y_pred, y_proba, index.
+
+        Then ours: rests_on, unfamiliar, culprit, culprit_dx_px, culprit_dy_px, culprit_mas,
+        reason.
+        """
+        return read_predictions(self.folder / "predictions.csv")[0]
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """Mosaics answered with something missing, or not at all: read from problems.csv."""
+        return tuple(read_problems(self.folder / "problems.csv"))
 
 
 def predict_alignment(
@@ -124,35 +142,60 @@ def classify(
     """
     if size is not None and not 16 <= size <= 4096:
         raise FrameError(f"size is {size}; frames can be reduced to 16 to 4096 px")
-    output = Path(output_path or ".")
+    output, images = Path(output_path or "."), Path(img_path)
     model = load_model(model_path, threads=threads)
     threshold = model.manifest.calibration.probability_threshold(prevalence)
-    table = read_table(Path(data_file))
+    table = open_table(Path(data_file), PART_ROWS)
+    group = group or table.path.stem
+    tally = Tally()
+    tally.add_problems(earlier)
     with (
-        open_frames(Path(img_path), reduce_to=size) as frames,
+        open_frames(images, reduce_to=size) as frames,
         exclusive(output, "predictions", "report", f"report/{MEDIA}/*"),
     ):
-        answers = model.predict_table(table, frames, prevalence=prevalence, progress=progress)
-        names = table[INDEX].fillna("").astype(str).tolist()
-        reasons, unread = reasons_of(names, Path(img_path))
-        reasons.index = table.index
-        predictions = joined(table, pd.concat([answers.table, reasons], axis="columns"))
-        problems = (*answers.problems, *unread)
         folder = output / "predictions"
-        group = group or Path(data_file).stem
-        write_predictions(folder, predictions, group, problems)
+        answer = partial(model.predict_table, frames=frames, prevalence=prevalence)
+        write_predictions(folder, _answered(table, answer, images, progress), group, tally)
         page = None
         if report:
+            names = set(tally.foremost[INDEX].dropna())
             source = ReportSource(
-                predictions,
-                Path(img_path),
+                tally.foremost,
+                images,
                 group,
                 threshold=threshold,
-                scraped=read_scraped(Path(data_file).with_name(f"raw_{Path(data_file).name}")),
-                problems=(*earlier, *problems),
+                scraped=read_scraped(table.path.with_name(f"raw_{table.path.name}"), names),
+                problems=(*earlier, *read_problems(folder / "problems.csv", names)),
+                tally=tally,
             )
             page = write_report(source, output / "report")
-    return Verdicts(predictions, folder, problems, threshold, page)
+    return Verdicts(folder, tally, threshold, page)
+
+
+def _answered(
+    table: PartedTable,
+    answer: Callable[..., Predictions],
+    images: Path,
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[tuple[pd.DataFrame, list[Problem]]]:
+    """Give predictions.csv part by part, and the problems of the part's mosaics in their order."""
+    for part in table.parts():
+        answers = answer(part, progress=_going_on(progress, int(part.index[0]), table.rows))
+        names = part[INDEX].fillna("").astype(str).tolist()
+        reasons, unread = reasons_of(names, images)
+        reasons.index = part.index
+        place = {name: row for row, name in enumerate(names)}
+        problems = sorted((*answers.problems, *unread), key=lambda p: place[p.index])
+        yield joined(part, pd.concat([answers.table, reasons], axis="columns")), problems
+
+
+def _going_on(
+    progress: Callable[[int, int], None] | None, before: int, total: int
+) -> Callable[[int, int], None] | None:
+    """Tell of a part's rows as of the table's."""
+    if progress is None:
+        return None
+    return lambda done, _: progress(before + done, total)
 
 
 if __name__ == "__main__":

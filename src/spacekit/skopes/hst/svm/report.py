@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from spacekit.evaluate.tally import foremost
+from spacekit.measure.schema import INDEX
 from spacekit.report.entries import read_predictions, read_problems, read_scraped
 from spacekit.report.write import ReportSource, write_report
 
@@ -55,7 +57,7 @@ def report_predictions(
         table,
         Path(img_path),
         group or path.stem,
-        scraped=read_scraped(above / "raw_svm_data.csv"),
+        scraped=read_scraped(above / "raw_svm_data.csv", set(foremost(table)[INDEX].dropna())),
         problems=tuple(problems),
         notes=notes,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from spacekit.skopes.hst.svm.predict import classify
+from spacekit.skopes.hst.svm.predict import Verdicts, classify
 from spacekit.skopes.hst.svm.prep import run_preprocessing
 from spacekit.visit.nouns import Problem
 
@@ -21,23 +21,37 @@ class RunResult:
 
     Parameters
     ----------
-    predictions : pandas.DataFrame
-        A row a mosaic, as in predictions.csv.
-    predictions_path : Path
-        That file.
+    verdicts : Verdicts
+        What `classify` found, and counted.
     img_path : Path
         Where the frames are.
-    problems : tuple of Problem
-        What could not be read or classified.
-    report : Path or None
-        The page to look at, where it was asked for.
+    earlier : tuple of Problem
+        What could not be read or measured.
     """
 
-    predictions: pd.DataFrame
-    predictions_path: Path
+    verdicts: Verdicts
     img_path: Path
-    problems: tuple[Problem, ...]
-    report: Path | None = None
+    earlier: tuple[Problem, ...]
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """A row a mosaic, as in predictions.csv."""
+        return self.verdicts.predictions
+
+    @property
+    def predictions_path(self) -> Path:
+        """That file."""
+        return self.verdicts.folder / "predictions.csv"
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What could not be read, measured or classified."""
+        return self.earlier + self.verdicts.problems
+
+    @property
+    def report(self) -> Path | None:
+        """The page to look at, where it was asked for."""
+        return self.verdicts.report
 
 
 @dataclass(frozen=True)
@@ -100,10 +114,4 @@ def run_visits(
         earlier=prepared.problems,
         progress=watch.predict,
     )
-    return RunResult(
-        verdicts.predictions,
-        verdicts.folder / "predictions.csv",
-        prepared.img_path,
-        prepared.problems + verdicts.problems,
-        verdicts.report,
-    )
+    return RunResult(verdicts, prepared.img_path, prepared.problems)

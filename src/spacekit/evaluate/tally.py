@@ -1,0 +1,177 @@
+"""Count verdicts part by part: the one way for files, page and screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spacekit.measure.schema import CATEGORIES
+from spacekit.visit.nouns import Problem
+
+__all__ = ["BINS", "MOST_SHOWN", "Tally", "foremost", "tally_of", "verdicts_of"]
+
+#: Bins of the probability.
+BINS: Final = 20
+#: So many mosaics are kept to be shown; predictions.csv has them all.
+MOST_SHOWN: Final = 2000
+#: So many problems are kept to be shown; problems.csv has them all.
+_MOST_PROBLEMS: Final = 200
+
+_DETECTORS: Final = {number: name for name, number in CATEGORIES["det"].items()}
+_COUNTS: Final = ("mosaics", "suspicious", "aligned", "unanswered")
+
+
+def verdicts_of(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Take detector, verdict and probability from a table that may be a stranger's.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As in predictions.csv; what it lacks is unknown.
+
+    Returns
+    -------
+    DataFrame
+        Rows as those of the table: ``detector`` ("ir", ..., "unknown"), ``probability`` (of
+        misalignment, 0 to 1, NaN where there is none) and ``verdict`` (1.0 suspicious, 0.0
+        aligned, NaN where there is none, or no probability).
+    """
+    probability = _numbers(predictions, "y_proba")
+    probability[~((probability >= 0) & (probability <= 1))] = np.nan
+    verdict = _numbers(predictions, "y_pred")
+    verdict[~np.isin(verdict, (0, 1)) | np.isnan(probability)] = np.nan
+    # numbers in tables that are ready, words in raw ones
+    words = predictions["det"] if "det" in predictions.columns else [None] * len(predictions)
+    detectors = [
+        _DETECTORS.get(number, word if word in CATEGORIES["det"] else "unknown")
+        for number, word in zip(_numbers(predictions, "det"), words, strict=True)
+    ]
+    return pd.DataFrame(
+        {"detector": detectors, "verdict": verdict, "probability": probability},
+        index=predictions.index,
+    )
+
+
+def foremost(predictions: pd.DataFrame, most: int = MOST_SHOWN) -> pd.DataFrame:
+    """Choose the `most` mosaics with the highest probability, in the order of the table.
+
+    Those without an answer are chosen last, of equals the first.
+    """
+    if len(predictions) <= most:
+        return predictions
+    probability = verdicts_of(predictions)["probability"].fillna(-1.0).to_numpy()
+    chosen = np.argsort(-probability, kind="stable")[:most]
+    return predictions.iloc[np.sort(chosen)]
+
+
+class Tally:
+    """Verdicts and problems counted, and as many of them kept as can be looked at.
+
+    Attributes
+    ----------
+    blind : int
+        Mosaics whose answer rests on no measurement of their pixels.
+    unfamiliar : int
+        Mosaics unlike any in training.
+    histogram : ndarray, shape (BINS,), int64
+        Mosaics in equal bins of the probability from 0 to 1.
+    foremost : DataFrame
+        The `MOST_SHOWN` mosaics with the highest probability, as in predictions.csv.
+    problems : tuple of Problem
+        The first 200, the fatal ones before the others.
+    problems_total : int
+        How many there are in all.
+    """
+
+    def __init__(self) -> None:
+        self.blind = 0
+        self.unfamiliar = 0
+        self.histogram: NDArray[np.int64] = np.zeros(BINS, np.int64)
+        self.foremost = pd.DataFrame()
+        self.problems: tuple[Problem, ...] = ()
+        self.problems_total = 0
+        self._detectors = pd.DataFrame(columns=list(_COUNTS), dtype=np.int64)
+        self._powers = np.zeros(3)  # sums of the probability to the power of 0, 1, 2
+
+    def add(self, predictions: pd.DataFrame) -> None:
+        """Count a part of predictions.csv, which follows the parts before."""
+        found = verdicts_of(predictions)
+        verdict, known = found["verdict"], found["probability"].dropna().to_numpy()
+        counts = pd.DataFrame(
+            {"mosaics": 1, "suspicious": verdict == 1, "aligned": verdict == 0}, found.index
+        ).assign(unanswered=verdict.isna())
+        counts = counts.astype(np.int64).groupby(found["detector"]).sum()
+        self._detectors = self._detectors.add(counts, fill_value=0).astype(np.int64)
+        self._powers += [len(known), known.sum(), (known**2).sum()]
+        self.histogram += np.histogram(known, bins=BINS, range=(0, 1))[0]
+        if "rests_on" in predictions.columns:
+            pixels = predictions["rests_on"].astype(str).str.contains("pixels", regex=False)
+            self.blind += int((~pixels).sum())
+        if "unfamiliar" in predictions.columns:
+            self.unfamiliar += int((predictions["unfamiliar"].fillna("") != "").sum())
+        both = [table for table in (self.foremost, predictions) if len(table)]
+        self.foremost = foremost(pd.concat(both) if both else predictions)
+
+    def add_problems(self, problems: Sequence[Problem]) -> None:
+        """Count problems."""
+        self.problems_total += len(problems)
+        ordered = sorted((*self.problems, *problems), key=lambda problem: not problem.fatal)
+        self.problems = tuple(ordered[:_MOST_PROBLEMS])
+
+    @property
+    def by_detector(self) -> pd.DataFrame:
+        """Columns detector, mosaics, suspicious, aligned, unanswered, by name of detector."""
+        return self._detectors.rename_axis("detector").sort_index().reset_index()
+
+    @property
+    def mosaics(self) -> int:
+        """How many were counted."""
+        return int(self._detectors["mosaics"].sum())
+
+    @property
+    def suspicious(self) -> int:
+        """Those with the verdict 1."""
+        return int(self._detectors["suspicious"].sum())
+
+    @property
+    def aligned(self) -> int:
+        """Those with the verdict 0."""
+        return int(self._detectors["aligned"].sum())
+
+    @property
+    def unanswered(self) -> int:
+        """Those without a verdict."""
+        return int(self._detectors["unanswered"].sum())
+
+    @property
+    def mean(self) -> float:
+        """Mean probability, NaN where there is none."""
+        number, total, _ = self._powers
+        return float(total / number) if number else math.nan
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the probability (of the whole), NaN where there is none."""
+        number, _, squares = self._powers
+        return math.sqrt(max(0.0, squares / number - self.mean**2)) if number else math.nan
+
+
+def tally_of(predictions: pd.DataFrame, problems: Sequence[Problem] = ()) -> Tally:
+    """Count a whole table."""
+    tally = Tally()
+    tally.add(predictions)
+    tally.add_problems(problems)
+    return tally
+
+
+def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Column `name` as numbers, NaN where it is none."""
+    if name not in table.columns:
+        return np.full(len(table), np.nan)
+    numbers = pd.to_numeric(table[name], errors="coerce")
+    return np.array(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
