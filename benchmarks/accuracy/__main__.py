@@ -2,7 +2,7 @@
 
     python -m benchmarks.accuracy simulate WORK     two to three hours on two cores
     python -m benchmarks.accuracy train WORK        half an hour
-    python -m benchmarks.accuracy ablate WORK       three hours; the card does without it too
+    python -m benchmarks.accuracy ablate WORK       an hour; the card does without it too
     python -m benchmarks.accuracy card WORK         minutes
 
 WORK keeps everything, so that an interrupted step goes on where it was. The model and its card

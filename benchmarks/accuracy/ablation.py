@@ -25,7 +25,7 @@ from spacekit.model.train import train_model
 
 __all__ = ["ablate"]
 
-_EPOCHS: Final = 20
+_EPOCHS: Final = 10
 
 #: What a model gets: name to what is left of a data set.
 _PARTS: Final[dict[str, Callable[[Dataset], Dataset]]] = {

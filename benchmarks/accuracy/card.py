@@ -193,7 +193,7 @@ def _ablation(work: Path) -> list[str]:
     return [
         "## What each branch is worth",
         "",
-        "Trained anew, each on the same visits, tested on the same test set "
+        "Trained anew for ten epochs, each on the same visits, tested on the same test set "
         "(`python -m benchmarks.accuracy ablate WORK`).",
         "",
         markdown(head, cells),
