@@ -137,6 +137,15 @@ def test_defects_of_the_detector_lie_at_the_dither_and_say_nothing():
     assert [r.surprise for r in find_repeats(pair, Sources.none())] == [0.0, 0.0]
 
 
+def test_defects_of_exposures_that_are_not_dithered_count_once():
+    defects = np.array([[100.0, 100.0], [117.0, 126.0], [200.0, 50.0]])
+    middle = np.array([150.0, 150.0])
+    found = find_repeats(
+        [Holes(f"f140w a{e}", defects, middle) for e in "abcdefgh"], stars(defects[:0])
+    )
+    assert [r.surprise for r in found] == [0.0] * 8
+
+
 def test_cores_of_stars_that_rejection_struck_where_they_are_say_nothing():
     where = places(25, 7)
     holes = [Holes(f"f606w {e}", where + 0.5, np.array([150.0, 150.0])) for e in ("aa", "ab")]

@@ -4,7 +4,8 @@ A star of a displaced exposure is taken for a cosmic ray, and so is the sky it h
 others have the star. The product's context image (CTX) tells which exposures are left in each
 pixel: holes of one exposure that lie at one shift from the stars, or from the holes of another
 exposure, are displaced stars. Cosmic rays lie at no shift from anything; defects of the detector
-lie at the dither, which the footprints tell. The total shows this alone, and whose the holes are.
+lie at the dither, which the footprints tell. So the total alone shows that exposures disagree, and
+which.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ _STAR_SNR: Final = 15.0
 #: Largest shift looked for in x and y; the smallest: a star's own core may be rejected.
 _SEARCH_PX: Final = 130
 _CLOSEST_PX: Final = 1.8
-#: A hole this near to a star is that star's, as a partner for other holes.
+#: Partners this near to one another are one.
 _SAME_PX: Final = 2.0
 #: Holes this near to the dither of two exposures are the detector's.
 _DITHER_PX: Final = 2.5
@@ -224,18 +225,23 @@ def find_repeats(holes: Sequence[Holes], sources: Sources) -> tuple[Repeat, ...]
 
 
 def _partners(own: Holes, holes: Sequence[Holes], stars: Floats) -> Floats:
-    """Give hole minus partner for all pairs that may mean something, shape (n, 2)."""
+    """Give hole minus partner for all pairs that may mean something, shape (n, 2).
+
+    Partners that lie on one another count once: a star in all exposures, a defect in those that
+    aren't dithered.
+    """
     pairs = [_differences(own.xy, stars)]
-    tree = cKDTree(stars) if len(stars) else None
+    seen = stars
     for other in holes:
         if other is own or not len(other.xy):
             continue
         apart = other.xy
-        if tree is not None:  # else the same star would vote twice
-            apart = apart[tree.query(apart)[0] > _SAME_PX]
+        if len(seen):
+            apart = apart[cKDTree(seen).query(apart)[0] > _SAME_PX]
         difference = _differences(own.xy, apart)
         dither = own.middle - other.middle
         pairs.append(difference[np.hypot(*(difference - dither).T) > _DITHER_PX])
+        seen = np.concatenate([seen, apart])
     difference = np.concatenate(pairs)
     meaningful: Floats = difference[np.hypot(*difference.T) >= _CLOSEST_PX]
     return meaningful

@@ -56,10 +56,10 @@ _LONG_BESIDE: Final = 0.12
 _LONGER: Final = 0.08
 _LEAST_SIGMAS: Final = 3.0
 _FEWEST_STARS: Final = 10
-#: How surely patches that rejection took repeat others before it is worth a word (none do in
-#: aligned visits of the real pipeline and of the simulator), and how many there are.
-_REPEATS: Final = 3.0
-_FEWEST_REPEATS: Final = 4
+#: How surely patches that rejection took repeat others before it is worth a word, and how many
+#: there are; fewer may be defects of the detector.
+_REPEATS: Final = 6.0
+_FEWEST_REPEATS: Final = 5
 #: Share of the sources in pairs of one separation that is worth a word.
 _PAIRS: Final = 0.1
 
