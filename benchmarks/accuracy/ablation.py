@@ -1,4 +1,8 @@
-"""What each branch is worth: models trained anew on parts of the input, on the same visits."""
+"""What each branch is worth: models trained anew on parts of the input, on the same visits.
+
+They are tested on the set that calibrates the bundled model: none of them learned from it, and
+they are compared by the order of their answers alone.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.answers import VIEWS
 from benchmarks.accuracy.fit import SETTINGS, parts_of
 from benchmarks.accuracy.original import FRAME_PX, train_original
 from benchmarks.accuracy.score import share, threshold_at
@@ -21,6 +24,7 @@ from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
 from spacekit.evaluate.metrics import measure
 from spacekit.files import write_json
 from spacekit.model.dataset import Dataset, join_datasets
+from spacekit.model.regimes import filters_only, total_only
 from spacekit.model.train import train_model
 
 __all__ = ["ablate"]
@@ -34,55 +38,64 @@ _PARTS: Final[dict[str, Callable[[Dataset], Dataset]]] = {
     "stamps only": lambda d: _without_frames(_without_table(d)),
     "ours, whole": lambda d: d,
 }
-#: Regimes that are scored.
-_REGIMES: Final = ("exposures", "filters", "total")
+#: What is left of the visits that are asked about: words, and how the others are hidden.
+_REGIMES: Final = (
+    ("products as in a folder", np.asarray),
+    ("filter products", filters_only),
+    ("the total alone", total_only),
+)
 
 
 def ablate(work: Path) -> None:
     """Train and test each; rows go to ``work/ablation.json`` as they come."""
     scratch = work / "scratch-ablation"
     shutil.rmtree(scratch, ignore_errors=True)
-    truth = read_truths(work, "test")
+    truth = read_truths(work, "calibrate")
+    truth = truth[truth["label"].notna()].reset_index(drop=True)
     rows: list[dict[str, Any]] = []
-    train, calibrate, test = _sets(work, SETTINGS.image_size, scratch)
+    train, test = _sets(work, SETTINGS.image_size, scratch)
+    if list(truth["index"]) != list(test.index):
+        raise SystemExit(f"{work}: table and truth of the calibration set don't belong together")
     for name, part in _PARTS.items():
-        rows += _one(name, part, (train, calibrate, test), truth, scratch / "joined")
+        rows += _one(name, part, (train, test), truth, scratch / "joined")
         write_json(work / "ablation.json", rows)
-    train, calibrate, test = _sets(work, FRAME_PX, scratch / "small")
+    if SETTINGS.image_size != FRAME_PX:
+        train, test = _sets(work, FRAME_PX, scratch / "small")
     logits = train_original(train, test, _EPOCHS, SETTINGS.seed)
     rows.append(_score("the original's network", "published columns, frames", logits, truth))
     write_json(work / "ablation.json", rows)
     shutil.rmtree(scratch)
 
 
-def _sets(work: Path, size: int, scratch: Path) -> tuple[Dataset, Dataset, Dataset]:
-    train, calibrate = (
+def _sets(work: Path, size: int, scratch: Path) -> tuple[Dataset, Dataset]:
+    train, test = (
         load_set(work, name, size, scratch / name, ambiguous=False)
         for name in ("train", "calibrate")
     )
-    return train, calibrate, load_set(work, "test", size, scratch / "test", ambiguous=True)
+    return train, test
 
 
 def _one(
     name: str,
     part: Callable[[Dataset], Dataset],
-    sets: tuple[Dataset, Dataset, Dataset],
+    sets: tuple[Dataset, Dataset],
     truth: pd.DataFrame,
     folder: Path,
 ) -> list[dict[str, Any]]:
-    """Train one model; it answers the test set in every regime."""
-    train, calibrate, test = (part(one) for one in sets)
-    views = [part(test.hidden(VIEWS[regime][1])) for regime in _REGIMES]
+    """Train one model; it answers in every regime."""
+    train, test = (part(one) for one in sets)
+    views = [part(sets[1].hidden(hide)) for _, hide in _REGIMES]
     folder.mkdir()
-    data = join_datasets([train, calibrate, *views], folder)
-    split = parts_of(train, calibrate)
-    asked = np.arange(len(train) + len(calibrate), len(data))
+    data = join_datasets([train, test, *views], folder)
+    split = parts_of(train, test)
+    asked = np.arange(len(train) + len(test), len(data))
     settings = replace(SETTINGS, epochs=_EPOCHS)
     trained = train_model(data, settings, split=replace(split, test=asked), progress=_teller(name))
     shutil.rmtree(folder)
     proba = trained.probabilities["test"].reshape(len(_REGIMES), -1)
     return [
-        _score(name, r, np.log(p / (1 - p)), truth) for r, p in zip(_REGIMES, proba, strict=True)
+        _score(name, words, np.log(p / (1 - p)), truth)
+        for (words, _), p in zip(_REGIMES, proba, strict=True)
     ]
 
 
@@ -91,19 +104,17 @@ def _score(
 ) -> dict[str, Any]:
     """Score answers by their order alone: models of parts have no threshold of their own."""
     asked = truth.assign(log_ratio=logits)
-    if regime == "exposures":
-        asked = asked[asked["part"] == "pairs"]
-    hard = asked[asked["label"].notna()]
-    m = measure(hard["label"].to_numpy(float), 1 / (1 + np.exp(-hard["log_ratio"])), 0.5)
-    bad = hard[(hard["label"] == 1) & (hard["usable"] >= MANY_SOURCES)]
-    limit = threshold_at(hard)
+    m = measure(asked["label"].to_numpy(float), 1 / (1 + np.exp(-asked["log_ratio"])), 0.5)
+    limit = threshold_at(asked)
+    bad = asked[asked["label"] == 1]
+    many = bad[bad["usable"] >= MANY_SOURCES]
     return {
         "model": name,
-        "regime": VIEWS[regime][0] if regime in VIEWS else regime,
+        "regime": regime,
         "scores": {
             "ROC-AUC": f"{m.roc_auc:.3f}",
-            "recall at FPR 0.5%": share(hard.loc[hard["label"] == 1, "log_ratio"] > limit),
-            f"{MANY_SOURCES} usable sources and more": share(bad["log_ratio"] > limit),
+            "recall at FPR 0.5%": share(bad["log_ratio"] > limit),
+            f"{MANY_SOURCES} usable sources and more": share(many["log_ratio"] > limit),
         },
     }
 

@@ -193,8 +193,10 @@ def _ablation(work: Path) -> list[str]:
     return [
         "## What each branch is worth",
         "",
-        "Trained anew for ten epochs, each on the same visits, tested on the same test set "
-        "(`python -m benchmarks.accuracy ablate WORK`).",
+        "Trained anew for ten epochs, each on the same visits, and asked about the visits that "
+        "calibrate, from which none of them learned",
+        "(`python -m benchmarks.accuracy ablate WORK`). Recall is at the false-positive rate that "
+        "each has on these.",
         "",
         markdown(head, cells),
         "",
