@@ -192,6 +192,14 @@ def test_what_rejection_took_comes_before_filters_and_after_exposures():
     assert judge(replace(measured, repeats=(repeat("f606w aa"),))).culprits == ()
 
 
+def test_what_rejection_took_makes_the_weight_map_no_news():
+    shapes = (shape("total"), shape("f814w", deficit=0.3), shape("f606w", deficit=0.2))
+    told = (repeat("f814w ac"), repeat("f814w ad"), *nothing("f606w aa", "f606w ab"))
+    reason = judge(Findings(shapes=shapes, repeats=told)).reason
+    assert "exposures of F814W disagree" not in reason
+    assert "exposures of F606W disagree: star cores are missing" in reason
+
+
 def test_few_patches_at_a_shift_are_no_news():
     for few in (repeat("f814w ac", sources=3), repeat("f814w ac", surprise=1.0)):
         assert judge(Findings(repeats=(few, *nothing("f814w ad")))).culprits == ()

@@ -105,8 +105,10 @@ def judge(findings: Findings) -> Verdict:
     clues = list(told)
     clues += _unmatched(findings.exposures if clue is None else Group())
     clues += _unmatched(findings.filters)
-    # exposures that were measured say better how they disagree
-    clues += [] if findings.exposures.offsets else _spread(findings)
+    # exposures that were measured say better how they disagree, and so does rejection
+    known = {title.split()[0] for title in repeated.culprits} if repeated else set()
+    spread = [] if findings.exposures.offsets else _spread(findings)
+    clues += [c for c in spread if not known.intersection(c.culprits)]
     clues = clues or _total_alone(findings)
     shift = clue.shift_px if clue and clue.shift_px else (math.nan,) * 3
     return Verdict(
