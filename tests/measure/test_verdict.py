@@ -200,6 +200,14 @@ def test_what_rejection_took_makes_the_weight_map_no_news():
     assert "exposures of F606W disagree: star cores are missing" in reason
 
 
+def test_what_rejection_took_tells_which_of_two_filters_is_at_fault():
+    off = filters(offset("f814w", 3.1, -0.4), exptime_s=500.0)
+    told = (repeat("f606w aa"), *nothing("f606w ab", "f814w ac", "f814w ad"))
+    verdict = judge(replace(off, repeats=told))
+    assert verdict.culprits == ("f606w",)
+    assert "either of the two" not in verdict.reason
+
+
 def test_few_patches_at_a_shift_are_no_news():
     for few in (repeat("f814w ac", sources=3), repeat("f814w ac", surprise=1.0)):
         assert judge(Findings(repeats=(few, *nothing("f814w ad")))).culprits == ()

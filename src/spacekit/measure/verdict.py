@@ -6,7 +6,7 @@ The words say what was measured; whether a mosaic is called misaligned is the mo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -98,7 +98,9 @@ def judge(findings: Findings) -> Verdict:
     findings : Findings
         As measured, or read back.
     """
-    between, repeated = _between(findings.filters), _repeated(findings)
+    repeated = _repeated(findings)
+    blamed = {title.split()[0] for title in repeated.culprits} if repeated else set()
+    between = _between(findings.filters, blamed)
     exposures = _between(findings.exposures)
     told = [exposures] if exposures else [c for c in (repeated, between) if c]
     clue = told[0] if told else None
@@ -106,9 +108,8 @@ def judge(findings: Findings) -> Verdict:
     clues += _unmatched(findings.exposures if clue is None else Group())
     clues += _unmatched(findings.filters)
     # exposures that were measured say better how they disagree, and so does rejection
-    known = {title.split()[0] for title in repeated.culprits} if repeated else set()
     spread = [] if findings.exposures.offsets else _spread(findings)
-    clues += [c for c in spread if not known.intersection(c.culprits)]
+    clues += [c for c in spread if not blamed.intersection(c.culprits)]
     clues = clues or _total_alone(findings)
     shift = clue.shift_px if clue and clue.shift_px else (math.nan,) * 3
     return Verdict(
@@ -136,8 +137,12 @@ def _is_off(offset: Offset) -> bool:
     return length >= least and offset.sure_px > ALIGNED_PX
 
 
-def _between(group: Group) -> _Clue | None:
-    """Say which products of one kind are off the reference."""
+def _between(group: Group, blamed: Set[str] = frozenset()) -> _Clue | None:
+    """Say which products of one kind are off the reference.
+
+    Where neither of two sides can be told to be the culprit, filters that are blamed for
+    something else are.
+    """
     off = [o for o in group.offsets if _is_off(o)]
     if not off:
         return None
@@ -148,14 +153,18 @@ def _between(group: Group) -> _Clue | None:
     words += "" if len(off) == 1 else "up to " if not _alike(off) else ""
     words += f"{_size(worst)} from {_name(worst.reference)}{_basis(worst)}"
     if _even(group, off, right):
-        others = _titles(right, [o.title for o in off], group.reference)
-        words += (
-            "; either of the two sides may be at fault"
-            if len(off) + len(right) > 1
-            else ("; either of the two may be at fault")
-        )
-        culprits += others
-    return _Clue(culprits, words, (worst.dx_px, worst.dy_px, worst.length_px))
+        sides = culprits + _titles(right, [o.title for o in off], group.reference)
+        guilty = tuple(title for title in sides if title.split()[0] in blamed)
+        if guilty and guilty != sides:
+            return _Clue(guilty, words, _shift(worst))
+        culprits = sides
+        several = "sides " if len(off) + len(right) > 1 else ""
+        words += f"; either of the two {several}may be at fault"
+    return _Clue(culprits, words, _shift(worst))
+
+
+def _shift(offset: Offset) -> tuple[float, float, float]:
+    return offset.dx_px, offset.dy_px, offset.length_px
 
 
 def _repeated(findings: Findings) -> _Clue | None:
