@@ -30,6 +30,8 @@ from spacekit.model.train import train_model
 __all__ = ["ablate"]
 
 _EPOCHS: Final = 10
+#: The original's network takes nine times as long an epoch.
+_ORIGINAL_EPOCHS: Final = 5
 
 #: What a model gets: name to what is left of a data set.
 _PARTS: Final[dict[str, Callable[[Dataset], Dataset]]] = {
@@ -61,7 +63,7 @@ def ablate(work: Path) -> None:
         write_json(work / "ablation.json", rows)
     if SETTINGS.image_size != FRAME_PX:
         train, test = _sets(work, FRAME_PX, scratch / "small")
-    logits = train_original(train, test, _EPOCHS, SETTINGS.seed)
+    logits = train_original(train, test, _ORIGINAL_EPOCHS, SETTINGS.seed)
     rows.append(_score("the original's network", "published columns, frames", logits, truth))
     write_json(work / "ablation.json", rows)
     shutil.rmtree(scratch)
