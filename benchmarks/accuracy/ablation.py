@@ -30,7 +30,7 @@ from spacekit.model.train import train_model
 __all__ = ["ablate"]
 
 _EPOCHS: Final = 10
-#: The original's network takes nine times as long an epoch.
+#: An epoch of the original's network takes much longer.
 _ORIGINAL_EPOCHS: Final = 5
 
 #: What a model gets: name to what is left of a data set.

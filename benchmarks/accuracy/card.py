@@ -193,8 +193,8 @@ def _ablation(work: Path) -> list[str]:
     return [
         "## What each branch is worth",
         "",
-        "Trained anew for ten epochs (the original's network, of which an epoch takes nine times as "
-        "long, for five), each on the same visits, and asked about the visits that "
+        "Trained anew for ten epochs (the original's network, whose epochs take much longer, for "
+        "five), each on the same visits, and asked about the visits that "
         "calibrate, from which none of them learned",
         "(`python -m benchmarks.accuracy ablate WORK`). Recall is at the false-positive rate that "
         "each has on these.",
