@@ -53,7 +53,9 @@ def test_missing_evidence_is_masked_and_missing_published_named() -> None:
         feature_arrays(table().drop(columns=["gaia", "cat"]))
 
 
-@pytest.mark.parametrize(("bad", "said"), [(np.inf, "inf"), (-3, "-3"), (1e12, "1e+12")])
+@pytest.mark.parametrize(
+    ("bad", "said"), [(np.inf, "inf"), (-3, "-3"), (1e12, "1e+12"), (10**400, "inf")]
+)
 def test_impossible_values_are_masked_with_a_note(bad: float, said: str) -> None:
     features = feature_arrays(table(point=bad))
     assert np.isnan(features.numeric[0, NUMERIC.index("point")])

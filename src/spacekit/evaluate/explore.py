@@ -14,6 +14,7 @@ from scipy.stats import mannwhitneyu
 from spacekit.errors import TableError
 from spacekit.evaluate.metrics import CLASSES
 from spacekit.measure.schema import CATEGORIES, COLUMNS, INDEX, LABEL, Kind
+from spacekit.visit.tables import numbers_of
 
 __all__ = ["UNLABELLED", "Exploration", "explore", "scaled", "unit_of"]
 
@@ -89,7 +90,7 @@ def explore(table: pd.DataFrame) -> Exploration:
 
 
 def _numbers(table: pd.DataFrame, name: str, notes: list[str]) -> Floats:
-    numbers = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    numbers = numbers_of(table[name])
     strange = int((~np.isfinite(numbers) & table[name].notna().to_numpy()).sum())
     if strange:
         notes.append(f"{name}: {strange} cells are no finite numbers, taken as missing")
@@ -107,7 +108,7 @@ def _classes(table: pd.DataFrame, notes: list[str]) -> pd.Series:
     if LABEL not in table.columns:
         notes.append("the table has no labels: classes can't be told apart")
         return pd.Series(UNLABELLED, index=table.index)
-    labels = pd.to_numeric(table[LABEL], errors="coerce")
+    labels = pd.Series(numbers_of(table[LABEL]), index=table.index)
     names = labels.map(dict(enumerate(CLASSES))).fillna(UNLABELLED)
     if names.nunique() == 1:
         notes.append(f"all rows are of one class: {names.iloc[0]}")
@@ -117,7 +118,7 @@ def _classes(table: pd.DataFrame, notes: list[str]) -> pd.Series:
 def _detectors(table: pd.DataFrame) -> pd.Series:
     if "det" not in table.columns:
         return pd.Series("unknown", index=table.index)
-    numbers = pd.to_numeric(table["det"], errors="coerce")
+    numbers = pd.Series(numbers_of(table["det"]), index=table.index)
     return numbers.map(_DETECTORS).fillna("unknown")
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spacekit.measure.schema import CATEGORIES
 from spacekit.visit.nouns import Problem
+from spacekit.visit.tables import numbers_of
 
 __all__ = ["BINS", "MOST_SHOWN", "Tally", "foremost", "tally_of", "verdicts_of"]
 
@@ -173,5 +174,4 @@ def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Column `name` as numbers, NaN where it is none."""
     if name not in table.columns:
         return np.full(len(table), np.nan)
-    numbers = pd.to_numeric(table[name], errors="coerce")
-    return np.array(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+    return numbers_of(table[name])

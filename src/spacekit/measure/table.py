@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from spacekit.errors import TableError
@@ -21,6 +20,7 @@ from spacekit.measure.schema import (
     Kind,
     column_order,
 )
+from spacekit.visit.tables import numbers_of
 
 __all__ = ["raw_table", "ready_table", "with_classes"]
 
@@ -112,7 +112,7 @@ def _ready_column(column: pd.Series, name: str) -> pd.Series:
     codes = CATEGORIES.get(name)
     if codes is not None:
         return _encode(column, name, codes)
-    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    numbers = pd.Series(numbers_of(column), index=column.index, name=column.name)
     if bool((numbers.isna() & column.notna() & (column.astype(str) != "")).any()):
         raise TableError(f"column {name} holds what is no number")
     kind = _KINDS[name]

@@ -34,7 +34,7 @@ from spacekit.measure.schema import (
     Kind,
     truth_columns,
 )
-from spacekit.visit.tables import PART_ROWS, PartedTable, read_csv, survey_csv
+from spacekit.visit.tables import PART_ROWS, PartedTable, numbers_of, read_csv, survey_csv
 
 __all__ = [
     "CATEGORICAL",
@@ -216,7 +216,7 @@ def fingerprint(table: pd.DataFrame) -> str:
 def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Column `name` as numbers, NaN where empty; text is refused."""
     column = table[name]
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = numbers_of(column)
     text = np.isnan(numbers) & column.notna().to_numpy()
     if text.any():
         row = int(np.argmax(text))
@@ -224,7 +224,7 @@ def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
             f"{name} holds {str(column.iloc[row])[:40]!r} in row {row_number(table, row)}, "
             "not a number; use the table prep made ready (svm_data.csv), not the raw one"
         )
-    return numbers.copy()
+    return numbers
 
 
 def _measured(table: pd.DataFrame, name: str, notes: dict[int, str]) -> NDArray[np.float64]:

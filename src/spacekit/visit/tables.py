@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -10,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
 
 from spacekit.errors import TableError
 from spacekit.visit.values import MALFORMED
 
-__all__ = ["PART_ROWS", "PartedTable", "csv_parts", "read_csv", "survey_csv"]
+__all__ = ["PART_ROWS", "PartedTable", "csv_parts", "numbers_of", "read_csv", "survey_csv"]
 
 #: Rows of a part: some MB.
 PART_ROWS: Final = 2000
@@ -154,6 +157,24 @@ def survey_csv(
             kinds[name].add(_kind(part[name]))
     found = {name: kind for name, some in kinds.items() if (kind := _common(some))}
     return PartedTable(path, wanted, count, {**found, **types}, rows)
+
+
+def numbers_of(column: pd.Series) -> NDArray[np.float64]:
+    """Give a column as numbers: NaN where it holds none, infinite where one is too large."""
+    try:
+        numbers = pd.to_numeric(column, errors="coerce")
+    except OverflowError:  # a whole number of hundreds of digits
+        numbers = column.map(_as_float)
+    return np.array(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _as_float(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError):
+        return math.nan
 
 
 _OPTIONS: Final[Mapping[str, Any]] = {

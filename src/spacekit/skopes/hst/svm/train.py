@@ -26,6 +26,7 @@ from spacekit.model.labels import read_label_file, with_labels
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.train import Trained, describe, train_model
 from spacekit.visit.nouns import Problem
+from spacekit.visit.tables import numbers_of
 
 __all__ = ["DEFAULT_NAME", "Watch", "run_training"]
 
@@ -180,7 +181,7 @@ def _true_offsets(table: pd.DataFrame) -> dict[str, float]:
     """Take true offsets by name, px, where the table has them; for evaluation alone."""
     if TRUE_OFFSET not in table.columns:
         return {}
-    offsets = pd.to_numeric(table[TRUE_OFFSET], errors="coerce").astype(float)
+    offsets = numbers_of(table[TRUE_OFFSET]).tolist()
     return dict(zip(table[INDEX].fillna("").astype(str), offsets, strict=True))
 
 
