@@ -24,7 +24,7 @@ from spacekit.model.infer import Model, load_model
 __all__ = ["test_model", "write_card"]
 
 
-def test_model(work: Path, model_file: Path) -> dict[str, pd.DataFrame]:
+def test_model(work: Path, model: Model) -> dict[str, pd.DataFrame]:
     """Answer the test set in every regime; answers go to ``work/answers/`` too.
 
     Returns
@@ -33,7 +33,6 @@ def test_model(work: Path, model_file: Path) -> dict[str, pd.DataFrame]:
         By regime: truth and answer, a row a visit. "folder" is what a visit's folder holds:
         exposure products in three scenes of ten, filter products in all.
     """
-    model = load_model(model_file)
     scratch = work / "scratch-test"
     shutil.rmtree(scratch, ignore_errors=True)
     data = load_set(work, "test", model.manifest.frame_size, scratch, ambiguous=True)
@@ -79,8 +78,8 @@ _WORDS = {
 
 def write_card(work: Path, model_file: Path, card: Path) -> None:
     """Test a model and write its card."""
-    answers = test_model(work, model_file)
     model = load_model(model_file)
+    answers = test_model(work, model)
     manifest = model.manifest
     stored, prevalence = manifest.calibration.threshold, manifest.calibration.prevalence
     truth = read_truths(work, "test")

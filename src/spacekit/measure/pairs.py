@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 from scipy.spatial import cKDTree
 
-from spacekit.measure.votes import histogram, surprise
+from spacekit.measure.votes import highest_peak, histogram
 
 __all__ = ["Pairs", "find_pairs"]
 
@@ -76,20 +75,11 @@ def find_pairs(positions: Floats, flux: Floats) -> Pairs | None:
     # both signs vote, so that a separation along x isn't split by the sign of its small y
     difference = _differences(positions, flux)
     votes = histogram(np.concatenate([difference, -difference]), _SEARCH_PX)
-    counts = np.rint(uniform_filter(votes, _BOX_PX, mode="constant") * _BOX_PX**2)
-    around = uniform_filter(votes, _AROUND_PX, mode="nearest") * _AROUND_PX**2
-    expected = np.maximum(
-        (around - counts) / (_AROUND_PX**2 - _BOX_PX**2), max(votes.mean(), 1 / votes.size)
-    )
-    expected = expected * _BOX_PX**2
-    stands_out = surprise(counts, expected)
-    row, column = np.unravel_index(int(stands_out.argmax()), votes.shape)
-    if stands_out[row, column] < np.log(votes.size / 2 / _BOX_PX**2 / _CHANCE):
+    peak = highest_peak(votes, _BOX_PX, _AROUND_PX)
+    if peak.surprise < np.log(votes.size / 2 / _BOX_PX**2 / _CHANCE):
         return Pairs(0.0, 0, 0.0, 0.0)
-    excess = float(counts[row, column] - expected[row, column])
-    separation = _refined(difference, np.array([column, row], dtype=float) - _SEARCH_PX)
-    paired = min(2 * excess, len(positions))
-    return Pairs(paired / len(positions), round(paired), *separation)
+    paired = min(2 * (peak.counts - peak.expected), len(positions))
+    return Pairs(paired / len(positions), round(paired), *_refined(difference, peak.shift))
 
 
 def _refined(difference: Floats, peak: Floats) -> tuple[float, float]:

@@ -20,12 +20,12 @@ from typing import Final
 import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
-from scipy.ndimage import label, uniform_filter
+from scipy.ndimage import label
 from scipy.spatial import cKDTree
 
 from spacekit.measure.findings import NO_FILTER, Repeat
 from spacekit.measure.sources import Sources
-from spacekit.measure.votes import histogram, surprise
+from spacekit.measure.votes import highest_peak, histogram
 from spacekit.visit.drizzled import Drizzled
 from spacekit.visit.values import card
 
@@ -259,15 +259,10 @@ def _differences(own: Floats, others: Floats) -> Floats:
 def _repeat(own: Holes, difference: Floats) -> Repeat:
     """Find the shift with more pairs than chance allows, if there is any."""
     votes = histogram(difference, _SEARCH_PX)
-    counts = np.rint(uniform_filter(votes, _BOX_PX, mode="constant") * _BOX_PX**2)
-    around = uniform_filter(votes, _AROUND_PX, mode="nearest") * _AROUND_PX**2
-    rest = (around - counts) / (_AROUND_PX**2 - _BOX_PX**2)
-    expected = np.maximum(rest, max(float(votes.mean()), 1 / votes.size)) * _BOX_PX**2
-    sure = surprise(counts, expected) - math.log(votes.size / _BOX_PX**2 / _CHANCE)
-    row, column = np.unravel_index(int(sure.argmax()), votes.shape)
-    if sure[row, column] <= 0:
+    peak = highest_peak(votes, _BOX_PX, _AROUND_PX)
+    sure = peak.surprise - math.log(votes.size / _BOX_PX**2 / _CHANCE)
+    if sure <= 0:
         return Repeat(own.title, 0.0, 0.0, 0.0, 0)
-    peak = np.array([column, row], dtype=float) - _SEARCH_PX
-    near = difference[np.abs(difference - peak).max(axis=1) <= _BOX_PX / 2]
+    near = difference[np.abs(difference - peak.shift).max(axis=1) <= _BOX_PX / 2]
     dx, dy = (float(v) for v in np.median(near, axis=0))
-    return Repeat(own.title, float(sure[row, column]), dx, dy, int(counts[row, column]))
+    return Repeat(own.title, sure, dx, dy, int(peak.counts))

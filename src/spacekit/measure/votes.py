@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-__all__ = ["MatchSettings", "histogram", "likely_shifts", "log_trials", "surprise"]
+__all__ = [
+    "MatchSettings",
+    "Peak",
+    "highest_peak",
+    "histogram",
+    "likely_shifts",
+    "log_trials",
+    "surprise",
+]
 
 Floats = NDArray[np.float64]
 
@@ -63,6 +71,47 @@ def surprise(counts: Floats, expected: Floats) -> Floats:
     """Bound minus the log of the Poisson probability to count as many (Chernoff's bound)."""
     more = np.maximum(counts, expected)
     return more * np.log(more / expected) - (more - expected)
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The place of a histogram of differences that stands out most.
+
+    Parameters
+    ----------
+    shift : ndarray, shape (2,)
+        The difference there, to a pixel.
+    counts, expected : float
+        Votes in the box around it, and how many there are by chance.
+    surprise : float
+        See `surprise`; it doesn't count how many places were looked at.
+    """
+
+    shift: Floats
+    counts: float
+    expected: float
+    surprise: float
+
+
+def highest_peak(votes: Floats, box_px: int, around_px: int) -> Peak:
+    """Find the box whose votes chance explains least, by those in the wider box around it.
+
+    Parameters
+    ----------
+    votes : ndarray, shape (2 search + 1,) * 2
+        From `histogram`.
+    box_px, around_px : int
+        Odd sides of the two boxes.
+    """
+    counts = np.rint(uniform_filter(votes, box_px, mode="constant") * box_px**2)
+    around = uniform_filter(votes, around_px, mode="nearest") * around_px**2
+    rest = (around - counts) / (around_px**2 - box_px**2)
+    expected = np.maximum(rest, max(float(votes.mean()), 1 / votes.size)) * box_px**2
+    sure = surprise(counts, expected)
+    row, column = (int(n) for n in np.unravel_index(int(sure.argmax()), votes.shape))
+    shift = np.array([column, row], dtype=float) - (len(votes) - 1) / 2
+    at = row, column
+    return Peak(shift, float(counts[at]), float(expected[at]), float(sure[at]))
 
 
 def likely_shifts(
