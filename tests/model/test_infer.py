@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -140,6 +141,16 @@ def test_what_training_never_saw_is_told_and_counts_half(model: Model, toy: Path
     bold = model.manifest.calibration.log_ratio(np.array([1e9]), np.array([0]))[0] / 2
     odds = answers["y_proba"] / (1 - answers["y_proba"]) / (prior / (1 - prior))
     assert np.abs(np.log(odds[1:])).max() <= bold + 1e-6
+
+
+def test_a_richer_field_counts_as_the_richest_of_training(model: Model, toy: Path) -> None:
+    table = read_table(toy / "svm_data.csv")[:3]
+    most = model.manifest.limits.largest["gaia"]
+    rich = table.assign(gaia=[most, 64 * most, 1e4 * most])
+    answers = model.predict_table(pd.concat([rich, rich.assign(gaia=most)]), None).table
+    assert answers["unfamiliar"].map(bool).tolist() == [False, False, True, *[False] * 3]
+    proba = answers["y_proba"].to_numpy()
+    assert np.allclose(proba[:2], proba[3:5], atol=1e-6)
 
 
 @pytest.mark.parametrize("prevalence", [0.0, 1.0, -3, float("nan")])

@@ -99,7 +99,8 @@ class Model:
             frames = np.zeros((rows, 3, BLANK_PX, BLANK_PX, 3), np.uint8)
         if stamps is None:
             stamps = np.zeros((rows, 1, *NO_STAMPS.shape[1:]), np.uint8)
-        numeric = features.numeric[:, [NUMERIC.index(n) for n in self.manifest.numeric]]
+        numeric = self.manifest.limits.bounded(features.numeric)
+        numeric = numeric[:, [NUMERIC.index(n) for n in self.manifest.numeric]]
         classes = features.categories[:, [CATEGORICAL.index(n) for n in self.manifest.categorical]]
         values = (numeric, classes, frames, present, stamps)
         answer = self._session.run(None, dict(zip(INPUTS, values, strict=True)))[0]

@@ -9,13 +9,24 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spacekit.measure.schema import CATEGORIES
+from spacekit.measure.schema import CATEGORIES, EVIDENCE, PUBLISHED, Kind
 from spacekit.model.features import CATEGORICAL, NUMERIC, Features
 
 __all__ = ["Limits", "find_limits"]
 
 #: Values beyond so many times the largest of training are far outside.
 _FAR: Final = 3.0
+
+#: Counts of sources may be so many times larger again: sets to train on are mostly of subarrays,
+#: and a full-format field has up to 64 times the area of one of 512 px.
+_RICHER: Final = 64.0
+
+#: Counts of exposures and products: these don't grow with the field.
+_FEW: Final = ("numexp", "filters", "unmatched", "exposures_unmatched")
+
+_GROWS: Final = frozenset(
+    c.name for c in (*PUBLISHED, *EVIDENCE) if c.kind is Kind.COUNT and c.name not in _FEW
+)
 
 _DETECTORS: Final = {number: name for name, number in CATEGORIES["det"].items()}
 
@@ -46,13 +57,25 @@ class Limits:
         told: list[list[str]] = [[] for _ in range(len(features))]
         for name, largest in self.largest.items():
             values = features.numeric[:, NUMERIC.index(name)]
-            for row in np.flatnonzero(values > _FAR * largest):
+            far = _FAR * largest * (_RICHER if name in _GROWS else 1)
+            for row in np.flatnonzero(values > far):
                 told[row].append(f"{name} {values[row]:.4g}, training had up to {largest:.4g}")
         codes = features.categories[:, CATEGORICAL.index("det")]
         for row in np.flatnonzero(~np.isin(codes, self.detectors)) if self.detectors else ():
             name = _DETECTORS.get(int(codes[row]), "unknown")
             told[row].append(f"detector {name}, not in training")
         return ["; ".join(words) for words in told]
+
+    def bounded(self, numeric: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Copy with no value above the largest of training: the network need not extrapolate.
+
+        Parameters
+        ----------
+        numeric : ndarray, shape (N, K), float32
+            Columns `NUMERIC`, NaN where missing.
+        """
+        largest = [self.largest.get(name, np.inf) for name in NUMERIC]
+        return np.minimum(numeric, np.array(largest, np.float32))
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Limits:
