@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, WebPImagePlugin
 from scipy.ndimage import maximum_filter, uniform_filter
 
 from spacekit.errors import ProductError
@@ -33,6 +33,8 @@ _SAME_GRID_PX: Final = 0.02
 _LEAST_SIGMA, _MOST_SIGMA = 5.0, 30.0
 #: Windows with less of their area exposed in all products come after all others.
 _LEAST_EXPOSED: Final = 0.9
+#: Named, so that Pillow needn't load its forty formats to find it.
+_FORMAT: Final = WebPImagePlugin.WebPImageFile.format
 #: Blinking wants the eye's contrast, not the last bit: 8-bit gray at this WebP quality.
 _QUALITY: Final = 80
 
@@ -130,7 +132,7 @@ def save_blinks(blinks: Sequence[Blink], folder: Path, index: str) -> list[Path]
         for kind, picture in zip(BLINK_KINDS, (blink.cutout, blink.field), strict=True):
             path = folder / index / f"{index}_{kind}_{blink.product}.webp"
             with replacing(path) as part:
-                Image.fromarray(picture).save(part, quality=_QUALITY, method=3)
+                Image.fromarray(picture).save(part, _FORMAT, quality=_QUALITY, method=3)
             paths.append(path)
     return paths
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spacekit.errors import ProductError
 from spacekit.visit.fits_files import check_pixels, open_fits
+from spacekit.visit.values import as_number, card
 
 __all__ = ["Drizzled", "read_drizzled"]
 
@@ -32,6 +33,38 @@ _STRIPS_MAPPED: Final = 64
 
 
 @dataclass(frozen=True)
+class Plane:
+    """Where an image lies in a file, so that its pixels need no further look at headers.
+
+    Parameters
+    ----------
+    offset : int
+        Of the first pixel, in bytes.
+    shape : tuple of int
+        As numpy's.
+    dtype : numpy.dtype
+        Of the pixels, big-endian.
+    """
+
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def map(self, path: Path) -> NDArray[Any]:
+        """Map the pixels of a file into memory, read-only.
+
+        Raises
+        ------
+        ProductError
+            If the file is gone or shorter now.
+        """
+        try:
+            return np.memmap(path, self.dtype, "r", self.offset, self.shape)
+        except (OSError, ValueError) as error:
+            raise ProductError(f"{path}: changed or gone while it was read ({error})") from error
+
+
+@dataclass(frozen=True)
 class Drizzled:
     """A drizzled image of a mosaic; pixels are read from the file when asked for.
 
@@ -45,6 +78,8 @@ class Drizzled:
         Of the SCI extension, celestial, two axes.
     primary, header : astropy.io.fits.Header
         Headers of the primary HDU and of SCI.
+    planes : dict of str to Plane
+        Where SCI and WHT lie.
     """
 
     path: Path
@@ -52,6 +87,7 @@ class Drizzled:
     wcs: WCS
     primary: fits.Header
     header: fits.Header
+    planes: Mapping[str, Plane] = field(repr=False)
 
     @cached_property
     def sci(self) -> NDArray[np.float32]:
@@ -110,14 +146,9 @@ class Drizzled:
         planes: list[NDArray[np.generic]] = []
         for number, start in enumerate(range(rows.start, rows.stop, step)):
             if number % _STRIPS_MAPPED == 0:
-                planes = self._mapped(names)
+                planes = [self.planes[name].map(self.path) for name in names]
             some = slice(start, min(start + step, rows.stop))
             yield some, [np.array(plane[some, columns], dtype=np.float32) for plane in planes]
-
-    def _mapped(self, names: tuple[str, ...]) -> list[NDArray[np.generic]]:
-        """Map planes into memory, as they lie in the file."""
-        with open_fits(self.path) as hdus:
-            return [_extension(self.path, hdus, name).data for name in names]
 
     def window(
         self, rows: slice, columns: slice
@@ -142,25 +173,25 @@ class Drizzled:
         ProductError
             If there is none, or it isn't of the image's shape.
         """
+        shape = self._context.shape
+        planes = shape[:-2]
+        if shape[-2:] != self.shape or not (planes == () or 1 <= planes[0] <= _MOST_PLANES):
+            raise ProductError(f"{self.path}: CTX has the shape {shape}, SCI {self.shape}")
+        if self._context.dtype.kind not in "iu":
+            raise ProductError(f"{self.path}: CTX holds no whole numbers")
+        part = self._context.map(self.path)[..., rows, columns]
+        return np.array(part, dtype=np.int32, ndmin=3)
+
+    @cached_property
+    def _context(self) -> Plane:
         with open_fits(self.path) as hdus:
-            hdu = _find(self.path, hdus, "CTX")
-            shape = tuple(int(n) for n in hdu.shape)
-            planes = shape[:-2]
-            if shape[-2:] != self.shape or not (planes == () or 1 <= planes[0] <= _MOST_PLANES):
-                raise ProductError(f"{self.path}: CTX has the shape {shape}, SCI {self.shape}")
-            part = hdu.section[(slice(None),) * len(planes) + (rows, columns)]
-            if part.dtype.kind not in "iu":
-                raise ProductError(f"{self.path}: CTX holds no whole numbers")
-            return np.array(part, dtype=np.int32, ndmin=3)
+            return _plane(self.path, _find(self.path, hdus, "CTX"))
 
     def _read(
         self, rows: slice, names: tuple[str, ...], columns: slice = slice(None)
     ) -> list[NDArray[np.float32]]:
-        with open_fits(self.path) as hdus:
-            return [
-                np.array(_extension(self.path, hdus, name).section[rows, columns], dtype=np.float32)
-                for name in names
-            ]
+        mapped = (self.planes[name].map(self.path) for name in names)
+        return [np.array(plane[rows, columns], dtype=np.float32) for plane in mapped]
 
 
 def read_drizzled(path: Path) -> Drizzled:
@@ -193,6 +224,7 @@ def read_drizzled(path: Path) -> Drizzled:
             wcs=_celestial(path, sci.header),
             primary=hdus[0].header.copy(),
             header=sci.header.copy(),
+            planes={"SCI": _plane(path, sci), "WHT": _plane(path, wht)},
         )
 
 
@@ -232,6 +264,15 @@ def _find(path: Path, hdus: Any, name: str) -> Any:
         check_pixels(path, hdu)
         return hdu
     raise ProductError(f"{path}: no {name} extension; is it a drizzled product?")
+
+
+def _plane(path: Path, hdu: Any) -> Plane:
+    scale, zero = (as_number(card(hdu.header, key)) for key in ("BSCALE", "BZERO"))
+    if scale not in {None, 1} or zero not in {None, 0}:
+        raise ProductError(f"{path}: {hdu.name} is scaled (BSCALE, BZERO), which no product is")
+    shape = tuple(int(n) for n in hdu.shape)
+    dtype = np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]]).newbyteorder(">")
+    return Plane(int(hdu.fileinfo()["datLoc"]), shape, dtype)
 
 
 def _shape(path: Path, hdu: Any) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from spacekit.errors import FrameError
 from spacekit.visit.values import MALFORMED
@@ -20,6 +20,12 @@ __all__ = ["open_picture"]
 _MOST_PIXELS: Final = 64_000_000
 
 _TOO_LARGE: Final = "too large for a frame"
+
+#: Asked by name for a format that isn't loaded, Pillow loads all of its forty.
+_FORMATS: Final = {
+    "PNG": PngImagePlugin.PngImageFile.format,
+    "WEBP": WebPImagePlugin.WebPImageFile.format,
+}
 
 _PICTURE_FAULTS: Final = (*MALFORMED, struct.error, zlib.error)
 
@@ -46,7 +52,7 @@ def open_picture(path: Path, kind: Literal["PNG", "WEBP"]) -> Iterator[Image.Ima
         If the file is missing, something else, cut off, or unreasonably large.
     """
     try:
-        with path.open("rb") as file, Image.open(file, formats=(kind,)) as image:
+        with path.open("rb") as file, Image.open(file, formats=(_FORMATS[kind],)) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise FrameError(f"{path}: {image.width} x {image.height} px, {_TOO_LARGE}")
             yield image
