@@ -18,7 +18,7 @@ from spacekit.mosaic.nouns import PipelineSettings
 from spacekit.mosaic.products import photometric, primary_header, sci_header, write_drizzled
 from spacekit.mosaic.reject import CleanExposure, recipe_for, reject_cosmic_rays
 
-__all__ = ["TOTAL", "Image", "Visit", "drizzle_visit", "wavelength_nm"]
+__all__ = ["TOTAL", "Image", "Visit", "drizzle_visit", "total_members", "wavelength_nm"]
 
 #: Name of the total detection product among the filters.
 TOTAL = "total"
@@ -57,15 +57,10 @@ class Visit:
         return list(dict.fromkeys(e.filter for e in self.exposures))
 
     def members(self, name: str) -> list[Exposure]:
-        """Give the exposures of a filter or of the total.
-
-        The total leaves out filters of a single exposure, which are full of cosmic rays, unless
-        there are no others.
-        """
-        if name != TOTAL:
-            return [e for e in self.exposures if e.filter == name]
-        names = [e.filter for e in self.exposures]
-        return [e for e in self.exposures if names.count(e.filter) > 1] or list(self.exposures)
+        """Give the exposures of a filter or of the total."""
+        if name == TOTAL:
+            return total_members(self.exposures)
+        return [e for e in self.exposures if e.filter == name]
 
     def prefix(self) -> str:
         """Give what all names begin with, to the detector."""
@@ -102,6 +97,16 @@ class Image:
     def kept(self, folder: Path) -> Image:
         """Give the product with its planes in files of a folder, see `keep`."""
         return replace(self, stack=self.stack.kept(folder))
+
+
+def total_members(exposures: Sequence[Exposure]) -> list[Exposure]:
+    """Give the exposures that the total is made of.
+
+    It leaves out filters of a single exposure, which are full of cosmic rays, unless there are no
+    others.
+    """
+    names = [e.filter for e in exposures]
+    return [e for e in exposures if names.count(e.filter) > 1] or list(exposures)
 
 
 def wavelength_nm(exposure: Exposure) -> float:

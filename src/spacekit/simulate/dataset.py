@@ -20,6 +20,7 @@ from spacekit.files import PART, ensure_folder, write_json, write_text
 from spacekit.mosaic.exposure_io import write_exposure
 from spacekit.mosaic.pipeline import PipelineSettings, ProcessedVisit, process_visit
 from spacekit.mosaic.reference import write_reference_stars
+from spacekit.mosaic.visit_products import total_members
 from spacekit.parallel import run_jobs
 from spacekit.simulate.corrupt import EXPOSURES
 from spacekit.simulate.detectors import find_detector
@@ -117,16 +118,20 @@ def _witnesses(visit: SimulatedVisit, final: Mapping[str, tuple[WCS, ...]]) -> l
 def visit_truth(visit: SimulatedVisit, processed: ProcessedVisit) -> tuple[Truth, dict[str, Any]]:
     """Compute the truth of a processed visit, and its entry for truth.json.
 
-    Beside what is true of the products the entry tells how far the headers were off before the
-    pipeline (`prior_offset_px`), how its fit went, and by how many sources one could tell.
+    Beside what is true of the products the entry tells how far those exposures disagree that the
+    total is made of (`total_offset_px`), how far the headers were off before the pipeline
+    (`prior_offset_px`), how its fit went, and by how many sources one could tell.
     """
     witnesses = _witnesses(visit, processed.final_wcs)
     mosaic, shape = processed.mosaic_wcs[visit.spec.detector]
     truth = compute_truth(witnesses, mosaic, shape)
+    added = {e.filename for e in total_members(visit.exposures)}
+    total = compute_truth([w for w in witnesses if w.filename in added], mosaic, shape)
     said = {e.filename: tuple(c.wcs for c in e.chips) for e in visit.exposures}
     prior = compute_truth(_witnesses(visit, said), mosaic, shape)
     entry = truth_json(truth, witnesses, visit.mode)
     entry |= {
+        "total_offset_px": round(total.offset_px, 4),
         "prior_offset_px": round(prior.offset_px, 4),
         "usable_sources": visit.usable_sources,
         "fit_method": processed.fit.method,
