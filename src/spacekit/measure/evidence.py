@@ -11,7 +11,7 @@ import cmath
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -95,6 +95,12 @@ class Evidence:
         largest over the exposures (`spacekit.measure.findings.Repeat.surprise`).
     rejected_px, rejected_sources : float
         Length of that shift, px, and the patches that lie at it.
+    twin_turned, twin_crossed, twin_near : float
+        How significant a second image of every source is in the total (`spacekit.measure.twins`).
+    twin_px, twin_sources : float
+        How far it lies, px, and the sources that were stacked for it.
+    filter_twin_turned, filter_twin_crossed, filter_twin_near : float
+        The same significances, the largest over the filter products.
     moving : float
         1 where the telescope tracked a target that moves against the stars, else 0.
     absolute_dx_mas, absolute_dy_mas, absolute_sigma_mas, absolute_sources : float
@@ -133,6 +139,14 @@ class Evidence:
     rejected_surprise: float = math.nan
     rejected_px: float = math.nan
     rejected_sources: float = math.nan
+    twin_turned: float = math.nan
+    twin_crossed: float = math.nan
+    twin_near: float = math.nan
+    twin_px: float = math.nan
+    twin_sources: float = math.nan
+    filter_twin_turned: float = math.nan
+    filter_twin_crossed: float = math.nan
+    filter_twin_near: float = math.nan
     moving: float = math.nan
     absolute_dx_mas: float = math.nan
     absolute_dy_mas: float = math.nan
@@ -262,7 +276,7 @@ def _shape(look: Look, filters: Comparison | None, exposures: Comparison | None)
     stars = bright_stars(sources)
     shape = coherent_shape(stars)
     spread = math.nan if exposures is None or name.is_total else spread_px(exposures, name.filter)
-    return ProductShape(
+    found = ProductShape(
         look.title,
         shape.ellipticity,
         shape.angle_deg,
@@ -271,6 +285,8 @@ def _shape(look: Look, filters: Comparison | None, exposures: Comparison | None)
         weight_deficit(sources),
         spread,
     )
+    twins = asdict(look.twins) if look.twins else {}
+    return replace(found, **{f"twin_{name}": value for name, value in twins.items()})
 
 
 def _with_pairs(findings: Findings, total: Look | None) -> Findings:
@@ -322,6 +338,14 @@ def _columns(filters: int, findings: Findings) -> Evidence:
         rejected_surprise=repeat.surprise if repeat else math.nan,
         rejected_px=repeat.length_px if repeat else math.nan,
         rejected_sources=float(repeat.sources) if repeat else math.nan,
+        twin_turned=total.twin_turned if total else math.nan,
+        twin_crossed=total.twin_crossed if total else math.nan,
+        twin_near=total.twin_near if total else math.nan,
+        twin_px=total.twin_px if total else math.nan,
+        twin_sources=float(total.twin_sources) if total else math.nan,
+        filter_twin_turned=_largest([s.twin_turned for s in of_filters]),
+        filter_twin_crossed=_largest([s.twin_crossed for s in of_filters]),
+        filter_twin_near=_largest([s.twin_near for s in of_filters]),
         absolute_dx_mas=absolute.dx_mas if absolute else math.nan,
         absolute_dy_mas=absolute.dy_mas if absolute else math.nan,
         absolute_sigma_mas=absolute.sigma_mas if absolute else math.nan,

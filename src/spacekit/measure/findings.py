@@ -42,7 +42,7 @@ CORRELATION: Final = "correlation"
 #: Stands for the filter of an exposure whose filter isn't known.
 NO_FILTER: Final = "exposure"
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 _LARGEST_BYTES: Final = 1_000_000
 _MOST_ITEMS: Final = 200
 _LARGEST: Final = 1e7
@@ -164,6 +164,12 @@ class ProductShape:
         1 - weight in the stars' cores over weight around.
     spread_px : float
         Largest distance of the filter's exposure products from their mean, px.
+    twin_turned, twin_crossed, twin_near : float
+        How significant it is that every source has a second image (`spacekit.measure.twins`).
+    twin_dx_px, twin_dy_px : float
+        Where that lies.
+    twin_sources : int
+        Sources that were stacked for it.
     """
 
     title: str
@@ -173,6 +179,17 @@ class ProductShape:
     stars: int
     weight_deficit: float
     spread_px: float
+    twin_turned: float = math.nan
+    twin_crossed: float = math.nan
+    twin_near: float = math.nan
+    twin_dx_px: float = math.nan
+    twin_dy_px: float = math.nan
+    twin_sources: int = 0
+
+    @property
+    def twin_px(self) -> float:
+        """How far the second image lies, px."""
+        return math.hypot(self.twin_dx_px, self.twin_dy_px)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from spacekit.measure.matching import Places, match_positions
 from spacekit.measure.peaks import ROUNDEST_TRACK
 from spacekit.measure.shift import Shift
 from spacekit.measure.sources import Sources, find_sources
+from spacekit.measure.twins import Twins, find_twins
 from spacekit.visit.drizzled import Drizzled, read_drizzled
 from spacekit.visit.nouns import Product
 from spacekit.visit.values import card
@@ -114,6 +115,8 @@ class Look:
         Whether cosmic rays are still in it.
     moving : bool
         Whether the telescope tracked something that moves against the stars.
+    twins : Twins or None
+        What stands beside every source; not looked for in exposures.
     against : Shift or None
         How an exposure lies against the total, where that was asked and found.
     """
@@ -129,6 +132,7 @@ class Look:
     single: bool
     struck: bool
     moving: bool
+    twins: Twins | None = None
     against: Shift | None = None
 
     @property
@@ -210,6 +214,9 @@ def look_at(
     try:
         drizzled = read_drizzled(product.drizzled)
         sources = find_sources(drizzled.sci, drizzled.wht)
+        twins = None
+        if not product.name.exposure:
+            twins = find_twins(drizzled.sci, drizzled.wht, sources)
         outline, middle = _outline(drizzled.wht)
     except ProductError as error:
         notes.faults[str(product.drizzled)] = str(error)
@@ -241,6 +248,7 @@ def look_at(
         drizzled.primary.get("NUMEXP") == 1,
         _is_struck(drizzled),
         card(drizzled.primary, "MTFLAG") in ("T", True),
+        twins,
     )
     return look, drizzled
 

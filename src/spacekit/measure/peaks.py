@@ -25,6 +25,8 @@ Image = NDArray[np.float32]
 #: Share of the core's flux in its brightest pixel above which no HST detector's star lies: a
 #: Gaussian of 0.55 px sigma, narrower than any drizzled PSF, centred on a pixel has 0.41.
 _SHARPEST_STAR = 0.6
+#: Standard deviations below the median beyond which a pixel is a defect.
+_DEEPEST = 10.0
 #: Length of the ellipticity above which a peak looks like a track rather than like a star.
 ROUNDEST_TRACK = 0.35
 
@@ -152,7 +154,7 @@ def _peaks(
 def _tile_peaks(image: Image, weight: Image, settings: FinderSettings) -> Peaks:
     """Find local maxima of the filtered tile above the threshold."""
     good = (weight > 0) & np.isfinite(image)
-    image = np.where(good, image, np.float32(0))
+    image = _without_pits(np.where(good, image, np.float32(0)), good)
     smooth, background = _filtered(image, good, settings)
     significance = smooth * np.sqrt(np.where(good, weight, np.float32(0)))
     significance /= _noise(significance, good, settings.block_px)
@@ -163,6 +165,19 @@ def _tile_peaks(image: Image, weight: Image, settings: FinderSettings) -> Peaks:
     star = sharp <= _SHARPEST_STAR
     snr = significance[y, x].astype(np.float64)
     return Peaks(x, y, snr, elongation <= ROUNDEST_TRACK).select(star)
+
+
+def _without_pits(image: Image, good: NDArray[np.bool_]) -> Image:
+    """Fill pixels far below all others up: each would lift all that is above the mean around it.
+
+    The corners of that box would be found as sources.
+    """
+    sample = image[::4, ::4][good[::4, ::4]]
+    if not len(sample):
+        return image
+    level = np.median(sample)
+    deviation = _deviation(sample - level)
+    return np.maximum(image, level - _DEEPEST * deviation) if deviation > 0 else image
 
 
 def _highest_around(values: Image, x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.bool_]:

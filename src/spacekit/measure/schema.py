@@ -112,6 +112,14 @@ EVIDENCE: Final[tuple[Column, ...]] = (
     Column("rejected_surprise", Kind.AMOUNT, "", "how surely rejected pixels repeat the stars"),
     Column("rejected_px", Kind.AMOUNT, "px", "shift at which they do"),
     Column("rejected_sources", Kind.COUNT, "", "rejected patches at that shift"),
+    Column("twin_turned", Kind.AMOUNT, "", "how surely the total's sources have a second image"),
+    Column("twin_crossed", Kind.AMOUNT, "", "the same of an image as bright, 4 px off and more"),
+    Column("twin_near", Kind.AMOUNT, "", "the same, from 2 to 4 px"),
+    Column("twin_px", Kind.AMOUNT, "px", "how far that image lies"),
+    Column("twin_sources", Kind.COUNT, "", "sources that were stacked for it"),
+    Column("filter_twin_turned", Kind.AMOUNT, "", "twin_turned, largest over the filter products"),
+    Column("filter_twin_crossed", Kind.AMOUNT, "", "twin_crossed, the same"),
+    Column("filter_twin_near", Kind.AMOUNT, "", "twin_near, the same"),
     Column("moving", Kind.FLAG, "", "1: the target moves against the stars (MTFLAG)"),
 )
 

@@ -41,6 +41,9 @@ _PRODUCTS: Final = (
     "sure_px",
     "filter_ellipticity",
     "ellipticity_contrast",
+    "filter_twin_turned",
+    "filter_twin_crossed",
+    "filter_twin_near",
 )
 
 #: Any of these says that something was measured between products, or on the total.

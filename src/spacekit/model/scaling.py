@@ -36,6 +36,7 @@ LINEAR_BELOW = {
     "part_share": 0.02,
     "exposure_part_share": 0.02,
     "rejected_px": 0.5,
+    "twin_px": 1.0,
 }
 
 
