@@ -178,3 +178,11 @@ def test_counting_detector_with_an_empty_sky(background):
 def test_images_without_anything_have_no_sources(pixels):
     assert len(find_sources(pixels, np.ones(pixels.shape))) == 0
     assert len(find_sources(pixels, np.zeros(pixels.shape))) == 0
+
+
+def test_pits_leave_no_sources_around():
+    rng = np.random.default_rng(8)
+    pits = grid()
+    pixels = rng.normal(0, 1, SHAPE).astype(np.float32)
+    pixels[tuple(np.rint(pits[:, ::-1]).astype(int).T)] = -5000
+    assert len(find_sources(pixels, np.ones(SHAPE))) < 3

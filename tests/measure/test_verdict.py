@@ -133,6 +133,20 @@ def test_the_total_alone():
     assert "missing from the total's weight map (20%" in holes.reason
 
 
+def test_a_second_image_of_every_source():
+    image = {"twin_dx_px": 5.0, "twin_dy_px": -3.0, "twin_sources": 80}
+    total = replace(shape("total"), twin_turned=6.0, **image)
+    told = judge(Findings(shapes=(total,)))
+    assert told.reason == "the total's sources have a second image (5, -3) px away (80 stacked)"
+    assert told.culprits == ()
+    band = replace(shape("f814w"), twin_turned=1.0, twin_crossed=9.0, **image)
+    named = judge(filters(offset("f814w", 0.1, 0.0), shapes=(total, shape("f606w"), band)))
+    assert named.culprits == ("f814w",)
+    assert "exposures of F814W disagree: its sources have a second image (5, -3)" in named.reason
+    calm = replace(shape("total"), twin_turned=3.0, twin_crossed=5.0, twin_near=8.0, **image)
+    assert "image" not in judge(Findings(shapes=(calm,))).reason
+
+
 def test_a_filter_that_matches_nowhere():
     findings = filters(offset("f814w", 0.1, 0.0))
     lost = replace(findings, filters=replace(findings.filters, unmatched=("f275w",)))

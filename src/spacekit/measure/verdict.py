@@ -14,13 +14,13 @@ from typing import Final
 import pandas as pd
 
 from spacekit.errors import ProductError
+from spacekit.measure.clues import Clue, disagreeing, name_of, shown_by_total
 from spacekit.measure.findings import (
     NO_FILTER,
     SOURCES,
     Findings,
     Group,
     Offset,
-    ProductShape,
     find_beside_frames,
     read_findings,
 )
@@ -43,25 +43,10 @@ _SAME_PX: Final = 0.35
 _EVEN: Final = 0.1
 #: Scatter of single sources beyond which the exposures of one of two filters disagree.
 _MIXED_PX: Final = 0.15
-#: Weight that stars' cores lack that is worth a word: aligned visits of the real pipeline lack
-#: none, of the simulator up to 0.07.
-_DEFICIT: Final = 0.08
-#: The same for the total alone, which names no culprit.
-_DEFICIT_ALONE: Final = 0.04
-#: Elongation that stars share that is worth a word: up to 0.05 in aligned visits of the real
-#: pipeline, 0.18 in the simulator's (ACS/SBC and HRC, whose fields are distorted most).
-_ELLIPTICITY: Final = 0.2
-#: The same where another filter's stars are rounder by `_LONGER`.
-_LONG_BESIDE: Final = 0.12
-_LONGER: Final = 0.08
-_LEAST_SIGMAS: Final = 3.0
-_FEWEST_STARS: Final = 10
 #: How surely patches that rejection took repeat others before it is worth a word, and how many
 #: there are; fewer may be defects of the detector.
 _REPEATS: Final = 6.0
 _FEWEST_REPEATS: Final = 5
-#: Share of the sources in pairs of one separation that is worth a word.
-_PAIRS: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -108,9 +93,9 @@ def judge(findings: Findings) -> Verdict:
     clues += _unmatched(findings.exposures if clue is None else Group())
     clues += _unmatched(findings.filters)
     # exposures that were measured say better how they disagree, and so does rejection
-    spread = [] if findings.exposures.offsets else _spread(findings)
+    spread = [] if findings.exposures.offsets else disagreeing(findings)
     clues += [c for c in spread if not blamed.intersection(c.culprits)]
-    clues = clues or _total_alone(findings)
+    clues = clues or shown_by_total(findings)
     shift = clue.shift_px if clue and clue.shift_px else (math.nan,) * 3
     return Verdict(
         culprits=tuple(dict.fromkeys(title for c in clues for title in c.culprits)),
@@ -121,15 +106,6 @@ def judge(findings: Findings) -> Verdict:
     )
 
 
-@dataclass(frozen=True)
-class _Clue:
-    """One thing that stands out: who, in words, and how far (dx, dy, length) where known."""
-
-    culprits: tuple[str, ...]
-    words: str
-    shift_px: tuple[float, float, float] | None = None
-
-
 def _is_off(offset: Offset) -> bool:
     few = offset.method == SOURCES and offset.sources < _FEW_SOURCES
     length = offset.length_px
@@ -137,7 +113,7 @@ def _is_off(offset: Offset) -> bool:
     return length >= least and offset.sure_px > ALIGNED_PX
 
 
-def _between(group: Group, blamed: Set[str] = frozenset()) -> _Clue | None:
+def _between(group: Group, blamed: Set[str] = frozenset()) -> Clue | None:
     """Say which products of one kind are off the reference.
 
     Where neither of two sides can be told to be the culprit, filters that are blamed for
@@ -151,23 +127,23 @@ def _between(group: Group, blamed: Set[str] = frozenset()) -> _Clue | None:
     culprits = _titles(off, [group.reference, *(o.title for o in right)])
     words = f"{_names(culprits)} {'is' if len(culprits) == 1 else 'are'} off by "
     words += "" if len(off) == 1 else "up to " if not _alike(off) else ""
-    words += f"{_size(worst)} from {_name(worst.reference)}{_basis(worst)}"
+    words += f"{_size(worst)} from {name_of(worst.reference)}{_basis(worst)}"
     if _even(group, off, right):
         sides = culprits + _titles(right, [o.title for o in off], group.reference)
         guilty = tuple(title for title in sides if title.split()[0] in blamed)
         if guilty and guilty != sides:
-            return _Clue(guilty, words, _shift(worst))
+            return Clue(guilty, words, _shift(worst))
         culprits = sides
         several = "sides " if len(off) + len(right) > 1 else ""
         words += f"; either of the two {several}may be at fault"
-    return _Clue(culprits, words, _shift(worst))
+    return Clue(culprits, words, _shift(worst))
 
 
 def _shift(offset: Offset) -> tuple[float, float, float]:
     return offset.dx_px, offset.dy_px, offset.length_px
 
 
-def _repeated(findings: Findings) -> _Clue | None:
+def _repeated(findings: Findings) -> Clue | None:
     """Say whose stars cosmic-ray rejection took for cosmic rays.
 
     Exposure products that were compared say better how exposures disagree. Of a filter's two
@@ -189,10 +165,10 @@ def _repeated(findings: Findings) -> _Clue | None:
     digits = 1 if first.length_px >= 2 else 2
     words = (
         f"rejection took stars of {_names(culprits)} for cosmic rays: {first.sources} patches it "
-        f"took from {_name(first.title)} repeat others "
+        f"took from {name_of(first.title)} repeat others "
         f"({first.dx_px:.{digits}f}, {first.dy_px:.{digits}f}) px away"
     )
-    return _Clue(tuple(culprits), words, (first.dx_px, first.dy_px, first.length_px))
+    return Clue(tuple(culprits), words, (first.dx_px, first.dy_px, first.length_px))
 
 
 def _even(group: Group, off: Sequence[Offset], right: Sequence[Offset]) -> bool:
@@ -232,16 +208,10 @@ def _titles(
     return tuple(dict.fromkeys(t.split()[0] if t.split()[0] in whole else t for t in titles))
 
 
-def _name(title: str) -> str:
-    """Name a product as people do: "F814W", "exposure aa of F814W"."""
-    band, _, exposure = title.partition(" ")
-    if band == NO_FILTER:
-        return title
-    return f"exposure {exposure} of {band.upper()}" if exposure else band.upper()
-
-
 def _names(titles: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(_name(t) for t in titles[:-1]), _name(titles[-1])]))
+    return " and ".join(
+        filter(None, [", ".join(name_of(t) for t in titles[:-1]), name_of(titles[-1])])
+    )
 
 
 def _size(offset: Offset) -> str:
@@ -267,79 +237,15 @@ def _basis(offset: Offset) -> str:
     return " (from correlating the images)"
 
 
-def _unmatched(group: Group) -> list[_Clue]:
+def _unmatched(group: Group) -> list[Clue]:
     """Tell of products whose sources match those of the reference nowhere.
 
     No culprits: what cosmic rays leave in two exposures of a CCD matches nowhere either.
     """
     return [
-        _Clue((), f"sources of {_name(title)} match {_name(group.reference)} at no shift")
+        Clue((), f"sources of {name_of(title)} match {name_of(group.reference)} at no shift")
         for title in group.unmatched
     ]
-
-
-def _spread(findings: Findings) -> list[_Clue]:
-    """Name filters that show by themselves that their exposures disagree."""
-    filters = [s for s in findings.shapes if s.title != "total"]
-    roundest = min((s.ellipticity for s in filters if s.ellipticity >= 0), default=math.nan)
-    clues = []
-    for shape in filters:
-        words = []
-        if shape.weight_deficit >= _DEFICIT:
-            words.append(
-                "star cores are missing from its weight map "
-                f"({100 * shape.weight_deficit:.0f}% of the weight)"
-            )
-        beside = len(filters) > 1 and shape.ellipticity > roundest + _LONGER
-        if _is_long(shape, _LONG_BESIDE if beside else _ELLIPTICITY):
-            words.append(_elongation("its stars", shape))
-        second = next((o for o in findings.filters.offsets if o.title == shape.title), None)
-        if second is not None and second.part_sources:
-            words.append(
-                f"{second.part_sources} of its sources lie ({second.part_dx_px:.1f}, "
-                f"{second.part_dy_px:.1f}) px off {_name(second.reference)}"
-            )
-        if words:
-            clues.append(
-                _Clue(
-                    (shape.title,),
-                    f"exposures of {_name(shape.title)} disagree: {' and '.join(words)}",
-                )
-            )
-    return clues
-
-
-def _is_long(shape: ProductShape, least: float) -> bool:
-    """Say whether a product's stars are all stretched alike."""
-    sure = shape.ellipticity - _LEAST_SIGMAS * shape.ellipticity_sigma > least / 2
-    return shape.ellipticity >= least and sure and shape.stars >= _FEWEST_STARS
-
-
-def _elongation(whose: str, shape: ProductShape) -> str:
-    return (
-        f"{whose} share an elongation of {shape.ellipticity:.2f} at {shape.angle_deg:.0f} deg "
-        f"({shape.stars} stars)"
-    )
-
-
-def _total_alone(findings: Findings) -> list[_Clue]:
-    """Say what the total image shows where nothing stands out between products."""
-    words = []
-    total = next((s for s in findings.shapes if s.title == "total"), None)
-    if findings.pair_px is not None and findings.pair_share >= _PAIRS:
-        dx, dy = findings.pair_px
-        words.append(
-            f"{100 * findings.pair_share:.0f}% of the total's sources come in pairs "
-            f"({dx:.1f}, {dy:.1f}) px apart"
-        )
-    if total is not None and total.weight_deficit >= _DEFICIT_ALONE:
-        words.append(
-            "star cores are missing from the total's weight map "
-            f"({100 * total.weight_deficit:.0f}% of the weight)"
-        )
-    if total is not None and _is_long(total, _LONG_BESIDE):
-        words.append(_elongation("stars", total))
-    return [_Clue((), w) for w in words]
 
 
 def _agreement(findings: Findings) -> str:
@@ -348,8 +254,8 @@ def _agreement(findings: Findings) -> str:
         if group.offsets:
             worst = max(group.offsets, key=lambda o: o.length_px)
             if len(group.offsets) == 1:
-                who = f"{_name(worst.title)} lies within {worst.length_px:.2f} px"
-                return f"{who} of {_name(worst.reference)}{_basis(worst)}"
+                who = f"{name_of(worst.title)} lies within {worst.length_px:.2f} px"
+                return f"{who} of {name_of(worst.reference)}{_basis(worst)}"
             return f"{kind} agree to {worst.length_px:.2f} px{_basis(worst)}"
     total = next((s for s in findings.shapes if s.title == "total"), None)
     if total is not None and math.isfinite(total.ellipticity):

@@ -1,0 +1,131 @@
+"""What the stars of single products show: their shapes, their weights, a second image of each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from spacekit.measure.findings import NO_FILTER, Findings, ProductShape
+
+__all__ = ["Clue", "disagreeing", "name_of", "shown_by_total"]
+
+#: Weight that stars' cores lack that is worth a word: aligned visits of the real pipeline lack
+#: none, of the simulator up to 0.07.
+_DEFICIT: Final = 0.08
+#: The same for the total alone, which names no culprit.
+_DEFICIT_ALONE: Final = 0.04
+#: Elongation that stars share that is worth a word: up to 0.05 in aligned visits of the real
+#: pipeline, 0.18 in the simulator's (ACS/SBC and HRC, whose fields are distorted most).
+_ELLIPTICITY: Final = 0.2
+#: The same where another filter's stars are rounder by `_LONGER`.
+_LONG_BESIDE: Final = 0.12
+_LONGER: Final = 0.08
+_LEAST_SIGMAS: Final = 3.0
+_FEWEST_STARS: Final = 10
+#: Share of the sources in pairs of one separation that is worth a word.
+_PAIRS: Final = 0.1
+#: Significance of a second image of every source that is worth a word (`ProductShape`): of one
+#: fainter than the first, of one as bright, of one that is near. A star's own shape enters the last.
+_TURNED: Final = 4.5
+_CROSSED: Final = 7.0
+_NEAR: Final = 12.0
+
+
+@dataclass(frozen=True)
+class Clue:
+    """One thing that stands out: who, in words, and how far (dx, dy, length) where known."""
+
+    culprits: tuple[str, ...]
+    words: str
+    shift_px: tuple[float, float, float] | None = None
+
+
+def name_of(title: str) -> str:
+    """Name a product as people do: "F814W", "exposure aa of F814W"."""
+    band, _, exposure = title.partition(" ")
+    if band == NO_FILTER:
+        return title
+    return f"exposure {exposure} of {band.upper()}" if exposure else band.upper()
+
+
+def disagreeing(findings: Findings) -> list[Clue]:
+    """Name filters that show by themselves that their exposures disagree."""
+    filters = [s for s in findings.shapes if s.title != "total"]
+    roundest = min((s.ellipticity for s in filters if s.ellipticity >= 0), default=math.nan)
+    clues = []
+    for shape in filters:
+        words = []
+        if shape.weight_deficit >= _DEFICIT:
+            words.append(
+                "star cores are missing from its weight map "
+                f"({100 * shape.weight_deficit:.0f}% of the weight)"
+            )
+        beside = len(filters) > 1 and shape.ellipticity > roundest + _LONGER
+        if _is_long(shape, _LONG_BESIDE if beside else _ELLIPTICITY):
+            words.append(_elongation("its stars", shape))
+        second = next((o for o in findings.filters.offsets if o.title == shape.title), None)
+        if second is not None and second.part_sources:
+            words.append(
+                f"{second.part_sources} of its sources lie ({second.part_dx_px:.1f}, "
+                f"{second.part_dy_px:.1f}) px off {name_of(second.reference)}"
+            )
+        words += _second_image("its", shape)
+        if words:
+            clues.append(
+                Clue(
+                    (shape.title,),
+                    f"exposures of {name_of(shape.title)} disagree: {' and '.join(words)}",
+                )
+            )
+    return clues
+
+
+def _is_long(shape: ProductShape, least: float) -> bool:
+    """Say whether a product's stars are all stretched alike."""
+    sure = shape.ellipticity - _LEAST_SIGMAS * shape.ellipticity_sigma > least / 2
+    return shape.ellipticity >= least and sure and shape.stars >= _FEWEST_STARS
+
+
+def _elongation(whose: str, shape: ProductShape) -> str:
+    return (
+        f"{whose} share an elongation of {shape.ellipticity:.2f} at {shape.angle_deg:.0f} deg "
+        f"({shape.stars} stars)"
+    )
+
+
+def shown_by_total(findings: Findings) -> list[Clue]:
+    """Say what the total image shows where nothing stands out between products."""
+    words = []
+    total = next((s for s in findings.shapes if s.title == "total"), None)
+    if findings.pair_px is not None and findings.pair_share >= _PAIRS:
+        dx, dy = findings.pair_px
+        words.append(
+            f"{100 * findings.pair_share:.0f}% of the total's sources come in pairs "
+            f"({dx:.1f}, {dy:.1f}) px apart"
+        )
+    if total is not None and total.weight_deficit >= _DEFICIT_ALONE:
+        words.append(
+            "star cores are missing from the total's weight map "
+            f"({100 * total.weight_deficit:.0f}% of the weight)"
+        )
+    if total is not None and _is_long(total, _LONG_BESIDE):
+        words.append(_elongation("stars", total))
+    if total is not None:
+        words += _second_image("the total's", total)
+    return [Clue((), w) for w in words]
+
+
+def _second_image(whose: str, shape: ProductShape) -> list[str]:
+    """Tell of a second image of every source, where there is one."""
+    limits = (
+        (shape.twin_turned, _TURNED),
+        (shape.twin_crossed, _CROSSED),
+        (shape.twin_near, _NEAR),
+    )
+    if not any(value >= least for value, least in limits):
+        return []
+    return [
+        f"{whose} sources have a second image ({shape.twin_dx_px:.0f}, {shape.twin_dy_px:.0f}) px "
+        f"away ({shape.twin_sources} stacked)"
+    ]
