@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks.accuracy.answers import VIEWS, ask, plain_match
 from benchmarks.accuracy.framing import framing_table
 from benchmarks.accuracy.naming import naming_tables, read_naming
-from benchmarks.accuracy.score import by_group, share, summary
+from benchmarks.accuracy.score import by_group, share, summary, within_total
 from benchmarks.accuracy.sets import SETS, load_set
 from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
 from benchmarks.tables import markdown
@@ -20,6 +20,7 @@ from spacekit.files import write_csv, write_text
 from spacekit.measure.schema import EVIDENCE
 from spacekit.model.dataset import Dataset
 from spacekit.model.infer import Model, load_model
+from spacekit.visit.corruption import ALIGNED_PX
 
 __all__ = ["test_model", "write_card"]
 
@@ -104,6 +105,7 @@ def write_card(work: Path, model_file: Path, card: Path) -> None:
     for regime in ("folder", "total"):
         for title, rows in by_group(answers[regime], stored):
             lines += ["", f"### By {title}, {_WORDS[regime]}", "", rows]
+    lines += _within_total(answers["total"], stored)
     lines += ["", "## Which product is off, and by how much", ""]
     for one in naming_tables(*read_naming(work, "test"), truth):
         lines += [one, ""]
@@ -178,6 +180,24 @@ def _plain(folder: pd.DataFrame) -> list[str]:
         f"recall {share(bad['plain'])}, with {MANY_SOURCES} usable sources and more "
         f"{share(many['plain'])},",
         f"false-positive rate {share(good['plain'])}.",
+    ]
+
+
+def _within_total(total: pd.DataFrame, stored: float) -> list[str]:
+    """Say what the total alone can show, and how much of that is found."""
+    bad = total[total["label"] == 1]
+    blind = bad["total_offset_px"] <= ALIGNED_PX
+    return [
+        "",
+        "### What bounds the answers to the total alone",
+        "",
+        "The pipeline leaves filters of a single exposure out of the total, unless all are such. "
+        f"Of the {len(bad)} misaligned visits",
+        f"{share(blind)} have a total whose own exposures agree to {ALIGNED_PX} px: nothing in its "
+        "pixels can tell.",
+        f"By what is in the total, visits with {MANY_SOURCES} usable sources and more:",
+        "",
+        within_total(total, stored),
     ]
 
 

@@ -16,7 +16,7 @@ from spacekit.evaluate.metrics import measure
 from spacekit.model.calibrate import FALSE_POSITIVE_RATE, ceiling
 from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
 
-__all__ = ["OFFSETS_PX", "by_group", "share", "summary", "threshold_at"]
+__all__ = ["OFFSETS_PX", "by_group", "share", "summary", "threshold_at", "within_total"]
 
 OFFSETS_PX: Final = (0.5, 1, 2, 5, 10, 20, np.inf)
 
@@ -82,6 +82,29 @@ def _precision(bad: pd.DataFrame, good: pd.DataFrame, limit: float, prevalence: 
     rates = [false / len(good), *exact_interval(false, len(good))]
     found = [prevalence * recall / (prevalence * recall + (1 - prevalence) * r) for r in rates]
     return f"{found[0]:.2f} ({found[2]:.2f}-{found[1]:.2f})"
+
+
+def within_total(answers: pd.DataFrame, stored: float) -> str:
+    """Give a table of recall by how far the exposures disagree that the total is made of.
+
+    It leaves filters of a single exposure out; where these are what is off, the total's pixels
+    are those of an aligned visit.
+    """
+    hard = answers[answers["label"].notna()]
+    limit = threshold_at(hard)
+    bad = hard[(hard["label"] == 1) & (hard["usable"] >= MANY_SOURCES)]
+    edges = (0, ALIGNED_PX, *OFFSETS_PX[:-1], np.inf)
+    words = [f"{low:g} to {high:g} px" for low, high in itertools.pairwise(edges[:-1])]
+    groups = pd.cut(bad["total_offset_px"], edges, right=False, labels=[*words, "over 20 px"])
+    spans = [(key, bad[groups == key]) for key in groups.cat.categories]
+    spans.append(("**2 to 10 px**", bad[bad["total_offset_px"].between(2, 10)]))
+    rows = [
+        [key, share(some["log_ratio"] >= stored), share(some["log_ratio"] > limit)]
+        for key, some in spans
+    ]
+    return markdown(
+        ["exposures disagree by", "recall, stored threshold", "recall at FPR 0.5%"], rows
+    )
 
 
 def by_group(answers: pd.DataFrame, stored: float) -> Iterator[tuple[str, str]]:

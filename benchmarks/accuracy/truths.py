@@ -57,6 +57,7 @@ def _row(row: dict[str, Any], truth: dict[str, Any]) -> dict[str, Any]:
         "index": row["index"],
         "label": np.nan if pd.isna(row[LABEL]) else float(row[LABEL]),
         "offset_px": offset,
+        "total_offset_px": truth["total_offset_px"],
         "mode": truth["mode"] if offset > ALIGNED_PX else "aligned",
         "detector": _DETECTORS[int(row["det"])].upper(),
         "wcs": _WCS.get(int(row["wcs"]), "unknown"),

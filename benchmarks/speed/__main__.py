@@ -41,7 +41,7 @@ def main() -> None:
     )
     parser.add_argument("work", type=Path)
     parser.add_argument("--quick", action="store_true", help="small inputs, two repetitions")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, help="measure only these")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, help="measure these, keep the others")
     parser.add_argument("--no-original", action="store_true", help="leave the original out")
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--seed", type=int, default=6, help="of the visits")
@@ -58,14 +58,16 @@ def main() -> None:
     bench = Bench(work, original, core, 2 if args.quick else args.reps, args.quick, failures)
     wanted = args.parts or (PARTS[:-3] if args.quick else PARTS)
     load = os.getloadavg()[0]
-    rows: list[Row] = []
+    parts = _earlier(work) if args.parts else {}
     for name in wanted:
         print(f"{datetime.now(UTC):%H:%M:%S} {name}", file=sys.stderr, flush=True)
         try:
-            rows += _measure(bench, name, args.seed)
+            parts[name] = _measure(bench, name, args.seed)
         except FailedError as error:
             failures.append(f"{name}: {error}")
-        text = _write(work, rows, _facts(bench, load))  # so that an interruption loses one part
+        _write(work, parts, _facts(bench, load))  # so that an interruption loses one part
+    rows = [row for name in PARTS for row in parts.get(name, [])]
+    text = format_table(rows) + "\n" + _prose(_facts(bench, load))
     draw_plot(rows, work / "speed.png")
     if args.docs:
         (DOCS / "tables/speed.md").write_text(text, encoding="utf-8")
@@ -73,13 +75,18 @@ def main() -> None:
     print(text)
 
 
-def _write(work: Path, rows: list[Row], facts: dict[str, Any]) -> str:
-    """Write what there is so far as JSON and as a table, which is given back."""
-    content = {"facts": facts, "rows": [row.as_json() for row in rows]}
+def _earlier(work: Path) -> dict[str, list[Row]]:
+    """Take over the parts that were measured before in this folder."""
+    path = work / "speed.json"
+    parts = json.loads(path.read_text(encoding="utf-8"))["parts"] if path.is_file() else {}
+    return {name: [Row.from_json(row) for row in rows] for name, rows in parts.items()}
+
+
+def _write(work: Path, parts: dict[str, list[Row]], facts: dict[str, Any]) -> None:
+    """Write what there is so far as JSON."""
+    told = {name: [row.as_json() for row in rows] for name, rows in parts.items()}
+    content = {"facts": facts, "parts": told}
     (work / "speed.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-    text = format_table(rows) + "\n" + _prose(facts)
-    (work / "speed.md").write_text(text, encoding="utf-8")
-    return text
 
 
 def _environment(folder: Path, requirement: str, failures: list[str]) -> Environment | None:

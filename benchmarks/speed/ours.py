@@ -165,6 +165,28 @@ def train(table: str, img: str, out: str, epochs: list[int], batch: int) -> List
     return {"sample": [more], "samples": [samples]}
 
 
+def train_theirs(table: str, img: str, out: str, epochs: list[int]) -> Lists:
+    """Train the original's network in our code, as `train` does."""
+    import torch
+
+    from benchmarks.accuracy.original import FRAME_PX, train_original
+    from spacekit.model.dataset import build_dataset
+    from spacekit.model.features import read_table
+    from spacekit.model.images import open_frames
+
+    torch.set_num_threads(1)
+    folder = Path(out)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with open_frames(Path(img)) as source:
+        data = build_dataset(read_table(Path(table)), source, FRAME_PX, folder)
+    laps: Lists = {}
+    for number in epochs:
+        _lap(laps, "run", train_original, data, data, number, 1)
+    more = (laps["run"][2] - laps["run"][1]) / (epochs[2] - epochs[1]) / len(data)
+    return {"sample": [more]}
+
+
 def floor(reps: int) -> Lists:
     """Measure the BLAS rate."""
     from benchmarks.speed.floor import gflops
@@ -190,7 +212,8 @@ def _peak_mb() -> float:
 def main() -> None:
     """Do the job that the command line names."""
     known: dict[str, Callable[..., Any]] = {
-        work.__name__: work for work in (visit, rows, stages, prep, frames, warm, train, floor)
+        work.__name__: work
+        for work in (visit, rows, stages, prep, frames, warm, train, train_theirs, floor)
     }
     name, arguments, result = sys.argv[1:]
     found = known[name](**json.loads(arguments))

@@ -100,6 +100,13 @@ class Row:
         ratio = None if self.ratio is None else asdict(self.ratio)
         return {**asdict(self), "ratio": ratio, "reached": self.reached}
 
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Row:
+        """Read back what `as_json` gave."""
+        given = {name: content[name] for name in cls.__dataclass_fields__}
+        spreads = {n: given[n] and Spread(**given[n]) for n in ("ours", "other")}
+        return cls(**{**given, **spreads})
+
 
 def number(value: float) -> str:
     """Write a number with three digits that count, without exponent."""

@@ -132,7 +132,7 @@ def save_blinks(blinks: Sequence[Blink], folder: Path, index: str) -> list[Path]
         for kind, picture in zip(BLINK_KINDS, (blink.cutout, blink.field), strict=True):
             path = folder / index / f"{index}_{kind}_{blink.product}.webp"
             with replacing(path) as part:
-                Image.fromarray(picture).save(part, _FORMAT, quality=_QUALITY, method=3)
+                Image.fromarray(picture).save(part, _FORMAT, quality=_QUALITY, method=1)
             paths.append(path)
     return paths
 

@@ -25,8 +25,8 @@ _LEAST_SIGMAS: Final = 3.0
 _FEWEST_STARS: Final = 10
 #: Share of the sources in pairs of one separation that is worth a word.
 _PAIRS: Final = 0.1
-#: Significance of a second image of every source that is worth a word (`ProductShape`): of one
-#: fainter than the first, of one as bright, of one that is near. A star's own shape enters the last.
+#: Significance of a second image of every source that is worth a word: of one fainter than the
+#: first, of one as bright, of one that is near (a star's own shape enters the last).
 _TURNED: Final = 4.5
 _CROSSED: Final = 7.0
 _NEAR: Final = 12.0

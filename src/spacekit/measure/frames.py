@@ -44,7 +44,7 @@ _GOOD_FLAG, _FAIR_FLAG = 1, 5
 
 #: Levels of gray in a frame: steps of 2 in 255, which noise drowns. With the overlays' colours
 #: they make a palette, and a file of a third the size of an RGB one.
-_COMPRESSION: Final = 6
+_COMPRESSION: Final = 3
 _LEVELS: Final = 128
 _GRAYS: Final = np.rint(np.linspace(0, 255, _LEVELS)).astype(np.uint8)
 _PALETTE: Final = np.vstack(

@@ -71,7 +71,7 @@ def write_stamps(stamps: Stamps, folder: Path, index: str) -> Path:
             sheet[channel] = view[::-1]
     path = stamps_path(folder, index)
     with replacing(path) as part:
-        Image.fromarray(sheet).save(part, compress_level=9)
+        Image.fromarray(sheet).save(part, compress_level=6)
     return path
 
 

@@ -131,11 +131,14 @@ def _around(sci: NDArray[np.floating], wht: NDArray[np.floating], x: Floats, y: 
     inside = (column >= half) & (row >= half) & (column < nx - half - 1) & (row < ny - half - 1)
     chosen = np.flatnonzero(inside)
     dy, dx = stamp_offsets(half)
-    missing = np.array(
-        [(wht[r - half : r + half + 1, c - half : c + half + 1] <= 0).mean()
-         for r, c in zip(row[chosen], column[chosen], strict=True)]
-    )  # fmt: skip
-    chosen = chosen[missing <= _MISSING][:_LIMIT] if len(chosen) else chosen
+    exposed = np.array(
+        [
+            np.count_nonzero(wht[r - half : r + half + 1, c - half : c + half + 1] > 0)
+            for r, c in zip(row[chosen], column[chosen], strict=True)
+        ]
+    )
+    enough = exposed >= (1 - _MISSING) * (2 * half + 1) ** 2
+    chosen = chosen[enough][:_LIMIT] if len(chosen) else chosen
     if not len(chosen):
         return np.empty((0, 1, 1), np.float32)
     where = (row[chosen, None, None] + dy, column[chosen, None, None] + dx)
