@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks.accuracy.score import by_group, share, summary, threshold_at
+from benchmarks.accuracy.score import by_group, share, summary, threshold_at, within_total
 from benchmarks.accuracy.sets import SETS
 
 
@@ -22,6 +22,7 @@ def answers(good: int = 1000, bad: int = 100) -> pd.DataFrame:
             "log_ratio": ratio + np.linspace(0, 1e-3, count),
             "y_proba": 1 / (1 + np.exp(-ratio) * 49),
             "offset_px": np.where(label == 0, 0.1, 3.0),
+            "total_offset_px": np.where(label == 0, 0.1, np.linspace(0, 6, count)),
             "usable": np.where(np.arange(count) % 2, 50, 3),
             "mode": np.where(label == 0, "aligned", "pair"),
             "detector": "IR",
@@ -60,6 +61,18 @@ def test_groups_hold_every_visit_once() -> None:
                 int(c[column].split("n=")[1].strip()[:-1]) for c in cells if "n=" in c[column]
             ]
             assert sum(numbers) == count, title
+
+
+def test_what_the_total_can_show_is_counted_by_what_it_is_made_of() -> None:
+    told = answers()
+    many = told[(told["label"] == 1) & (told["usable"] >= 10)]
+    rows = [line.split("|") for line in within_total(told, 2.0).splitlines()[2:]]
+    counts = {
+        row[1].strip(): int(row[2].split("n=")[1].strip()[:-1]) for row in rows if "n=" in row[2]
+    }
+    between = counts.pop("**2 to 10 px**")
+    assert between == many["total_offset_px"].between(2, 10).sum()
+    assert sum(counts.values()) == len(many)
 
 
 def test_threshold_leaves_the_share_above() -> None:

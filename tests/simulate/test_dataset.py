@@ -46,6 +46,22 @@ def test_both_members_get_a_folder_with_products_and_truth(made):
         assert len(list((folder / "exposures").glob("*_input.out"))) == 1
 
 
+def test_the_total_is_told_apart_from_filters_that_it_leaves_out(made):
+    _, (result,) = made
+    for folder in result.folders:
+        ((_, entry),) = json.loads((folder / "truth.json").read_text())["mosaics"].items()
+        (total,) = folder.glob("*_total_*_drz.fits")
+        header = fits.getheader(total)
+        inputs = {header[f"D{n:03d}DATA"].split("_")[4] for n in range(1, header["NDRIZIM"] + 1)}
+        assert len(inputs) == 1  # two exposures of one filter; the other's one isn't there
+        assert entry["total_offset_px"] <= 0.25
+    worst = max(
+        next(iter(json.loads((f / "truth.json").read_text())["mosaics"].values()))["offset_px"]
+        for f in result.folders
+    )
+    assert worst > 0.5
+
+
 def test_finished_visits_are_left_alone(made, monkeypatch):
     out, (result,) = made
     monkeypatch.setattr(dataset, "simulate_pair", None)
