@@ -27,7 +27,7 @@ MANIFEST = Manifest(
     categorical=CATEGORICAL,
     classes={name: CATEGORIES[name] for name in CATEGORICAL},
     frame_size=64,
-    calibration=Calibration((Line(1.5, 0.2), Line(0.7), Line()), 2.0, 0.03),
+    calibration=Calibration((Line(1.5, 0.2), Line(0.9), Line(0.7), Line()), 2.0, 0.03),
     limits=Limits({"numexp": 12.0}, (1, 3)),
     provenance={"seed": 3},
 )
@@ -44,7 +44,7 @@ def network() -> Ensemble:
         scaling = TableScaling(two, power, one, three, edges)
         ensemble = Ensemble(scaling, NetworkSettings())
         with torch.no_grad():  # answers that differ from one another
-            ensemble.head[-1].weight *= 30
+            ensemble.table_word[-1].weight *= 30
         ensemble.train()
         ensemble(*tensors(rows(16, 64)))  # batch statistics that aren't 0 and 1
         return ensemble.eval()
@@ -95,7 +95,8 @@ def test_what_stands_in_the_place_of_missing_frames_changes_nothing(file: Path) 
     features = Features(numeric, categories, {})
     blank = model.logits(features, None, stamps)
     absent[:] = 0
-    session, _ = load_artifact(file)
+    session, manifest = load_artifact(file)
+    numeric = manifest.limits.bounded(numeric)  # as the model does
     noise = session.run(
         None, dict(zip(INPUTS, (numeric, categories, frames, absent, stamps), strict=True))
     )
@@ -190,7 +191,7 @@ def described(**changed: Any) -> Change:
 
 
 def calibration(slope: float = 1, **changed: Any) -> dict[str, Any]:
-    lines = [{"slope": slope, "intercept": 0}] * 3
+    lines = [{"slope": slope, "intercept": 0}] * 4
     return {"lines": lines, "threshold": 1, "prevalence": 0.02} | changed
 
 
@@ -244,7 +245,7 @@ def test_hostile_models_are_refused(file: Path, tmp_path: Path, case: str) -> No
 
 def test_a_model_that_answers_nonsense_is_refused(file: Path, tmp_path: Path) -> None:
     model = onnx.load(file)
-    last = next(i for i in model.graph.initializer if i.name == "head.3.bias")
+    last = next(i for i in model.graph.initializer if i.name == "table_word.3.bias")
     last.CopyFrom(onnx.numpy_helper.from_array(np.array([np.inf], np.float32), last.name))
     path = tmp_path / "m.onnx"
     path.write_bytes(model.SerializeToString())

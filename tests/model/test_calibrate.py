@@ -68,9 +68,9 @@ def test_threshold_stays_within_what_evidence_can_mean() -> None:
 
 
 def test_regimes_have_lines_of_their_own() -> None:
-    calibration = Calibration((Line(), Line(2, 1), Line(0.5)), 3.0)
-    ratio = calibration.log_ratio(np.array([1.0, 1.0, 1.0]), np.array([0, 1, 2]))
-    assert ratio.tolist() == [1, 3, 0.5]
+    calibration = Calibration((Line(), Line(2, 1), Line(0.5), Line(3)), 3.0)
+    ratio = calibration.log_ratio(np.ones(4), np.arange(4))
+    assert ratio.tolist() == [1, 3, 0.5, 3]
     assert Calibration.from_dict(asdict(calibration)) == calibration
     assert calibration.probability_threshold(0.5) == pytest.approx(1 / (1 + np.exp(-3)))
     assert calibration.probability_threshold() < 0.5
@@ -78,7 +78,7 @@ def test_regimes_have_lines_of_their_own() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"lines": (Line(),)}, {"lines": (Line(-1),) * 3}, {"prevalence": 0}, {"threshold": np.nan}],
+    [{"lines": (Line(),)}, {"lines": (Line(-1),) * 4}, {"prevalence": 0}, {"threshold": np.nan}],
 )
 def test_what_can_be_no_calibration_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"calibration|prevalence"):

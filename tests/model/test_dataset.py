@@ -51,12 +51,30 @@ def test_batches_cover_all_rows_once_without_a_lonely_one(toy: Path, tmp_path: P
 def test_target_class_is_hidden_in_half_of_the_rows_and_the_fit_as_one() -> None:
     numeric = np.ones((4000, len(NUMERIC)), np.float32)
     categories = np.ones((4000, len(CATEGORICAL)), np.int64)
-    hidden, classes = drop_features(numeric, categories, np.random.default_rng(0))
+    hidden, classes, alone = drop_features(numeric, categories, np.random.default_rng(0))
+    assert alone.mean() == pytest.approx(0.3, abs=0.03)
+    assert np.isnan(hidden[alone][:, NUMERIC.index("offset_px")]).all()
     assert np.mean(classes[:, CATEGORICAL.index("cat")] == -1) == pytest.approx(0.5, abs=0.03)
     gone = np.isnan(hidden)[:, np.isin(NUMERIC, FIT)]
     assert np.array_equal(gone.any(axis=1), gone.all(axis=1))
     assert 0.2 < gone[:, 0].mean() < 0.45
     assert np.isfinite(numeric).all()
+
+
+def test_who_sees_the_total_alone_learns_what_the_total_shows(toy: Path, tmp_path: Path) -> None:
+    table = read_table(toy / "svm_data.csv")[:20].assign(label=[0, 1, 1, 1] * 5)
+    source = FolderFrames(toy / "img")
+    assert build_dataset(table, source, 32, tmp_path).shown is None
+    table["true_total_offset_px"] = [0.0, 3.0, 0.1, 0.6] * 5
+    data = build_dataset(table, source, 32, tmp_path)
+    assert np.array_equal(data.shown_by_total, [0, 1, 0, np.nan] * 5, equal_nan=True)
+    seen: dict[int, set[float | str]] = {}
+    for seed in range(20):
+        for batch in batches(data, np.arange(20), 8, np.random.default_rng(seed)):
+            assert np.array_equal(batch.shown, data.shown_by_total[batch.rows], equal_nan=True)
+            for row, label in zip(batch.rows % 4, batch.labels, strict=True):
+                seen.setdefault(int(row), set()).add("none" if np.isnan(label) else float(label))
+    assert seen == {0: {0.0}, 1: {1.0}, 2: {0.0, 1.0}, 3: {1.0, "none"}}
 
 
 def test_augmentation_treats_the_three_frames_alike() -> None:

@@ -9,6 +9,7 @@ import pytest
 from spacekit.errors import TrainingError
 from spacekit.model.dataset import Dataset
 from spacekit.model.features import NUMERIC, Features
+from spacekit.model.regimes import REGIMES
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.train import Trained, train_model
 
@@ -186,7 +187,7 @@ def test_a_checkpoint_of_other_settings_or_a_broken_one_is_not_taken(
 
 def test_calibration_has_a_line_for_each_regime(data: Dataset) -> None:
     trained = train_model(data, SETTINGS)
-    assert len(trained.calibration.lines) == 3
+    assert len(trained.calibration.lines) == len(REGIMES)
     assert trained.calibration.prevalence == SETTINGS.prevalence
     proba = trained.probabilities["test"]
     assert ((proba > 0) & (proba < 1)).all()

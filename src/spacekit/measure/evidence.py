@@ -291,7 +291,7 @@ def _shape(look: Look, filters: Comparison | None, exposures: Comparison | None)
 
 def _with_pairs(findings: Findings, total: Look | None) -> Findings:
     """Add how many of the total's sources come in pairs of one separation."""
-    if total is None:
+    if total is None or total.moving:  # a planet's spots are no stars
         return findings
     # spikes of bright stars break up into elongated pieces at common separations
     single = compact(total.sources, _PAIR_SNR)

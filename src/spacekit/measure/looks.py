@@ -116,7 +116,8 @@ class Look:
     moving : bool
         Whether the telescope tracked something that moves against the stars.
     twins : Twins or None
-        What stands beside every source; not looked for in exposures.
+        What stands beside every source; not looked for in exposures, nor where the target moves,
+        whose own spots are no stars.
     against : Shift or None
         How an exposure lies against the total, where that was asked and found.
     """
@@ -214,8 +215,8 @@ def look_at(
     try:
         drizzled = read_drizzled(product.drizzled)
         sources = find_sources(drizzled.sci, drizzled.wht)
-        twins = None
-        if not product.name.exposure:
+        twins, moving = None, card(drizzled.primary, "MTFLAG") in ("T", True)
+        if not product.name.exposure and not moving:
             twins = find_twins(drizzled.sci, drizzled.wht, sources)
         outline, middle = _outline(drizzled.wht)
     except ProductError as error:
@@ -247,7 +248,7 @@ def look_at(
         _positive(drizzled, "EXPSTART", 0.0),
         drizzled.primary.get("NUMEXP") == 1,
         _is_struck(drizzled),
-        card(drizzled.primary, "MTFLAG") in ("T", True),
+        moving,
         twins,
     )
     return look, drizzled

@@ -137,6 +137,10 @@ COLUMNS: Final[dict[str, Column]] = {c.name: c for c in (*PUBLISHED, *EVIDENCE)}
 #: Columns that start so hold the simulator's truth: refused as features everywhere.
 TRUTH_PREFIX: Final = "true_"
 
+#: How far those exposures disagree that the total is made of, px. No feature either; training
+#: takes it for what an answer to the total alone can know.
+TRUE_TOTAL: Final = f"{TRUTH_PREFIX}total_offset_px"
+
 
 def column_order(present: Iterable[str]) -> list[str]:
     """Put column names in the order of the table.

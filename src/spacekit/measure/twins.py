@@ -122,6 +122,7 @@ def _significance(values: NDArray[np.floating]) -> Floats:
     return np.asarray((values.mean(axis=0, dtype=np.float64) - _FAINTEST) / error)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # made-up pixels may exceed what sums can hold
 def _around(sci: NDArray[np.floating], wht: NDArray[np.floating], x: Floats, y: Floats) -> Image:
     """Cut what is around sources, filtered, in units of the source, shape (n, side, side)."""
     margin = _BACKGROUND_PX // 2 + 1
@@ -150,7 +151,7 @@ def _around(sci: NDArray[np.floating], wht: NDArray[np.floating], x: Floats, y: 
     cut = slice(margin, -margin)
     centred = centred[:, cut, cut]
     middle = centred[:, _REACH_PX, _REACH_PX]
-    good = middle > 0
+    good = (middle > 0) & np.isfinite(centred).all(axis=(1, 2))
     shares = centred[good] / middle[good, None, None]
     return shares.clip(-_BRIGHTEST, _BRIGHTEST)
 

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spacekit.errors import TrainingError
-from spacekit.measure.schema import INDEX
+from spacekit.measure.schema import INDEX, TRUE_TOTAL
 from spacekit.model.features import CATEGORICAL, FIT, NUMERIC, Features, feature_arrays, read_labels
 from spacekit.model.images import NO_STAMPS, FrameSource, load_many
 from spacekit.model.regimes import filters_only, table_only, total_only
+from spacekit.visit.corruption import ALIGNED_PX
 from spacekit.visit.nouns import Problem
 
 __all__ = [
@@ -49,6 +50,9 @@ Hide = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 #: Shares of the rows that do without exposure products, without all products but the total, and
 #: with the published columns alone; the others keep what they have.
 WITHOUT = ((filters_only, 0.15), (total_only, 0.3), (table_only, 0.1))
+
+#: From here on the total's pixels show that its exposures disagree.
+SEEN_PX = 1.0
 
 #: Chances in training that a frame is changed, beside turns and flips.
 BLUR, MARGIN, BRIGHTNESS = 0.1, 0.3, 0.3
@@ -79,6 +83,10 @@ class Dataset:
         Rows left out because their label is empty.
     problems : tuple of Problem
         Rows with something missing.
+    shown : ndarray, shape (N,), float32, or None
+        Whether the total's own pixels show a misalignment: 1, 0, or NaN where they may or may
+        not. It isn't what `labels` say where a filter is off that the total leaves out. None: as
+        the labels.
     """
 
     index: tuple[str, ...]
@@ -89,9 +97,15 @@ class Dataset:
     stamps: NDArray[np.uint8]
     ambiguous: int
     problems: tuple[Problem, ...]
+    shown: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def shown_by_total(self) -> NDArray[np.float32]:
+        """Labels of those who see the total alone: `shown`, or `labels` where that isn't known."""
+        return self.labels if self.shown is None else self.shown
 
     def hidden(self, hide: Hide) -> Dataset:
         """Give the same mosaics without some products (see `spacekit.model.regimes`)."""
@@ -104,7 +118,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Batch:
-    """A few rows as arrays, in the order of the network's inputs; shapes as of `Dataset`."""
+    """A few rows as arrays, in the order of the network's inputs; shapes as of `Dataset`.
+
+    `labels` are those of what is left of each row, `shown` those of its total; NaN: no lesson.
+    """
 
     numeric: NDArray[np.float32]
     categories: NDArray[np.int64]
@@ -112,6 +129,7 @@ class Batch:
     has_frames: NDArray[np.float32]
     stamps: NDArray[np.uint8]
     labels: NDArray[np.float32]
+    shown: NDArray[np.float32]
     rows: NDArray[np.int64]
 
 
@@ -174,7 +192,17 @@ def build_dataset(
         stamps,
         int((~hard).sum()),
         tuple(problems),
+        _shown(kept, labels),
     )
+
+
+def _shown(table: pd.DataFrame, labels: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Say what the totals show, where the truth of the simulator tells."""
+    if TRUE_TOTAL not in table:
+        return None
+    offset = pd.to_numeric(table[TRUE_TOTAL], errors="coerce").to_numpy(np.float32)
+    shown = np.select([offset >= SEEN_PX, offset <= ALIGNED_PX], [1, 0], np.nan)
+    return np.where(np.isnan(offset) | (labels == 0), labels, shown).astype(np.float32)
 
 
 def _on_disk(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -204,6 +232,7 @@ def join_datasets(sets: Sequence[Dataset], folder: Path) -> Dataset:
         pictures[1],
         sum(one.ambiguous for one in sets),
         tuple(problem for one in sets for problem in one.problems),
+        np.concatenate([one.shown_by_total for one in sets]),
     )
 
 
@@ -221,24 +250,31 @@ def batches(
         categories = data.features.categories[chosen]
         frames, has_frames = data.frames[chosen], data.has_frames[chosen]
         stamps = data.stamps[chosen]
+        labels, shown = data.labels[chosen], data.shown_by_total[chosen]
         if rng is not None:
-            numeric, categories = drop_features(numeric, categories, rng)
+            numeric, categories, alone = drop_features(numeric, categories, rng)
+            labels = np.where(alone, shown, labels)
             frames = np.stack([augment_frames(stack, rng) for stack in frames])
             has_frames = has_frames * (rng.random(len(chosen)) >= HIDE_FRAMES).astype(np.float32)
             stamps = np.stack([augment_stamps(sheet, rng) for sheet in stamps])
-        labels = data.labels[chosen]
-        yield Batch(numeric, categories, frames, has_frames[:, None], stamps, labels, chosen)
+        seen = has_frames[:, None]
+        yield Batch(numeric, categories, frames, seen, stamps, labels, shown, chosen)
 
 
 def drop_features(
     numeric: NDArray[np.float32], categories: NDArray[np.int64], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Hide some features; shapes as of `spacekit.model.features.Features`, copies come back."""
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
+    """Hide some features; shapes as of `spacekit.model.features.Features`, copies come back.
+
+    The last, shape (N,), tells the rows that have nothing left but what the total says.
+    """
     rows = len(numeric)
     draw, taken = rng.random((rows, 1)), 0.0
+    alone = np.zeros(rows, dtype=bool)
     for hide, chance in WITHOUT:
         chosen = (taken <= draw) & (draw < taken + chance)
         numeric = np.where(chosen, hide(numeric), numeric)
+        alone |= chosen[:, 0] & (hide is total_only)
         taken += chance
     hidden = rng.random(numeric.shape) < HIDE_VALUE
     hidden |= (rng.random((rows, 1)) < HIDE_FIT) & np.isin(NUMERIC, FIT)
@@ -249,6 +285,7 @@ def drop_features(
     return (
         np.where(hidden, np.float32(np.nan), numeric),
         np.where(unknown, np.int64(-1), categories),
+        alone,
     )
 
 

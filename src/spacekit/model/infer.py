@@ -208,7 +208,7 @@ class Model:
         known = values | (features.categories >= 0).any(axis=1)
         nothing = ~known & ~seen.any(axis=1)
         pixels = regimes < REGIMES.index("table")
-        legs = np.column_stack([known, regimes == REGIMES.index("products"), pixels, seen])
+        legs = np.column_stack([known, regimes < REGIMES.index("total"), pixels, seen])
         rests_on = [
             " + ".join(leg for leg, there in zip(_LEGS, row, strict=True) if there) or "nothing"
             for row in legs

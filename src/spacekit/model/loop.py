@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from spacekit.errors import TrainingError
@@ -35,14 +36,17 @@ _EVALUATE = 16
 #: AdamW's weight decay, and the norm beyond which gradients are cut.
 _WEIGHT_DECAY, _LONGEST_GRADIENT = 0.01, 5.0
 
-#: Highest learning rate of a branch that is trained by itself.
-_ALONE_LR = 3e-3
+#: Highest learning rate and weight decay of a branch that is trained by itself.
+_ALONE_LR, _ALONE_DECAY = 3e-3, 0.1
 
 #: What a schedule's state calls its functions, which are made anew.
 _RULES = "lr_lambdas"
 
-#: Weight of what each CNN would say alone: it learns to look even where the table knows.
-_ALONE = 0.3
+#: Fewest rows that the branches' words are weighed on, and how much a word may count.
+_FEWEST_TO_WEIGH, _MOST_WEIGHT = 40, 2.0
+#: What words of frames and stamps count as long as the rows don't say otherwise, and how strongly
+#: they must.
+_WEIGHTS, _RELUCTANCE = np.array([0.0, 1.0]), 0.02
 
 
 class TrainingLoop:
@@ -111,6 +115,7 @@ class TrainingLoop:
                 progress(epoch + 1, values)
         if self._kept:
             self._network.load_state_dict(self._kept)
+        self._weigh()
         network: Ensemble = self._network
         return network
 
@@ -175,29 +180,29 @@ class TrainingLoop:
         return int(plain["epochs"])
 
     def _warm_up(self) -> None:
-        """Train the table's and the stamps' branch alone first.
+        """Train the table's and the stamps' branch first.
 
-        They want thousands of steps, which are cheap without frames; how their words are weighed
-        is then learned in few epochs.
+        They want thousands of steps, which are cheap without frames.
         """
         network, settings = self._network, self._settings
         features, labels, stamps = self._data.features, self._data.labels, self._data.stamps
+        shown = self._data.shown_by_total
         network.train()
 
         def of_table(rows: NDArray[np.int64]) -> Tensor:
-            hidden = drop_features(features.numeric[rows], features.categories[rows], self._rng)
-            logits = network.table_alone(*(self._tensor(array) for array in hidden))
-            return self._loss(logits, self._tensor(labels[rows]))
+            numeric, classes, alone = drop_features(
+                features.numeric[rows], features.categories[rows], self._rng
+            )
+            logits = network.of_table(self._tensor(numeric), self._tensor(classes))
+            return self._loss(logits, self._tensor(np.where(alone, shown[rows], labels[rows])))
 
         def of_stamps(rows: NDArray[np.int64]) -> Tensor:
             sheets = np.stack([augment_stamps(sheet, self._rng) for sheet in stamps[rows]])
-            told, there = network.stamps(self._tensor(sheets))
-            logits = network.stamps_alone(told).squeeze(1)
-            return self._loss(logits, self._tensor(labels[rows]), there.squeeze(1))
+            logits, there = network.of_stamps(self._tensor(sheets))
+            return self._loss(logits, self._tensor(shown[rows]), there)
 
-        table = [*network.table.parameters(), *network.head.parameters()]
-        table += [network.no_frames, network.no_stamps]
-        close = [*network.stamps.parameters(), *network.stamps_alone.parameters()]
+        table = [*network.table.parameters(), *network.table_word.parameters()]
+        close = [*network.stamps.parameters(), *network.stamps_word.parameters()]
         self._learn(table, settings.table_epochs, of_table)
         self._learn(close, settings.stamp_epochs, of_stamps)
 
@@ -206,7 +211,7 @@ class TrainingLoop:
     ) -> None:
         """Train some of the weights by themselves, from a high rate down to nothing."""
         rows, size = self._split.train, self._settings.batch_size
-        optimiser = torch.optim.AdamW(wanted, lr=_ALONE_LR, weight_decay=_WEIGHT_DECAY)
+        optimiser = torch.optim.AdamW(wanted, lr=_ALONE_LR, weight_decay=_ALONE_DECAY)
         count = max(1, len(rows) // size)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(epochs * count))
         for _ in range(epochs):
@@ -252,27 +257,76 @@ class TrainingLoop:
         return values
 
     def _train(self) -> tuple[float, float]:
-        """One pass over the training rows: mean loss and accuracy, as augmented."""
-        self._network.train()
+        """One pass over the training rows: mean loss and accuracy, as augmented.
+
+        Branches that were trained before stay as they are.
+        """
+        network, settings = self._network.train(), self._settings
+        for branch, done in (
+            (network.table, settings.table_epochs),
+            (network.table_word, settings.table_epochs),
+            (network.stamps, settings.stamp_epochs),
+        ):
+            branch.train(not done)
         loss_sum = right = 0.0
         rows = self._split.train
         for batch in batches(self._data, rows, self._settings.batch_size, self._rng):
-            labels = self._tensor(batch.labels)
-            logits, *alone = self._network.all_logits(*self._inputs(batch))
-            loss = self._loss(logits, labels)
-            loss_sum += float(loss.detach()) * len(batch.rows)
-            for said, there in alone:
-                loss = loss + _ALONE * self._loss(said, labels, there)
+            labels, shown = self._tensor(batch.labels), self._tensor(batch.shown)
+            table, frames, stamps = self._network.words(*self._inputs(batch))
+            # each learns by itself: the table must not drown the pictures
+            loss = self._loss(frames[0], shown, frames[1])
+            if not self._settings.table_epochs:
+                loss = loss + self._loss(table, labels)
+            if not self._settings.stamp_epochs:
+                loss = loss + self._loss(stamps[0], shown, stamps[1])
             self._step(loss, self._optimiser)
+            logits = self._network.joined(table, frames, stamps).detach()
+            loss_sum += float(self._loss(logits, labels)) * len(batch.rows)
             self._schedule.step()
             right += float(((logits > 0) == (labels > 0.5)).sum())
         return loss_sum / len(rows), right / len(rows)
 
+    def _weigh(self) -> None:
+        """Weigh the pictures' words against the table's, on rows that none learned from."""
+        rows = self._split.tune
+        views = (self._data, self._data.hidden(total_only))
+        labels = np.concatenate([self._data.labels[rows], self._data.shown_by_total[rows]])
+        known = np.isfinite(labels)
+        labels = labels[known]
+        if len(rows) < _FEWEST_TO_WEIGH or len(np.unique(labels)) < 2:
+            return
+        words = np.concatenate([self._said(rows, view) for view in views])[known]
+        share = np.where(labels == 1, 0.5 / labels.mean(), 0.5 / (1 - labels.mean()))
+
+        def cost(guess: NDArray[np.float64]) -> float:
+            slope, level, *weights = guess
+            z = slope * (words @ [1.0, *weights]) + level
+            moved = _RELUCTANCE * np.sum((np.array(weights) - _WEIGHTS) ** 2)
+            return float(np.mean(share * (np.logaddexp(0, z) - labels * z)) + moved)
+
+        bounds = ((0.05, 4), (-10, 10), (0, _MOST_WEIGHT), (0, _MOST_WEIGHT))
+        best = minimize(cost, (0.5, 0, *_WEIGHTS), bounds=bounds, method="L-BFGS-B").x
+        self._network.weights.copy_(torch.tensor(best[2:], dtype=torch.float32))
+        _log.info("words of frames and stamps count %.2f and %.2f", *best[2:])
+
+    def _said(self, rows: NDArray[np.int64], data: Dataset) -> NDArray[np.float64]:
+        """Words of table, frames and stamps on rows, shape (len(rows), 3), 0 where none are."""
+        self._network.eval()
+        parts = []
+        with torch.inference_mode():
+            for batch in batches(data, rows, _EVALUATE):
+                table, *pictures = self._network.words(*self._inputs(batch))
+                parts.append(torch.stack([table, *(said * there for said, there in pictures)], 1))
+        said: NDArray[np.float64] = torch.cat(parts).cpu().double().numpy()
+        return said
+
     def _loss(self, logits: Tensor, labels: Tensor, there: Tensor | None = None) -> Tensor:
-        """Mean cross-entropy, both classes alike; of the rows that are there alone."""
+        """Mean cross-entropy, both classes alike; of the rows that are there, and have a label."""
         good, bad = self._weights
+        known = torch.isfinite(labels)
+        labels = torch.where(known, labels, torch.zeros_like(labels))
         weights = labels * bad + (1 - labels) * good
-        weights = weights if there is None else weights * there
+        weights = weights * known if there is None else weights * known * there
         return nn.functional.binary_cross_entropy_with_logits(logits, labels, weights)
 
     def _step(self, loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
@@ -291,9 +345,9 @@ class TrainingLoop:
         """Loss and accuracy on the tune part, as it is and with the total alone."""
         rows = self._split.tune
         logits = np.stack([self.logits(rows), self.logits(rows, self._data.hidden(total_only))])
-        labels = self._data.labels[rows]
-        loss = np.mean(np.logaddexp(0, logits) - labels * logits)
-        return float(loss), float(np.mean((logits > 0) == (labels > 0)))
+        labels = np.stack([self._data.labels[rows], self._data.shown_by_total[rows]])
+        loss = np.nanmean(np.logaddexp(0, logits) - labels * logits)
+        return float(loss), float(np.mean(((logits > 0) == (labels > 0))[np.isfinite(labels)]))
 
     def _inputs(self, batch: Batch) -> list[Tensor]:
         """Give a batch in the order of the network's inputs."""

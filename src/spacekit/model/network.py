@@ -1,7 +1,9 @@
-"""The ensemble: three branches, each with a word of its own, and a head that weighs them.
+"""The ensemble: three branches, each with a word of its own, which are added up.
 
-The head's answer is a logit, positive for misaligned. It is no probability yet: how it becomes
-one depends on what it rests on (`spacekit.model.calibrate`).
+Each word is a logit, positive for misaligned: how much more often what the branch sees is seen in
+bad mosaics than in good ones. Evidence of several kinds adds up, so the answer is their sum, the
+pictures' words by weights that are fitted on rows that none learned from. It is no probability
+yet: how it becomes one depends on what it rests on (`spacekit.model.calibrate`).
 """
 
 from __future__ import annotations
@@ -17,28 +19,29 @@ __all__ = ["Ensemble"]
 class Ensemble(nn.Module):  # type: ignore[misc]
     """A table row, its frames and its stamps to one logit."""
 
+    weights: Tensor
+
     def __init__(self, scaling: TableScaling, settings: NetworkSettings) -> None:
         super().__init__()
         self.table = TableMLP(scaling, settings)
         self.frames = FrameCNN(settings)
         self.stamps = StampCNN(settings)
-        self.no_frames = nn.Parameter(torch.zeros(settings.picture_out))
-        self.no_stamps = nn.Parameter(torch.zeros(settings.picture_out))
-        #: What each CNN would say alone; used in training only.
-        self.frames_alone = nn.Linear(settings.picture_out, 1)
-        self.stamps_alone = nn.Linear(settings.picture_out, 1)
-        self.head = nn.Sequential(
+        self.table_word = nn.Sequential(
             nn.Dropout(settings.dropout),
-            nn.Linear(settings.table_out + 2 * (settings.picture_out + 1), settings.head),
+            nn.Linear(settings.table_out, settings.head),
             nn.ReLU(),
             nn.Linear(settings.head, 1),
         )
+        self.frames_word = nn.Linear(settings.picture_out, 1)
+        self.stamps_word = nn.Linear(settings.picture_out, 1)
+        #: How much the words of frames and stamps count.
+        self.register_buffer("weights", torch.ones(2))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Logits, shape (N,), float32; inputs as of `all_logits`, in that order."""
-        return self.all_logits(*inputs)[0]
+        """Logits, shape (N,), float32; inputs as of `words`, in that order."""
+        return self.joined(*self.words(*inputs))
 
-    def all_logits(
+    def words(
         self,
         numeric: Tensor,
         categories: Tensor,
@@ -46,7 +49,7 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         has_frames: Tensor,
         stamps: Tensor,
     ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Give the logits, and those of frames and stamps alone, each with where there are any.
+        """Give each branch's logits, those of frames and stamps with where there are any.
 
         Parameters
         ----------
@@ -59,22 +62,26 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         stamps : Tensor
             See `StampCNN.forward`.
         """
-        seen, (close, has_stamps) = self.frames(frames), self.stamps(stamps)
-        seen = has_frames * seen + (1 - has_frames) * self.no_frames
-        close = has_stamps * close + (1 - has_stamps) * self.no_stamps
-        logits = self._join(self.table(numeric, categories), seen, has_frames, close, has_stamps)
-        alone = self.frames_alone(seen).squeeze(1), self.stamps_alone(close).squeeze(1)
-        return logits, (alone[0], has_frames.squeeze(1)), (alone[1], has_stamps.squeeze(1))
+        seen = self.frames_word(self.frames(frames)).squeeze(1)
+        return (
+            self.of_table(numeric, categories),
+            (seen, has_frames.squeeze(1)),
+            self.of_stamps(stamps),
+        )
 
-    def table_alone(self, numeric: Tensor, categories: Tensor) -> Tensor:
-        """Logits where no row has frames or stamps, as `forward` gives them, without the CNNs."""
-        rows, none = len(numeric), torch.zeros_like(numeric[:, :1])
-        seen, close = self.no_frames.expand(rows, -1), self.no_stamps.expand(rows, -1)
-        return self._join(self.table(numeric, categories), seen, none, close, none)
-
-    def _join(
-        self, table: Tensor, seen: Tensor, has_frames: Tensor, close: Tensor, has_stamps: Tensor
-    ) -> Tensor:
-        x = torch.cat([table, seen, has_frames, close, has_stamps], dim=1)
-        logits: Tensor = self.head(x).squeeze(1)
+    def of_table(self, numeric: Tensor, categories: Tensor) -> Tensor:
+        """Give the table's word, shape (N,)."""
+        logits: Tensor = self.table_word(self.table(numeric, categories)).squeeze(1)
         return logits
+
+    def of_stamps(self, stamps: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the stamps' word, and 1 where there are any, each of shape (N,)."""
+        told, there = self.stamps(stamps)
+        return self.stamps_word(told).squeeze(1), there.squeeze(1)
+
+    def joined(
+        self, table: Tensor, frames: tuple[Tensor, Tensor], stamps: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Add words up."""
+        (seen, has_frames), (close, has_stamps) = frames, stamps
+        return table + self.weights[0] * has_frames * seen + self.weights[1] * has_stamps * close

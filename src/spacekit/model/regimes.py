@@ -1,8 +1,9 @@
 """What an answer rests on, as far as it decides what a logit is worth.
 
-Three regimes: shifts between *products* were measured; the *total* alone was, its shapes,
-weights and pairs; nothing but the published *table* (and frames) is known. Features are hidden
-here, in training and in tests, exactly as they are missing where the products are.
+Four regimes: shifts between *exposures* were measured; between *filters*; the *total* alone was,
+its shapes, weights and second images; nothing but the published *table* (and frames) is known.
+Features are hidden here, in training and in tests, exactly as they are missing where the products
+are.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from spacekit.model.features import NUMERIC
 
 __all__ = ["REGIMES", "filters_only", "regimes_of", "table_only", "total_only"]
 
-REGIMES: Final = ("products", "total", "table")
+REGIMES: Final = ("exposures", "filters", "total", "table")
 
 #: Columns measured between exposure products.
 _EXPOSURES: Final = (
@@ -46,9 +47,12 @@ _PRODUCTS: Final = (
     "filter_twin_near",
 )
 
-#: Any of these says that something was measured between products, or on the total.
-_SHIFTS: Final = ("offset_px", "exposure_offset_px", "unmatched", "exposures_unmatched")
-_TOTAL: Final = ("ellipticity", "total_deficit", "pair_excess", "rejected_surprise")
+#: Any of these says that something was measured in the regimes but the last.
+_TOLD_BY: Final = (
+    ("exposure_offset_px", "exposures_unmatched"),
+    ("offset_px", "unmatched"),
+    ("ellipticity", "total_deficit", "pair_excess", "rejected_surprise", "twin_turned"),
+)
 
 
 def regimes_of(numeric: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -60,8 +64,8 @@ def regimes_of(numeric: NDArray[np.float32]) -> NDArray[np.int64]:
         As of `spacekit.model.features.Features`, columns `NUMERIC`.
     """
     known = np.isfinite(numeric)
-    shifts, total = (known[:, np.isin(NUMERIC, names)].any(axis=1) for names in (_SHIFTS, _TOTAL))
-    return np.where(shifts, 0, np.where(total, 1, 2)).astype(np.int64)
+    told = [known[:, np.isin(NUMERIC, names)].any(axis=1) for names in _TOLD_BY]
+    return np.select(told, range(len(told)), len(told)).astype(np.int64)
 
 
 def filters_only(numeric: NDArray[np.float32]) -> NDArray[np.float32]:

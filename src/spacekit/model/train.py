@@ -20,7 +20,7 @@ from spacekit.model.calibrate import Calibration, choose_threshold, fit_line, pr
 from spacekit.model.dataset import Dataset, Hide
 from spacekit.model.features import CATEGORICAL, NUMERIC
 from spacekit.model.limits import find_limits
-from spacekit.model.regimes import REGIMES, regimes_of, table_only, total_only
+from spacekit.model.regimes import REGIMES, filters_only, regimes_of, table_only, total_only
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import Split, split_groups
 
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Trained", "describe", "train_model"]
 
-_VIEWS: Final[dict[str, Hide]] = {"as it is": np.asarray, "total": total_only, "table": table_only}
+_VIEWS: Final[dict[str, Hide]] = {
+    "exposures": np.asarray,
+    "filters": filters_only,
+    "total": total_only,
+    "table": table_only,
+}
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,7 @@ def _key(data: Dataset, split: Split, settings: TrainingSettings) -> str:
     """Tell a run from others by all that it depends on but the pictures."""
     digest = hashlib.sha256(json.dumps([data.index, settings.to_dict()]).encode())
     arrays = (data.features.numeric, data.features.categories, data.labels, split.train, split.tune)
-    for array in arrays:
+    for array in (*arrays, data.shown_by_total):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
@@ -178,26 +183,25 @@ def _calibrate(
 ) -> tuple[Calibration, list[str]]:
     """Fit a line for each regime, and the threshold that holds with products and without.
 
-    Every row is asked three times: as it is, with the total alone and with the published
-    table alone, so that each regime's line rests on all rows that can be in it.
+    Every row is asked as it is, without exposure products, with the total alone and with the
+    published table alone, so that each regime's line rests on all rows that can be in it.
     """
     labels = data.labels[rows]
     logits: dict[str, NDArray[np.float64]] = {}
     regimes: dict[str, NDArray[np.int64]] = {}
-    for name, hide in _VIEWS.items():
-        view = data.hidden(hide)
+    lines, notes = [], []
+    for number, name in enumerate(REGIMES):
+        view = data.hidden(_VIEWS[name])
         logits[name] = loop.logits(rows, view)
         regimes[name] = regimes_of(view.features.numeric[rows])
-    lines, notes = [], []
-    for number, name in enumerate(("as it is", "total", "table")):
         inside = regimes[name] == number
         line, note = fit_line(logits[name][inside], labels[inside])
         lines.append(line)
-        notes += [f"{REGIMES[number]}: {note}"] if note else []
+        notes += [f"{name}: {note}"] if note else []
     shape = Calibration(tuple(lines), 0.0, prevalence)
     chosen = [
         choose_threshold(shape.log_ratio(logits[name], regimes[name]), labels)
-        for name in ("as it is", "total")
+        for name in REGIMES[:-1]
     ]
     threshold = max(value for value, _ in chosen)
     notes += [chosen[0][1]] if chosen[0][1] else []

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from spacekit.errors import NameFormatError, TableError
-from spacekit.measure.schema import INDEX, LABEL, TRUTH_PREFIX, column_order
+from spacekit.measure.schema import INDEX, LABEL, TRUE_TOTAL, TRUTH_PREFIX, column_order
 from spacekit.visit.names import parse_corrupted_folder
 from spacekit.visit.values import as_number
 
@@ -107,6 +107,7 @@ def _row(entry: Any) -> dict[str, Any]:
         LABEL: entry[LABEL],
         _OFFSET_PX: offset_px,
         _OFFSET_MAS: offset_mas,
+        TRUE_TOTAL: as_number(entry.get("total_offset_px")),
         _MODE: str(entry.get("mode", "")),
     }
 
@@ -127,7 +128,7 @@ def label_table(table: pd.DataFrame, truths: Truths) -> pd.DataFrame:
     if not any(found):
         raise TableError("none of the table's mosaics has a truth; are these its visits?")
     labelled = table.copy()
-    for name in (LABEL, _OFFSET_PX, _OFFSET_MAS, _MODE):
+    for name in (LABEL, _OFFSET_PX, _OFFSET_MAS, TRUE_TOTAL, _MODE):
         labelled[name] = [row.get(name) if row else None for row in found]
     labelled[LABEL] = labelled[LABEL].astype("Int64")
     return labelled[column_order(labelled.columns)]
