@@ -1,8 +1,8 @@
 """Make the bundled model, and measure how well it does.
 
     python -m benchmarks.accuracy simulate WORK     two to three hours on two cores
-    python -m benchmarks.accuracy train WORK        half an hour
-    python -m benchmarks.accuracy ablate WORK       an hour; the card does without it too
+    python -m benchmarks.accuracy train WORK        minutes
+    python -m benchmarks.accuracy ablate WORK       half an hour; the card does without it too
     python -m benchmarks.accuracy card WORK         minutes
 
 WORK keeps everything, so that an interrupted step goes on where it was. The model and its card
@@ -38,7 +38,7 @@ def main() -> None:
         trained, data = fit(args.work)
         write_model(BUNDLED / "svm.onnx", trained, data)
     elif args.step == "ablate":
-        ablate(args.work)
+        ablate(args.work, BUNDLED / "svm.onnx")
     else:
         write_card(args.work, BUNDLED / "svm.onnx", BUNDLED / "CARD.md")
 

@@ -121,8 +121,8 @@ def _head(made: dict[str, Any]) -> list[str]:
         "# Model card: the bundled SVM ensemble",
         "",
         "Tells which single-visit mosaics are misaligned (0.5 px of the mosaic and more between",
-        "exposures). An MLP on the table, a 3D CNN on the three frames and one on the stamps, whose",
-        "logits are added up; a logit becomes a likelihood ratio by a line for each regime of",
+        "exposures). An MLP on the table, a 3D CNN on the three frames and one on the stamps,",
+        "whose logits are added up; a logit becomes a likelihood ratio by a line for each regime of",
         f"evidence. Made with spacekit {made['spacekit']} on {made['date']} by",
         "",
         "    python -m benchmarks.accuracy simulate WORK",
@@ -212,9 +212,9 @@ def _ablation(work: Path) -> list[str]:
     return [
         "## What each branch is worth",
         "",
-        "Trained anew for ten epochs (the original's network, whose epochs take much longer, for "
-        "five), each on the same visits, and asked about the visits that "
-        "calibrate, from which none of them learned",
+        "Each branch of the bundled model by itself: they are trained so, and their words are "
+        "added up. Beside them the original's network, trained on the same visits for five "
+        "epochs. All are asked about the visits that calibrate, from which none of them learned "
         "(`python -m benchmarks.accuracy ablate WORK`). Recall is at the false-positive rate that "
         "each has on these.",
         "",
