@@ -27,7 +27,7 @@ def read_naming(work: Path, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     Returns
     -------
     verdicts : DataFrame
-        A row a visit and regime ("exposures", "filters"): index, regime, named, right.
+        A row a visit and regime ("exposures", "filters"): visit, regime, named, right.
     offsets : DataFrame
         A row a measured offset, as of `benchmarks.offsets.against_truth`, with its visit.
     """
@@ -38,6 +38,7 @@ def read_naming(work: Path, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
             findings = read_findings(findings_path(part / "img", index))
             if findings is None:
                 continue
+            visit = f"{part.name}/{index}"  # parts count their visits from 0, each by itself
             names = {s.title for s in findings.shapes} | _filters(findings)
             true = by_title(read_truth(part, index), names - {"total"})
             off = products_off(true)
@@ -45,10 +46,10 @@ def read_naming(work: Path, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
             for regime, seen in views.items():
                 culprits = set(judge(seen).culprits)
                 verdicts.append(
-                    {"index": index, "regime": regime, "named": bool(culprits),
+                    {"visit": visit, "regime": regime, "named": bool(culprits),
                      "right": bool(culprits & off)}
                 )  # fmt: skip
-            offsets += [{"index": index, **row} for row in against_truth(findings, true)]
+            offsets += [{"visit": visit, **row} for row in against_truth(findings, true)]
     return pd.DataFrame(verdicts), pd.DataFrame(offsets)
 
 
@@ -73,19 +74,20 @@ def naming_tables(verdicts: pd.DataFrame, offsets: pd.DataFrame, truth: pd.DataF
     truth : DataFrame
         From `benchmarks.accuracy.truths.read_truths`.
     """
-    seen = verdicts.merge(truth, on="index")
-    with_exposures = set(offsets.loc[offsets["kind"] == "exposure", "index"])
+    truth = truth.assign(visit=truth["part"] + "/" + truth["index"])
+    seen = verdicts.merge(truth, on="visit", validate="many_to_one")
+    with_exposures = set(offsets.loc[offsets["kind"] == "exposure", "visit"])
     bad = seen[(seen["label"] == 1) & (seen["usable"] >= MANY_SOURCES)]
     good = seen[seen["label"] == 0]
     rows = []
     for regime, words in (("exposures", "exposure products"), ("filters", "filter products alone")):
-        of = (bad["regime"] == regime) & ((regime == "filters") | bad["index"].isin(with_exposures))
+        of = (bad["regime"] == regime) & ((regime == "filters") | bad["visit"].isin(with_exposures))
         aligned = good[good["regime"] == regime]
         several = bad[of & (bad["filters"] > 1)]
         rows.append(
             [words, share(bad.loc[of, "right"]), share(several["right"]), share(aligned["named"])]
         )
-    firm = offsets[offsets["spread_px"] <= ALIGNED_PX].merge(truth, on="index")
+    firm = offsets[offsets["spread_px"] <= ALIGNED_PX].merge(truth, on="visit")
     firm = firm[firm["usable"] >= MANY_SOURCES]
     errors = []
     for kind, some in firm.groupby("kind"):

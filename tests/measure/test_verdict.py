@@ -139,11 +139,11 @@ def test_a_second_image_of_every_source():
     told = judge(Findings(shapes=(total,)))
     assert told.reason == "the total's sources have a second image (5, -3) px away (80 stacked)"
     assert told.culprits == ()
-    band = replace(shape("f814w"), twin_turned=1.0, twin_crossed=9.0, **image)
+    band = replace(shape("f814w"), twin_turned=1.0, twin_crossed=19.0, **image)
     named = judge(filters(offset("f814w", 0.1, 0.0), shapes=(total, shape("f606w"), band)))
     assert named.culprits == ("f814w",)
     assert "exposures of F814W disagree: its sources have a second image (5, -3)" in named.reason
-    calm = replace(shape("total"), twin_turned=3.0, twin_crossed=5.0, twin_near=8.0, **image)
+    calm = replace(shape("total"), twin_turned=3.0, twin_crossed=9.0, twin_near=18.0, **image)
     assert "image" not in judge(Findings(shapes=(calm,))).reason
 
 

@@ -26,10 +26,11 @@ _FEWEST_STARS: Final = 10
 #: Share of the sources in pairs of one separation that is worth a word.
 _PAIRS: Final = 0.1
 #: Significance of a second image of every source that is worth a word: of one fainter than the
-#: first, of one as bright, of one that is near (a star's own shape enters the last).
-_TURNED: Final = 4.5
-_CROSSED: Final = 7.0
-_NEAR: Final = 12.0
+#: first, of one as bright, of one that is near. A star's own shape enters the last two, above all
+#: that of ACS/SBC: so one in 1,800 aligned visits has any.
+_TURNED: Final = 5.0
+_CROSSED: Final = 16.0
+_NEAR: Final = 40.0
 
 
 @dataclass(frozen=True)
