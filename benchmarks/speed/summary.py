@@ -167,11 +167,13 @@ def draw_plot(rows: Sequence[Row], path: Path) -> None:
         if row.goal is not None:
             axes.plot([row.goal] * 2, [place - 0.4, place + 0.4], color="black", lw=2)
     axes.set_yticks(range(len(shown)), [row.what for row, _ in shown])
+    axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xscale("log")
+    axes.set_xticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
     axes.axvline(1, color="#888888", lw=0.8)
     axes.set_xlabel(
-        "blue: how many times less than the original; orange: times the floor, or one worker over "
-        "two; black: goal",
+        "blue: how many times less than the original\n"
+        "orange: times the floor, or one worker over two; black: goal",
         fontsize=8,
     )
     axes.grid(axis="x", alpha=0.3)
