@@ -20,6 +20,7 @@ def answers(good: int = 1000, bad: int = 100) -> pd.DataFrame:
         {
             "label": label,
             "log_ratio": ratio + np.linspace(0, 1e-3, count),
+            "y_pred": (ratio >= 2).astype(float),
             "y_proba": 1 / (1 + np.exp(-ratio) * 49),
             "offset_px": np.where(label == 0, 0.1, 3.0),
             "total_offset_px": np.where(label == 0, 0.1, np.linspace(0, 6, count)),
@@ -34,26 +35,26 @@ def answers(good: int = 1000, bad: int = 100) -> pd.DataFrame:
 
 
 def test_scores_of_known_answers() -> None:
-    found = summary(answers(), stored=2.0, prevalence=0.02)
-    assert found["false-positive rate at the stored threshold"].startswith("0.010 (")
+    found = summary(answers(), prevalence=0.02)
+    assert found["false-positive rate at the stored thresholds"].startswith("0.010 (")
     assert found["recall there"].startswith("0.900 (")
     # 0.5% of the good may lie above: the ten good ones with ratio 6 stand in the way
     assert found["recall at a false-positive rate of 0.5%"].startswith("0.000 (")
     precision = 0.02 * 0.9 / (0.02 * 0.9 + 0.98 * 0.01)
-    assert found["precision at 2%, stored threshold"].startswith(f"{precision:.2f} (")
+    assert found["precision at 2%, stored thresholds"].startswith(f"{precision:.2f} (")
 
 
 def test_ambiguous_visits_are_told_apart() -> None:
     told = answers()
     told.loc[told.index[-5:], "label"] = np.nan
     told.loc[told.index[-5:], "offset_px"] = 0.3
-    found = summary(told, 2.0, 0.02)
+    found = summary(told, 0.02)
     assert found["flagged of those 0.25 to 0.5 px off"].endswith("n=5)")
     assert found["recall there"].endswith("n=95)")
 
 
 def test_groups_hold_every_visit_once() -> None:
-    for title, table in by_group(answers(), 2.0):
+    for title, table in by_group(answers()):
         cells = [line.split("|") for line in table.splitlines()[2:]]
         good = 0 if title == "true offset" else 1000  # good visits have none of these
         for column, count in ((2, 100), (4, good)):
@@ -66,7 +67,7 @@ def test_groups_hold_every_visit_once() -> None:
 def test_what_the_total_can_show_is_counted_by_what_it_is_made_of() -> None:
     told = answers()
     many = told[(told["label"] == 1) & (told["usable"] >= 10)]
-    rows = [line.split("|") for line in within_total(told, 2.0).splitlines()[2:]]
+    rows = [line.split("|") for line in within_total(told).splitlines()[2:]]
     counts = {
         row[1].strip(): int(row[2].split("n=")[1].strip()[:-1]) for row in rows if "n=" in row[2]
     }

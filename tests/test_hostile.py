@@ -341,7 +341,8 @@ def test_a_model_that_describes_itself_badly(material: Path, tmp_path: Path, cha
     entry = model.metadata_props[0]
     if change == "threshold":
         told = json.loads(entry.value)
-        entry.value = json.dumps({**told, "threshold": 10**400})
+        told["calibration"]["thresholds"] = [10**400] * 5
+        entry.value = json.dumps(told)
     marked = entry if change != "name" else None
     if change == "metadata":
         marked.value = "MARK" + marked.value
@@ -369,11 +370,11 @@ def test_offsets_without_names_are_refused(
         read_findings(path)
 
 
-def test_results_with_a_threshold_beyond_all_numbers(material: Path, tmp_path: Path) -> None:
+def test_results_with_a_prevalence_beyond_all_numbers(material: Path, tmp_path: Path) -> None:
     for path in (material / "result").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     told = json.loads((tmp_path / "metrics.json").read_text())
-    (tmp_path / "metrics.json").write_text(json.dumps({**told, "threshold": 10**400}))
+    (tmp_path / "metrics.json").write_text(json.dumps({**told, "prevalence": 10**400}))
     with pytest.raises(TableError, match="no result that can be read"):
         read_result(tmp_path)
 

@@ -74,7 +74,8 @@ def _score(
 ) -> dict[str, Any]:
     """Score answers by their order alone: models of parts have no threshold of their own."""
     asked = truth.assign(log_ratio=logits)
-    m = measure(asked["label"].to_numpy(float), 1 / (1 + np.exp(-asked["log_ratio"])), 0.5)
+    proba = 1 / (1 + np.exp(-asked["log_ratio"].to_numpy(float)))
+    m = measure(asked["label"].to_numpy(float), proba, (proba >= 0.5).astype(float))
     limit = threshold_at(asked)
     bad = asked[asked["label"] == 1]
     many = bad[bad["usable"] >= MANY_SOURCES]

@@ -18,6 +18,7 @@ from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
 from benchmarks.tables import markdown
 from spacekit.files import write_csv, write_text
 from spacekit.measure.schema import EVIDENCE
+from spacekit.model.calibrate import Calibration
 from spacekit.model.dataset import Dataset
 from spacekit.model.infer import Model, load_model
 from spacekit.visit.corruption import ALIGNED_PX
@@ -82,9 +83,9 @@ def write_card(work: Path, model_file: Path, card: Path) -> None:
     model = load_model(model_file)
     answers = test_model(work, model)
     manifest = model.manifest
-    stored, prevalence = manifest.calibration.threshold, manifest.calibration.prevalence
+    prevalence = manifest.calibration.prevalence
     truth = read_truths(work, "test")
-    scores = {name: summary(found, stored, prevalence) for name, found in answers.items()}
+    scores = {name: summary(found, prevalence) for name, found in answers.items()}
     names = list(scores["folder"])
     table = markdown(
         ["", *(_WORDS[name] for name in scores)],
@@ -94,24 +95,37 @@ def write_card(work: Path, model_file: Path, card: Path) -> None:
         *_head(manifest.provenance),
         *_test_set(truth),
         "",
-        f"A mosaic is called suspicious from a log-likelihood ratio of {stored:.2f}, that is a",
-        f"probability of {manifest.calibration.probability_threshold():.3f} where {prevalence:.0%} "
-        "of the mosaics are bad.",
+        *_thresholds(manifest.calibration),
         "",
         table,
         "",
         *_plain(answers["folder"]),
     ]
     for regime in ("folder", "total"):
-        for title, rows in by_group(answers[regime], stored):
+        for title, rows in by_group(answers[regime]):
             lines += ["", f"### By {title}, {_WORDS[regime]}", "", rows]
-    lines += _within_total(answers["total"], stored)
+    lines += _within_total(answers["total"])
     lines += ["", "## Which product is off, and by how much", ""]
     for one in naming_tables(*read_naming(work, "test"), truth):
         lines += [one, ""]
     lines += framing_table(work, model)
     lines += _ablation(work)
     write_text(card, "\n".join([*lines, *_LIMITS]) + "\n")
+
+
+def _thresholds(calibration: Calibration) -> list[str]:
+    told = calibration.probability_thresholds()
+    limits = zip(told.items(), calibration.thresholds, strict=False)
+    return [
+        "A mosaic is called suspicious from a threshold on that hardly any good one of its regime",
+        "reaches: here as log-likelihood ratios, and as probabilities where",
+        f"{calibration.prevalence:.0%} of the mosaics are bad.",
+        "",
+        markdown(
+            ["compared or looked at", "log-likelihood ratio", "probability"],
+            [[name, f"{limit:.2f}", f"{proba:.3f}"] for (name, proba), limit in limits],
+        ),
+    ]
 
 
 def _head(made: dict[str, Any]) -> list[str]:
@@ -136,7 +150,7 @@ def _head(made: dict[str, Any]) -> list[str]:
         f"{learned} simulated visits with a hard label: {rows['train']} to learn from "
         f"({made['misaligned']} misaligned),",
         f"{rows['tune']} to choose the best epoch by, {rows['calibrate']} to calibrate and to "
-        f"choose the threshold by ({made['calibrate_good']} good).",
+        f"choose thresholds by ({made['calibrate_good']} good).",
         f"{made['ambiguous']} more, with an offset of 0.25 to 0.5 px, were left out. "
         f"Seeds {seeds['train']} and {seeds['calibrate']};",
         f"{made['epochs_run']} epochs. No real visit was trained on. "
@@ -183,7 +197,7 @@ def _plain(folder: pd.DataFrame) -> list[str]:
     ]
 
 
-def _within_total(total: pd.DataFrame, stored: float) -> list[str]:
+def _within_total(total: pd.DataFrame) -> list[str]:
     """Say what the total alone can show, and how much of that is found."""
     bad = total[total["label"] == 1]
     blind = bad["total_offset_px"] <= ALIGNED_PX
@@ -197,7 +211,7 @@ def _within_total(total: pd.DataFrame, stored: float) -> list[str]:
         "pixels can tell.",
         f"By what is in the total, visits with {MANY_SOURCES} usable sources and more:",
         "",
-        within_total(total, stored),
+        within_total(total),
     ]
 
 

@@ -35,15 +35,14 @@ def threshold_at(answers: pd.DataFrame, fpr: float = FALSE_POSITIVE_RATE) -> flo
     return ceiling(answers.loc[answers["label"] == 0, "log_ratio"].to_numpy(), fpr)
 
 
-def summary(answers: pd.DataFrame, stored: float, prevalence: float) -> dict[str, str]:
+def summary(answers: pd.DataFrame, prevalence: float) -> dict[str, str]:
     """Score one regime.
 
     Parameters
     ----------
     answers : DataFrame
-        label, offset_px, usable, log_ratio, y_proba of each visit; NaN labels are ambiguous.
-    stored : float
-        The model's threshold, a log ratio.
+        label, offset_px, usable, log_ratio, y_proba, y_pred (at the model's thresholds) of each
+        visit; NaN labels are ambiguous.
     prevalence : float
         For precision, Brier score and calibration.
     """
@@ -51,32 +50,29 @@ def summary(answers: pd.DataFrame, stored: float, prevalence: float) -> dict[str
     bad, good = hard[hard["label"] == 1], hard[hard["label"] == 0]
     many = bad[bad["usable"] >= MANY_SOURCES]
     limit = threshold_at(hard)
-    m = measure(
-        hard["label"].to_numpy(float), hard["y_proba"].to_numpy(float), 0.5, prevalence=prevalence
-    )
+    told = (hard[name].to_numpy(float) for name in ("label", "y_proba", "y_pred"))
+    m = measure(*told, prevalence=prevalence)
     between = answers[answers["label"].isna()]
     between = between[between["offset_px"].between(ALIGNED_PX, MISALIGNED_PX)]
     return {
         "ROC-AUC": f"{m.roc_auc:.3f}",
         f"PR-AUC at {prevalence:.0%}": f"{m.pr_auc:.3f}",
-        "false-positive rate at the stored threshold": share(good["log_ratio"] >= stored),
-        "recall there": share(bad["log_ratio"] >= stored),
-        f"recall there, {MANY_SOURCES} usable sources and more": share(many["log_ratio"] >= stored),
+        "false-positive rate at the stored thresholds": share(good["y_pred"] == 1),
+        "recall there": share(bad["y_pred"] == 1),
+        f"recall there, {MANY_SOURCES} usable sources and more": share(many["y_pred"] == 1),
         "recall at a false-positive rate of 0.5%": share(bad["log_ratio"] > limit),
         f"the same, {MANY_SOURCES} usable sources and more": share(many["log_ratio"] > limit),
-        f"precision at {prevalence:.0%}, stored threshold": _precision(
-            bad, good, stored, prevalence
-        ),
-        "flagged of those 0.25 to 0.5 px off": share(between["log_ratio"] >= stored),
+        f"precision at {prevalence:.0%}, stored thresholds": _precision(bad, good, prevalence),
+        "flagged of those 0.25 to 0.5 px off": share(between["y_pred"] == 1),
         f"Brier score at {prevalence:.0%} / at 50%": f"{m.brier:.4f} / {m.brier_even:.3f}",
         f"ECE at {prevalence:.0%} / at 50%": f"{m.ece:.4f} / {m.ece_even:.3f}",
     }
 
 
-def _precision(bad: pd.DataFrame, good: pd.DataFrame, limit: float, prevalence: float) -> str:
+def _precision(bad: pd.DataFrame, good: pd.DataFrame, prevalence: float) -> str:
     """Give precision from recall and false-positive rate, and what the latter's interval allows."""
-    recall = float((bad["log_ratio"] >= limit).mean())
-    false = int((good["log_ratio"] >= limit).sum())
+    recall = float((bad["y_pred"] == 1).mean())
+    false = int((good["y_pred"] == 1).sum())
     if not recall and not false:
         return "none flagged"
     rates = [false / len(good), *exact_interval(false, len(good))]
@@ -84,7 +80,7 @@ def _precision(bad: pd.DataFrame, good: pd.DataFrame, limit: float, prevalence: 
     return f"{found[0]:.2f} ({found[2]:.2f}-{found[1]:.2f})"
 
 
-def within_total(answers: pd.DataFrame, stored: float) -> str:
+def within_total(answers: pd.DataFrame) -> str:
     """Give a table of recall by how far the exposures disagree that the total is made of.
 
     It leaves filters of a single exposure out; where these are what is off, the total's pixels
@@ -99,15 +95,14 @@ def within_total(answers: pd.DataFrame, stored: float) -> str:
     spans = [(key, bad[groups == key]) for key in groups.cat.categories]
     spans.append(("**2 to 10 px**", bad[bad["total_offset_px"].between(2, 10)]))
     rows = [
-        [key, share(some["log_ratio"] >= stored), share(some["log_ratio"] > limit)]
-        for key, some in spans
+        [key, share(some["y_pred"] == 1), share(some["log_ratio"] > limit)] for key, some in spans
     ]
     return markdown(
-        ["exposures disagree by", "recall, stored threshold", "recall at FPR 0.5%"], rows
+        ["exposures disagree by", "recall, stored thresholds", "recall at FPR 0.5%"], rows
     )
 
 
-def by_group(answers: pd.DataFrame, stored: float) -> Iterator[tuple[str, str]]:
+def by_group(answers: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Give a table of recall and false-positive rate for each way to group visits."""
     hard = answers[answers["label"].notna()]
     limit = threshold_at(hard)
@@ -135,8 +130,8 @@ def by_group(answers: pd.DataFrame, stored: float) -> Iterator[tuple[str, str]]:
         for key, part in hard.groupby(of, observed=True):
             bad, good = part[part["label"] == 1], part[part["label"] == 0]
             rows.append(
-                [key, share(bad["log_ratio"] >= stored), share(bad["log_ratio"] > limit),
-                 share(good["log_ratio"] >= stored)]
+                [key, share(bad["y_pred"] == 1), share(bad["log_ratio"] > limit),
+                 share(good["y_pred"] == 1)]
             )  # fmt: skip
-        head = [title, "recall, stored threshold", "recall at FPR 0.5%", "false-positive rate"]
+        head = [title, "recall, stored thresholds", "recall at FPR 0.5%", "false-positive rate"]
         yield title, markdown(head, rows)

@@ -24,7 +24,9 @@ def result(seed: int, skill: float, rows: range = range(80)) -> Result:
     history["val_accuracy"] = [0.6, 0.7]
     offset = np.where(true == 1, rng.uniform(0.5, 30, len(true)), 0.1)
     names = tuple(f"m{row}" for row in rows)
-    return Result("test", names, true, proba, 0.5, history, true_offset_px=offset)
+    return Result(
+        "test", names, true, proba, (proba >= 0.5).astype(float), history, true_offset_px=offset
+    )
 
 
 @pytest.fixture

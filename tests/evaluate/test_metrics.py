@@ -8,10 +8,11 @@ from spacekit.evaluate.metrics import classification_report, measure, pr_curve, 
 
 TRUE = np.array([0, 0, 0, 1, 1, 1.0])
 PROBA = np.array([0.1, 0.4, 0.6, 0.3, 0.7, 0.9])
+PRED = (PROBA >= 0.5).astype(float)
 
 
 def test_scores_by_hand() -> None:
-    got = measure(TRUE, PROBA, 0.5)
+    got = measure(TRUE, PROBA, PRED)
     assert (got.count, got.misaligned) == (6, 3)
     assert got.accuracy == pytest.approx(4 / 6)
     assert got.confusion == ((2, 1), (1, 2))
@@ -24,12 +25,12 @@ def test_scores_by_hand() -> None:
 
 
 def test_auc_is_of_probabilities_not_of_verdicts() -> None:
-    assert measure(TRUE, PROBA / 10, 0.5).roc_auc == measure(TRUE, PROBA, 0.5).roc_auc
+    assert measure(TRUE, PROBA / 10, PRED).roc_auc == measure(TRUE, PROBA, PRED).roc_auc
 
 
 @pytest.mark.parametrize("true", [np.zeros(3), np.ones(3)])
 def test_one_class_only(true: np.ndarray) -> None:
-    got = measure(true, np.array([0.2, 0.7, 1.0]), 0.5)
+    got = measure(true, np.array([0.2, 0.7, 1.0]), np.array([0.0, 1, 1]))
     assert np.isnan([got.roc_auc, got.pr_auc, got.recall_at_fpr]).all()
     assert np.isfinite([got.accuracy, got.loss, got.brier]).all()
     assert roc_curve(true, true) is None
@@ -39,14 +40,14 @@ def test_one_class_only(true: np.ndarray) -> None:
 def test_no_rows_and_no_probabilities() -> None:
     for proba in (np.empty(0), np.full(4, np.nan)):
         true = np.zeros(len(proba))
-        got = measure(true, proba, 0.5)
+        got = measure(true, proba, proba)
         assert got.count == 0
         assert np.isnan(got.accuracy)
-        assert "no rows" in classification_report(true, proba, 0.5)
+        assert "no rows" in classification_report(true, proba)
 
 
 def test_report_names_the_classes() -> None:
-    report = classification_report(TRUE, PROBA, 0.5)
+    report = classification_report(TRUE, PRED)
     assert "misaligned" in report
     assert "0.67" in report
 
@@ -55,10 +56,11 @@ def test_recall_at_rate_allows_what_the_rate_allows() -> None:
     good = np.linspace(0, 0.9, 400)
     good[-2:] = 1.0  # two of 400 are 0.5%
     true = np.repeat([0, 1], [400, 2]).astype(float)
-    assert measure(true, np.append(good, [0.95, 0.5]), 0.5).recall_at_fpr == 0.5
+    proba = np.append(good, [0.95, 0.5])
+    assert measure(true, proba, proba >= 0.5).recall_at_fpr == 0.5
 
 
 def test_what_does_not_fit() -> None:
     for true, proba in ((TRUE, PROBA[:2]), (TRUE * 2, PROBA)):
         with pytest.raises(TableError):
-            measure(true, proba, 0.5)
+            measure(true, proba, np.zeros(len(proba)))

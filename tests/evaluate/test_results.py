@@ -19,7 +19,7 @@ RESULT = Result(
     index=("a", "b", "007", "d", "e"),
     y_true=np.array([0, 0, 1, 1, 1.0]),
     y_proba=np.array([0.2, 0.8, 0.1, 0.9, np.nan]),
-    threshold=0.5,
+    y_pred=np.array([0, 1, 0, 1, np.nan]),
     history={"loss": [0.7, 0.4], "val_loss": [0.6, 0.5], "accuracy": [0.5, 0.8]}
     | {"val_accuracy": [0.6, 0.7]},
     notes=("few rows",),
@@ -82,7 +82,7 @@ def test_results_of_an_older_version_are_read(tmp_path: Path) -> None:
     assert all(path.is_file() for path in old.draw_plots())
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
+@pytest.mark.parametrize("content", ["", "{", "[]"])
 def test_broken_results(tmp_path: Path, content: str) -> None:
     write_result(RESULT, tmp_path)
     (tmp_path / "metrics.json").write_text(content)
@@ -99,8 +99,8 @@ def test_broken_results(tmp_path: Path, content: str) -> None:
         replace(RESULT, true_offset_px=np.array([0.1, 0.2, 0.7, 3.0, np.nan])),
         replace(RESULT, y_true=np.zeros(5)),
         replace(RESULT, history={}),
-        replace(RESULT, y_proba=np.full(5, np.nan)),
-        replace(RESULT, index=(), y_true=np.empty(0), y_proba=np.empty(0)),
+        replace(RESULT, y_proba=np.full(5, np.nan), y_pred=np.full(5, np.nan)),
+        replace(RESULT, index=(), y_true=np.empty(0), y_proba=np.empty(0), y_pred=np.empty(0)),
     ],
     ids=["whole", "true offsets", "one class", "no history", "no probability", "no row"],
 )

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from spacekit.measure.evidence import Evidence, measure_evidence
 from spacekit.measure.schema import COLUMNS, EVIDENCE, REPORTED
@@ -122,6 +123,53 @@ def test_hot_pixels_of_dithered_exposures_are_not_taken_for_the_sky(tmp_path, co
     assert len(offsets) == (1 if count > 1 else 0)
     for offset in offsets:
         assert (offset.dx_px, offset.dy_px) == pytest.approx((0, 0.6), abs=0.1)
+
+
+def test_an_exposure_whose_stars_were_rejected_is_found_all_the_same(tmp_path):
+    """The total shows none of the stars: rejection took all for cosmic rays, not the hot pixels."""
+    rng = np.random.default_rng(5)
+    stars, flux = scatter(rng, 40, SHAPE, 40), np.full(40, 1500.0)
+    hot, heat = scatter(rng, 60, SHAPE, 40), np.full(60, 400.0)
+    whole = np.zeros(SHAPE, np.float32)
+    whole[20:-20, 20:-20] = 1
+    exposures = {"aa": ((0, 0), (0, 0)), "ab": ((9, 5), (0.1, 0)), "ac": ((4, -7), (18.0, -11.3))}
+    total = image(rng, np.zeros((0, 2)), np.zeros(0), SHAPE)
+    for dither, _ in exposures.values():
+        total += image(None, hot + np.array(dither), heat / 3, SHAPE, 0.5)
+    products = [write_product(tmp_path, "total", total)]
+    for letters, (dither, shift) in exposures.items():
+        pixels = image(rng, stars + np.array(shift), flux, SHAPE)
+        pixels += image(None, hot + np.array(dither), heat, SHAPE, 0.5)
+        pixels = cosmic_rays(rng, pixels, 150)
+        wht = np.roll(whole, dither[::-1], axis=(0, 1))
+        products.append(write_product(tmp_path, f"f606w {letters}", pixels, wht, exposures=1))
+    offsets = measure_evidence(mosaic(tmp_path, *products)).findings.exposures.offsets
+    found = {o.exposure: o for o in offsets}
+    assert (found["ac"].dx_px, found["ac"].dy_px) == pytest.approx((18.0, -11.3), abs=0.15)
+    assert found["ac"].sources >= 20
+    assert len(found) == 2
+    assert min(o.length_px for o in offsets) < 0.25
+
+
+def test_a_planet_that_moves_is_no_error(tmp_path):
+    """Its spots agree at a shift; the stars say that there is none."""
+    rng = np.random.default_rng(6)
+    stars, flux = scatter(rng, 9, SHAPE, 20), np.full(9, 1000.0)
+    spots = np.array([110.0, 100]) + rng.uniform(-25, 25, (40, 2))
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    away = np.hypot(stars[:, 0] - 110, stars[:, 1] - 100)
+    products = []
+    for which, shift in (("total", 0.0), ("f606w", 0.0), ("f814w", 4.0)):
+        sky = image(rng, stars[away > 60], flux[away > 60], SHAPE)
+        disc = 200.0 * (np.hypot(x - 110 - shift, y - 100) < 40)
+        disc += image(None, spots + np.array([shift, 0]), np.full(40, 900.0), SHAPE)
+        products.append(write_product(tmp_path, which, (sky + disc).astype(np.float32)))
+    assert measure_evidence(mosaic(tmp_path, *products)).offset_px == pytest.approx(4, abs=0.1)
+    for product in products:
+        fits.setval(product.drizzled, "MTFLAG", value="T")
+    evidence = measure_evidence(mosaic(tmp_path, *products))
+    assert evidence.moving == 1
+    assert evidence.offset_px < 0.1
 
 
 def test_the_reference_is_the_one_with_most_exposure_time(tmp_path, sky):

@@ -27,7 +27,9 @@ MANIFEST = Manifest(
     categorical=CATEGORICAL,
     classes={name: CATEGORIES[name] for name in CATEGORICAL},
     frame_size=64,
-    calibration=Calibration((Line(1.5, 0.2), Line(0.9), Line(0.7), Line()), 2.0, 0.03),
+    calibration=Calibration(
+        (Line(1.5, 0.2), Line(0.9), Line(0.7), Line(), Line(0, -5)), (2.0, 1.0, 1.5, 3.0, 3.0), 0.03
+    ),
     limits=Limits({"numexp": 12.0}, (1, 3)),
     provenance={"seed": 3},
 )
@@ -191,8 +193,8 @@ def described(**changed: Any) -> Change:
 
 
 def calibration(slope: float = 1, **changed: Any) -> dict[str, Any]:
-    lines = [{"slope": slope, "intercept": 0}] * 4
-    return {"lines": lines, "threshold": 1, "prevalence": 0.02} | changed
+    lines = [{"slope": slope, "intercept": 0}] * 5
+    return {"lines": lines, "thresholds": [1] * 5, "prevalence": 0.02} | changed
 
 
 def text(value: str) -> Change:
@@ -219,8 +221,9 @@ HOSTILE = {
     "unknown key": (described(more=1), "sense"),
     "calibration": (described(calibration=7), "sense"),
     "turned around": (described(calibration=calibration(slope=-1)), "sense"),
-    "threshold text": (described(calibration=calibration(threshold="high")), "sense"),
-    "threshold": (described(calibration=calibration(threshold=float("nan"))), "sense"),
+    "threshold text": (described(calibration=calibration(thresholds="high")), "sense"),
+    "threshold": (described(calibration=calibration(thresholds=[float("nan")] * 5)), "sense"),
+    "thresholds": (described(calibration=calibration(thresholds=[1])), "sense"),
     "limits": (described(limits={"largest": {"label": 1}, "detectors": []}), "sense"),
     "frame size": (described(frame_size=100_000), "frame_size"),
     "classes": (described(classes={}), "categories"),

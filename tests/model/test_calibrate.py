@@ -53,32 +53,42 @@ def test_at_most_one_in_200_good_is_flagged(good: int) -> None:
     z, labels = overlapping(np.random.default_rng(good), good, 50)
     threshold, note = choose_threshold(2 * z, labels)
     assert np.sum(2 * z[:good] >= threshold) <= 0.005 * good
-    assert 0 <= threshold <= 8
+    assert np.log(3) <= threshold <= 8
     assert bool(note) == (good < 200)
 
 
 def test_threshold_stays_within_what_evidence_can_mean() -> None:
     labels = np.array([0, 0, 1], "f")
     assert choose_threshold(np.array([9.9, 0.1, 9.9]), labels)[0] == 8
-    assert choose_threshold(np.array([-9.0, -8, -7]), labels)[0] == 0
+    assert choose_threshold(np.array([-9.0, -8, -7]), labels)[0] == np.log(3)
     assert choose_threshold(np.array([0.5]), np.ones(1, "f")) == (
-        0.0,
+        np.log(3),
         "threshold not chosen: no good mosaic to calibrate on",
     )
 
 
-def test_regimes_have_lines_of_their_own() -> None:
-    calibration = Calibration((Line(), Line(2, 1), Line(0.5), Line(3)), 3.0)
-    ratio = calibration.log_ratio(np.ones(4), np.arange(4))
-    assert ratio.tolist() == [1, 3, 0.5, 3]
+def test_regimes_have_lines_and_thresholds_of_their_own() -> None:
+    lines = (Line(), Line(2, 1), Line(0.5), Line(3), Line(0, -5))
+    calibration = Calibration(lines, (1.0, 3.5, 0.1, 2.0, 2.0))
+    ratio = calibration.log_ratio(np.ones(5), np.arange(5))
+    assert ratio.tolist() == [1, 3, 0.5, 3, -5]
+    assert calibration.suspicious(ratio, np.arange(5)).tolist() == [True, False, True, True, False]
     assert Calibration.from_dict(asdict(calibration)) == calibration
-    assert calibration.probability_threshold(0.5) == pytest.approx(1 / (1 + np.exp(-3)))
-    assert calibration.probability_threshold() < 0.5
+    told = calibration.probability_thresholds(0.5)
+    assert told["filters"] == pytest.approx(1 / (1 + np.exp(-3.5)))
+    assert list(told) == ["exposures", "filters", "total", "table"]
+    assert calibration.probability_thresholds()["filters"] < 0.5
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"lines": (Line(),)}, {"lines": (Line(-1),) * 4}, {"prevalence": 0}, {"threshold": np.nan}],
+    [
+        {"lines": (Line(),)},
+        {"lines": (Line(-1),) * 5},
+        {"prevalence": 0},
+        {"thresholds": (np.nan,) * 5},
+        {"thresholds": (0.0,)},
+    ],
 )
 def test_what_can_be_no_calibration_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"calibration|prevalence"):

@@ -26,7 +26,7 @@ def test_answers(model: Model, toy: Path) -> None:
     )
     proba = answers.table["y_proba"].to_numpy()
     assert ((proba >= 0) & (proba <= 1)).all()
-    threshold = model.manifest.calibration.probability_threshold()
+    threshold = model.manifest.calibration.probability_thresholds()["filters"]
     assert np.array_equal(answers.table["y_pred"], proba >= threshold)
     assert set(answers.table["rests_on"]) == {"table + products + pixels + frames"}
     assert set(answers.table["unfamiliar"]) == {""}

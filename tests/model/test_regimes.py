@@ -11,7 +11,16 @@ import pytest
 from spacekit.measure.evidence import Evidence, measure_evidence
 from spacekit.measure.schema import EVIDENCE
 from spacekit.model.features import NUMERIC
-from spacekit.model.regimes import REGIMES, filters_only, regimes_of, table_only, total_only
+from spacekit.model.regimes import (
+    REGIMES,
+    filters_only,
+    measured,
+    regimes_of,
+    table_only,
+    told_only,
+    told_stamps,
+    total_only,
+)
 from spacekit.visit.discovery import find_mosaics
 
 
@@ -37,7 +46,7 @@ def test_hidden_products_leave_what_the_others_say(hap) -> None:
 
 
 def test_a_published_table_has_no_evidence() -> None:
-    rows = np.ones((2, len(NUMERIC)), np.float32)
+    rows = np.full((2, len(NUMERIC)), 2, np.float32)
     alone = table_only(rows)
     assert np.isfinite(alone).sum() == 2 * 7  # the published numbers
     assert [REGIMES[r] for r in regimes_of(alone)] == ["table", "table"]
@@ -49,5 +58,39 @@ def test_a_published_table_has_no_evidence() -> None:
 )
 def test_one_shift_is_enough_to_rest_on_products(name: str, regime: str) -> None:
     row = np.full((1, len(NUMERIC)), np.nan, np.float32)
-    row[0, NUMERIC.index(name)] = 0
+    row[0, NUMERIC.index(name)] = 1
     assert REGIMES[regimes_of(row)[0]] == regime
+
+
+@pytest.mark.parametrize(("name", "value"), [("filters", 1), ("ellipticity", 0.1), ("point", 9)])
+def test_one_exposure_is_a_regime_of_its_own(name: str, value: float) -> None:
+    row = np.full((1, len(NUMERIC)), np.nan, np.float32)
+    row[0, [NUMERIC.index("numexp"), NUMERIC.index(name)]] = 1, value
+    assert REGIMES[regimes_of(row)[0]] == "single"
+
+
+@pytest.mark.parametrize(("name", "value"), [("filters", 2), ("exposure_offset_px", 3)])
+def test_a_header_that_says_one_exposure_against_the_rest_is_not_believed(
+    name: str, value: float
+) -> None:
+    row = np.full((1, len(NUMERIC)), np.nan, np.float32)
+    row[0, [NUMERIC.index("numexp"), NUMERIC.index(name)]] = 1, value
+    assert REGIMES[regimes_of(row)[0]] != "single"
+
+
+def test_a_blank_field_rests_on_the_table() -> None:
+    row = np.full((1, len(NUMERIC)), np.nan, np.float32)
+    for name in ("numexp", "filters"):
+        row[0, NUMERIC.index(name)] = 2
+    for name in ("exposures_unmatched", "unmatched", "rejected_surprise"):
+        row[0, NUMERIC.index(name)] = 0
+    assert REGIMES[regimes_of(row)[0]] == "table"
+    assert not measured(row).any()
+    stamps = np.ones((1, 4, 2, 8, 8), np.uint8)
+    assert not told_stamps(row, stamps).any()
+    row[0, NUMERIC.index("gaia")] = 3
+    assert np.array_equal(told_only(row), table_only(row), equal_nan=True)
+    assert told_only(row)[0, NUMERIC.index("gaia")] == 3
+    row[0, NUMERIC.index("ellipticity")] = 0.1
+    assert np.array_equal(told_only(row), row, equal_nan=True)
+    assert np.array_equal(told_stamps(row, stamps), stamps)

@@ -94,5 +94,10 @@ def write_run(folder: Path, count: int, pictured: int = 3) -> ReportSource:
     scraped = table[["index"]].assign(targname="SIM-FIELD-01", ra_targ=149.4, dec_targ=-63.4)
     problems = (Problem("", "x_total_x.fits", "file is empty; fetch it again"),)
     return ReportSource(
-        table, folder / "img", "night 1", threshold=0.5, scraped=scraped, problems=problems
+        table,
+        folder / "img",
+        "night 1",
+        thresholds={"filters": 0.5, "total": 0.7},
+        scraped=scraped,
+        problems=problems,
     )

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -34,7 +35,8 @@ def test_what_is_written(trained: Path, toy: Path) -> None:
     assert any("1 rows with an empty label" in note for note in com.notes)
     assert com.roc_auc > 0.8  # the toy is easy
     _, manifest = load_artifact(trained / "models" / "svm_align.onnx")
-    assert manifest.calibration.probability_threshold() == com.threshold
+    limit = manifest.calibration.probability_thresholds()["filters"]
+    assert np.array_equal(com.y_pred, com.y_proba >= limit)
     assert com.prevalence == manifest.calibration.prevalence
     assert manifest.provenance["rows"]["test"] == len(com.index)
     assert manifest.provenance["ambiguous"] == 1

@@ -65,7 +65,10 @@ def predict(
     tally = verdicts.tally
     show_problems(tally.problems, tally.problems_total)
     if tally.blind:
-        say(f"{tally.blind} answers rest on no measurement of the pixels (see rests_on): run prep")
+        say(
+            f"{tally.blind} answers rest on no measurement of the pixels (see rests_on): "
+            "blank fields, or prep has not been run"
+        )
     if tally.unfamiliar:
         say(f"{tally.unfamiliar} mosaics are unlike any the model was trained on (see unfamiliar)")
     say(f"{tally.suspicious} of {tally.mosaics} mosaics are suspicious")

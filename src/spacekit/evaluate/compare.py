@@ -124,5 +124,6 @@ def _rows(result: Result, names: Sequence[str]) -> Result:
         index=tuple(names),
         y_true=result.y_true[rows],
         y_proba=result.y_proba[rows],
+        y_pred=result.y_pred[rows],
         true_offset_px=None if offsets is None else offsets[rows],
     )

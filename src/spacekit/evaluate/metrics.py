@@ -73,7 +73,7 @@ class Metrics:
 def measure(
     y_true: Floats,
     y_proba: Floats,
-    threshold: float,
+    y_pred: Floats,
     *,
     prevalence: float | None = None,
     fpr: float = FALSE_POSITIVE_RATE,
@@ -86,8 +86,8 @@ def measure(
         Labels, 0 or 1.
     y_proba : ndarray, shape (N,), float
         Probabilities of 1; rows with NaN are left out.
-    threshold : float
-        From which on a row is called 1.
+    y_pred : ndarray, shape (N,), float
+        Verdicts, 0 or 1.
     prevalence : float, optional
         Share of misaligned that the probabilities are meant for: loss, brier, pr_auc,
         precision and ece weigh rows so that the classes have it. By default rows count as
@@ -100,8 +100,9 @@ def measure(
     TableError
         If the arrays don't fit together or labels are neither 0 nor 1.
     """
+    known = ~np.isnan(y_proba)
     y_true, y_proba = _usable(y_true, y_proba)
-    pred = y_proba >= threshold
+    pred = np.asarray(y_pred)[known] == 1
     counts = np.array(
         [[np.sum((y_true == t) & (pred == p)) for p in (0, 1)] for t in (0, 1)], dtype=int
     )
@@ -134,13 +135,13 @@ def measure(
     )
 
 
-def classification_report(y_true: Floats, y_proba: Floats, threshold: float) -> str:
+def classification_report(y_true: Floats, y_pred: Floats) -> str:
     """Precision, recall and F1 of each class as text; empty classes show zeros."""
-    y_true, y_proba = _usable(y_true, y_proba)
+    y_true, y_pred = _usable(y_true, y_pred)
     if not len(y_true):
         return "no rows with label and probability\n"
     text: str = _sklearn_metrics().classification_report(
-        y_true, y_proba >= threshold, labels=[0, 1], target_names=CLASSES, zero_division=0
+        y_true, y_pred == 1, labels=[0, 1], target_names=CLASSES, zero_division=0
     )
     return text
 

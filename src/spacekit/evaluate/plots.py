@@ -161,7 +161,7 @@ def _confusion(result: Result, axes: Any) -> None:
             text = f"{count}\n({share:.1%})" if count else "0"
             colour = "white" if share > 0.5 else "black"
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=12)
-    axes.set(title=f"Verdicts at {result.threshold:.2f}, {result.name} set")
+    axes.set(title=f"Verdicts, {result.name} set")
     axes.set(xticks=(0, 1), xticklabels=CLASSES, yticks=(0, 1))
     axes.set_yticklabels(CLASSES, rotation=90, va="center")
     axes.set(xlabel="verdict", ylabel="truth")

@@ -40,8 +40,8 @@ class Result:
         Names of the mosaics.
     y_true, y_proba : ndarray, shape (N,), float64
         Labels and probabilities of misalignment.
-    threshold : float
-        From which on a mosaic is called misaligned.
+    y_pred : ndarray, shape (N,), float64
+        Verdicts, 1.0 misaligned, 0.0 aligned, NaN where there is no probability.
     history : dict of str to list of float
         Values by epoch of the training that led here.
     notes : tuple of str
@@ -59,7 +59,7 @@ class Result:
     index: tuple[str, ...]
     y_true: NDArray[np.float64]
     y_proba: NDArray[np.float64]
-    threshold: float
+    y_pred: NDArray[np.float64]
     history: dict[str, list[float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     folder: Path | None = None
@@ -69,7 +69,7 @@ class Result:
     @cached_property
     def metrics(self) -> Metrics:
         """All scores."""
-        return measure(self.y_true, self.y_proba, self.threshold, prevalence=self.prevalence)
+        return measure(self.y_true, self.y_proba, self.y_pred, prevalence=self.prevalence)
 
     @property
     def accuracy(self) -> float:
@@ -114,14 +114,9 @@ class Result:
         return np.array(self.metrics.confusion_share)
 
     @property
-    def y_pred(self) -> NDArray[np.float64]:
-        """Verdicts, 1.0 misaligned, 0.0 aligned, NaN where there is no probability."""
-        return np.where(np.isnan(self.y_proba), np.nan, self.y_proba >= self.threshold)
-
-    @property
     def report(self) -> str:
         """Precision, recall and F1 of each class, as text."""
-        return classification_report(self.y_true, self.y_proba, self.threshold)
+        return classification_report(self.y_true, self.y_pred)
 
     @property
     def false_negatives(self) -> list[str]:
@@ -159,7 +154,7 @@ class Result:
 def write_result(result: Result, folder: Path) -> Result:
     """Write a result as JSON, CSV and text.
 
-    ``metrics.json`` (scores, names of false negatives and positives, notes, threshold),
+    ``metrics.json`` (scores, names of false negatives and positives, notes),
     ``predictions.csv`` (index, y_true, y_pred, y_proba, true_offset_px where known),
     ``history.csv`` (a row an epoch), ``calibration.csv`` (a row a bin) and
     ``classification_report.txt``.
@@ -172,7 +167,6 @@ def write_result(result: Result, folder: Path) -> Result:
     content = {
         "format": _FORMAT,
         "name": result.name,
-        "threshold": result.threshold,
         "prevalence": result.prevalence,
         "notes": list(result.notes),
         **asdict(result.metrics),
@@ -200,7 +194,7 @@ def read_result(folder: Path) -> Result:
     Raises
     ------
     TableError
-        If there are no labels and probabilities, or no threshold.
+        If there are no labels, probabilities and verdicts.
     """
     folder = Path(folder)
     try:
@@ -214,7 +208,7 @@ def read_result(folder: Path) -> Result:
             index=tuple(rows["index"].fillna("").astype(str)),
             y_true=rows["y_true"].to_numpy(float),
             y_proba=rows["y_proba"].to_numpy(float),
-            threshold=float(content["threshold"]),
+            y_pred=rows["y_pred"].to_numpy(float),
             history=history,
             notes=(*notes, *(note for note in missing if note not in notes)),
             folder=folder,

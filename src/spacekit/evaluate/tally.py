@@ -111,8 +111,8 @@ class Tally:
         self._powers += [len(known), known.sum(), (known**2).sum()]
         self.histogram += np.histogram(known, bins=BINS, range=(0, 1))[0]
         if "rests_on" in predictions.columns:
-            pixels = predictions["rests_on"].astype(str).str.contains("pixels", regex=False)
-            self.blind += int((~pixels).sum())
+            seen = predictions["rests_on"].astype(str).str.contains("pixels|one exposure")
+            self.blind += int((~seen).sum())
         if "unfamiliar" in predictions.columns:
             self.unfamiliar += int((predictions["unfamiliar"].fillna("") != "").sum())
         both = [table for table in (self.foremost, predictions) if len(table)]

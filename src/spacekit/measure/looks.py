@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from spacekit.errors import ProductError
+from spacekit.measure.bodies import on_body
 from spacekit.measure.matching import Places, match_positions
 from spacekit.measure.peaks import ROUNDEST_TRACK
 from spacekit.measure.shift import Shift
@@ -100,7 +101,7 @@ class Look:
     path : Path
         Its drizzled file.
     sources : Sources
-        Positions in the mosaic's frame.
+        Positions in the mosaic's frame; none on a body that moves.
     same_grid : bool
         Whether the file's own pixels are those of the frame.
     outline : ndarray, shape (k, 2)
@@ -120,6 +121,8 @@ class Look:
         whose own spots are no stars.
     against : Shift or None
         How an exposure lies against the total, where that was asked and found.
+    unconfirmed : Look or None
+        The same with all its sources, where some were left out.
     """
 
     product: Product
@@ -135,6 +138,7 @@ class Look:
     moving: bool
     twins: Twins | None = None
     against: Shift | None = None
+    unconfirmed: Look | None = None
 
     @property
     def title(self) -> str:
@@ -175,7 +179,8 @@ class Look:
             kept |= np.isfinite(tree.query(back, distance_upper_bound=radius)[0])
         sources = self.sources.select(kept) if kept.sum() >= 3 else self.sources
         sure = shift is not None and shift.sources >= _SURE_SOURCES
-        return replace(self, sources=sources, against=shift if sure else None)
+        against = shift if sure else None
+        return replace(self, sources=sources, against=against, unconfirmed=self)
 
 
 def _is_round(sources: Sources) -> NDArray[np.bool_]:
@@ -216,7 +221,10 @@ def look_at(
         drizzled = read_drizzled(product.drizzled)
         sources = find_sources(drizzled.sci, drizzled.wht)
         twins, moving = None, card(drizzled.primary, "MTFLAG") in ("T", True)
-        if not product.name.exposure and not moving:
+        if moving:
+            spots = on_body(drizzled.sci, drizzled.wht, sources.x, sources.y)
+            sources = sources.select(~spots)
+        elif not product.name.exposure:
             twins = find_twins(drizzled.sci, drizzled.wht, sources)
         outline, middle = _outline(drizzled.wht)
     except ProductError as error:

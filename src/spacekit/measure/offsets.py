@@ -132,6 +132,11 @@ _MOST_CORRELATED = 12
 _TIE_PX = 0.02
 #: Two single exposures that correlate further off than this show nothing of the sky.
 _FAR_PX = 15.0
+#: A part of an exposure with a shift of its own is a chip; these detectors have one.
+_ONE_CHIP = frozenset(("ir", "hrc", "sbc"))
+#: Products that others are matched with, and stars it takes that nothing else confirms.
+_HELPERS = 3
+_SURE_STARS = 8
 #: A shift this near to the dither needs better proof.
 _LIKE_DITHER_PX = 1.5
 
@@ -251,7 +256,7 @@ def compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
     if medoid is not base:
         back = shifts[medoid.title].reversed()
         for look in known:
-            guess = shifts[look.title].plus(back)
+            guess = back if look is base else shifts[look.title].plus(back)
             shifts[look.title] = comparer.shift(look, medoid, guess) or guess
     shifts.pop(medoid.title)
     unmatched = tuple(look for look in looks if look not in known)
@@ -259,6 +264,7 @@ def compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
         look.title: part
         for look in known
         if look is not medoid
+        and not (look.single and look.product.name.detector in _ONE_CHIP)
         and (part := second_shift(look, medoid, shifts[look.title])) is not None
     }
     return Comparison(frame, medoid, shifts, parts, unmatched, tuple(looks))
@@ -281,12 +287,33 @@ def _shifts_from(base: Look, looks: Sequence[Look], comparer: _Comparer) -> dict
         key=lambda look: -len(look.round_places),
     )
     for look in left:
-        for helper in helpers[:2]:
+        for helper in helpers[: _HELPERS - 1]:
             found = comparer.shift(look, helper)
             if found is not None:
                 shifts[look.title] = found.plus(shifts[helper.title])
                 break
+        else:
+            _add_rejected(shifts, look, [base, *helpers])
     return shifts
+
+
+def _add_rejected(shifts: dict[str, Shift], look: Look, known: Sequence[Look]) -> None:
+    """Match an exposure whose stars the total doesn't confirm because it rejected them.
+
+    `known` have shifts against the first of them.
+
+    An exposure that is off loses its stars as cosmic rays; what the total confirms then is what
+    hot pixels left. Against cosmic rays it takes more, and surer, stars than else.
+    """
+    for other in known[:_HELPERS]:
+        first, second = other.unconfirmed, look.unconfirmed
+        if first is None or second is None:
+            continue
+        found = _searched([(first.star_places, second.star_places)], first, second)
+        if found is not None and found.sources >= _SURE_STARS:
+            through = other is not known[0]
+            shifts[look.title] = found.plus(shifts[other.title]) if through else found
+            return
 
 
 def _medoid(known: Sequence[Look], shifts: dict[str, Shift], frame: Frame) -> Look:

@@ -1,8 +1,10 @@
-"""What a logit is worth: likelihood ratios, probabilities at a prevalence, the threshold.
+"""What a logit is worth: likelihood ratios, probabilities at a prevalence, thresholds.
 
 A network trained on half bad mosaics doesn't know how rare they are. Its logit is turned into a
 log-likelihood ratio (how much more often bad mosaics give such an answer than good ones), by a
 straight line for each regime of evidence; a probability is that ratio applied to a prevalence.
+What the good mosaics of a regime hardly ever reach is its threshold: where exposures were
+compared the good ones stay far lower than where the total alone is known.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from spacekit.model.regimes import REGIMES
 
 __all__ = [
+    "ALONE",
     "FALSE_POSITIVE_RATE",
     "PREVALENCE",
     "Calibration",
@@ -43,8 +46,12 @@ LARGEST_LOG_RATIO: Final = 10.0
 FEWEST_TO_CALIBRATE: Final = 20
 _STEEPEST: Final = 4.0
 
-#: A threshold lies between: below, the evidence would speak for the good.
-_LOWEST, _HIGHEST = 0.0, 8.0
+#: The log-likelihood ratio of a mosaic of one exposure. No other one is there that it could
+#: disagree with; how many went into a mosaic is a header's word, so it is not taken for certain.
+ALONE: Final = -5.0
+
+#: A threshold lies between: below, such an answer is not three times as frequent among the bad.
+_LOWEST, _HIGHEST = math.log(3), 8.0
 
 Floats = NDArray[np.float64]
 
@@ -76,20 +83,22 @@ class Calibration:
     ----------
     lines : tuple of Line
         One for each of `REGIMES`.
-    threshold : float
-        Log-likelihood ratio from which on a mosaic is suspicious, whatever the prevalence.
+    thresholds : tuple of float
+        Log-likelihood ratio from which on a mosaic is suspicious, whatever the prevalence; one
+        for each of `REGIMES`.
     prevalence : float
         Share of misaligned mosaics that probabilities are given for.
     """
 
     lines: tuple[Line, ...] = (Line(),) * len(REGIMES)
-    threshold: float = 0.0
+    thresholds: tuple[float, ...] = (0.0,) * len(REGIMES)
     prevalence: float = PREVALENCE
 
     def __post_init__(self) -> None:
-        values = [self.threshold, *(v for line in self.lines for v in (line.slope, line.intercept))]
-        if len(self.lines) != len(REGIMES) or not np.isfinite(values).all():
-            raise ValueError(f"calibration needs {len(REGIMES)} lines and a finite threshold")
+        values = [*self.thresholds, *(v for k in self.lines for v in (k.slope, k.intercept))]
+        counts = {len(self.lines), len(self.thresholds)}
+        if counts != {len(REGIMES)} or not np.isfinite(values).all():
+            raise ValueError(f"calibration needs {len(REGIMES)} lines and finite thresholds")
         if any(not 0 <= line.slope <= _STEEPEST for line in self.lines):
             raise ValueError("calibration turns answers around")
         if not 0 < self.prevalence < 1:
@@ -99,15 +108,25 @@ class Calibration:
         """Give the log-likelihood ratio of each row, by its regime."""
         return np.choose(regimes, [line.log_ratio(logits) for line in self.lines])
 
-    def probability_threshold(self, prevalence: float | None = None) -> float:
-        """Give the threshold as a probability at a prevalence; the stored one by default."""
-        return float(probability(np.array(self.threshold), prevalence or self.prevalence))
+    def suspicious(self, ratios: Floats, regimes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say which log-likelihood ratios reach the threshold of their regime."""
+        return np.asarray(ratios >= np.array(self.thresholds)[regimes])
+
+    def probability_thresholds(self, prevalence: float | None = None) -> dict[str, float]:
+        """Give thresholds by regime, as probabilities at a prevalence; the stored one by default.
+
+        None for mosaics of a single exposure, which never reach one.
+        """
+        values = probability(np.array(self.thresholds), prevalence or self.prevalence)
+        told = dict(zip(REGIMES, values.tolist(), strict=True))
+        return {name: value for name, value in told.items() if name != "single"}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Calibration:
         """Read back what ``dataclasses.asdict`` gave."""
         lines = tuple(Line(float(c["slope"]), float(c["intercept"])) for c in content["lines"])
-        return cls(lines, float(content["threshold"]), float(content["prevalence"]))
+        thresholds = tuple(float(value) for value in content["thresholds"])
+        return cls(lines, thresholds, float(content["prevalence"]))
 
 
 def probability(ratios: Floats, prevalence: float) -> Floats:
@@ -158,11 +177,11 @@ def ceiling(good: Floats, fpr: float = FALSE_POSITIVE_RATE) -> float:
 
 
 def choose_threshold(ratios: Floats, labels: NDArray[np.float32]) -> tuple[float, str]:
-    """Threshold at which at most 0.5% of the good mosaics are flagged.
+    """Threshold at which at most 0.5% of a regime's good mosaics are flagged.
 
     With n good mosaics floor(0.005 n) may be flagged: none below 200, and then the rate is only
     known to be below about 3/n. The threshold lies halfway between the first good mosaic that
-    must not be flagged and the next bad one above it, and within 0 and 8.
+    must not be flagged and the next bad one above it, and within log 3 and 8.
 
     Returns
     -------
@@ -173,7 +192,7 @@ def choose_threshold(ratios: Floats, labels: NDArray[np.float32]) -> tuple[float
     """
     good = ratios[labels == 0]
     if not len(good):
-        return 0.0, "threshold not chosen: no good mosaic to calibrate on"
+        return _LOWEST, "threshold not chosen: no good mosaic to calibrate on"
     highest = ceiling(good)
     above = ratios[(labels == 1) & (ratios > highest)]
     top = min(above.min(), highest + 1.0) if len(above) else highest + 1.0

@@ -22,7 +22,13 @@ from spacekit.errors import TrainingError
 from spacekit.measure.schema import INDEX, TRUE_TOTAL
 from spacekit.model.features import CATEGORICAL, FIT, NUMERIC, Features, feature_arrays, read_labels
 from spacekit.model.images import NO_STAMPS, FrameSource, load_many
-from spacekit.model.regimes import filters_only, table_only, total_only
+from spacekit.model.regimes import (
+    filters_only,
+    table_only,
+    told_only,
+    told_stamps,
+    total_only,
+)
 from spacekit.visit.corruption import ALIGNED_PX
 from spacekit.visit.nouns import Problem
 
@@ -246,10 +252,10 @@ def batches(
     order = rows if rng is None else rng.permutation(rows)
     count = max(1, len(order) // size if rng is not None else -(-len(order) // size))
     for chosen in np.array_split(order, count):
-        numeric = data.features.numeric[chosen]
+        numeric = told_only(data.features.numeric[chosen])
         categories = data.features.categories[chosen]
         frames, has_frames = data.frames[chosen], data.has_frames[chosen]
-        stamps = data.stamps[chosen]
+        stamps = told_stamps(numeric, data.stamps[chosen])
         labels, shown = data.labels[chosen], data.shown_by_total[chosen]
         if rng is not None:
             numeric, categories, alone = drop_features(numeric, categories, rng)
@@ -283,7 +289,7 @@ def drop_features(
     chances = [HIDE_CLASS if name == "cat" else HIDE_OTHER_CATEGORY for name in CATEGORICAL]
     unknown = rng.random(categories.shape) < chances
     return (
-        np.where(hidden, np.float32(np.nan), numeric),
+        told_only(np.where(hidden, np.float32(np.nan), numeric)),
         np.where(unknown, np.int64(-1), categories),
         alone,
     )

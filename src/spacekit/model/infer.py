@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import resources
@@ -18,7 +19,7 @@ from spacekit.model.artifact import INPUTS, Manifest, load_artifact
 from spacekit.model.calibrate import probability
 from spacekit.model.features import CATEGORICAL, NUMERIC, Features, feature_arrays, row_number
 from spacekit.model.images import NO_STAMPS, Frames, FrameSource, load_many
-from spacekit.model.regimes import REGIMES, regimes_of
+from spacekit.model.regimes import REGIMES, measured, regimes_of, told_only, told_stamps
 from spacekit.visit.nouns import Problem
 
 __all__ = ["Model", "Predictions", "load_model"]
@@ -34,6 +35,8 @@ _UNFAMILIAR = 0.5
 
 #: What an answer may rest on, in the order it is told.
 _LEGS = ("table", "products", "pixels", "stamps", "frames")
+#: What it rests on where nothing is there that the mosaic's one exposure could disagree with.
+_ONE = "one exposure"
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class Predictions:
         misalignment, NaN where the answer would rest on nothing), ``y_pred`` (1.0 suspicious,
         0.0 aligned, NaN), ``rests_on``: which of table, products (shifts measured between
         them), pixels (measured on the total), stamps and frames there were, with a plus
-        between; and ``unfamiliar``: what lies far outside of training, empty where nothing
-        does. The evidence on such a mosaic counts half.
+        between, or "one exposure"; and ``unfamiliar``: what lies far outside of training, empty
+        where nothing does. The evidence on such a mosaic counts half.
     problems : tuple of Problem
         Rows answered with something missing, or not at all.
     """
@@ -99,7 +102,8 @@ class Model:
             frames = np.zeros((rows, 3, BLANK_PX, BLANK_PX, 3), np.uint8)
         if stamps is None:
             stamps = np.zeros((rows, 1, *NO_STAMPS.shape[1:]), np.uint8)
-        numeric = self.manifest.limits.bounded(features.numeric)
+        stamps = told_stamps(features.numeric, stamps)
+        numeric = self.manifest.limits.bounded(told_only(features.numeric))
         numeric = numeric[:, [NUMERIC.index(n) for n in self.manifest.numeric]]
         classes = features.categories[:, [CATEGORICAL.index(n) for n in self.manifest.categorical]]
         values = (numeric, classes, frames, present, stamps)
@@ -207,15 +211,18 @@ class Model:
         values = np.isfinite(features.numeric).any(axis=1)
         known = values | (features.categories >= 0).any(axis=1)
         nothing = ~known & ~seen.any(axis=1)
-        pixels = regimes < REGIMES.index("table")
-        legs = np.column_stack([known, regimes < REGIMES.index("total"), pixels, seen])
+        told = measured(features.numeric)
+        some = told.any(axis=1)
+        legs = np.column_stack(
+            [known, told[:, :2].any(axis=1), some, some & seen[:, 0], seen[:, 1]]
+        )
         rests_on = [
-            " + ".join(leg for leg, there in zip(_LEGS, row, strict=True) if there) or "nothing"
-            for row in legs
+            _ONE if single else " + ".join(itertools.compress(_LEGS, row)) or "nothing"
+            for row, single in zip(legs, regimes == REGIMES.index("single"), strict=True)
         ]
         return pd.DataFrame(
             {
-                "y_pred": np.where(nothing, np.nan, ratio >= calibration.threshold),
+                "y_pred": np.where(nothing, np.nan, calibration.suspicious(ratio, regimes)),
                 "y_proba": np.where(nothing, np.nan, probability(ratio, prevalence)),
                 "rests_on": rests_on,
                 "unfamiliar": unfamiliar,

@@ -1,7 +1,8 @@
 """What an answer rests on, as far as it decides what a logit is worth.
 
-Four regimes: shifts between *exposures* were measured; between *filters*; the *total* alone was,
-its shapes, weights and second images; nothing but the published *table* (and frames) is known.
+Five regimes: shifts between *exposures* were measured; between *filters*; the *total* alone was,
+its shapes, weights and second images; nothing but the published *table* (and frames) is known;
+the mosaic is made of a *single* exposure, which can't disagree with anything.
 Features are hidden here, in training and in tests, exactly as they are missing where the products
 are.
 """
@@ -16,9 +17,18 @@ from numpy.typing import NDArray
 from spacekit.measure.schema import EVIDENCE
 from spacekit.model.features import NUMERIC
 
-__all__ = ["REGIMES", "filters_only", "regimes_of", "table_only", "total_only"]
+__all__ = [
+    "REGIMES",
+    "filters_only",
+    "measured",
+    "regimes_of",
+    "table_only",
+    "told_only",
+    "told_stamps",
+    "total_only",
+]
 
-REGIMES: Final = ("exposures", "filters", "total", "table")
+REGIMES: Final = ("exposures", "filters", "total", "table", "single")
 
 #: Columns measured between exposure products.
 _EXPOSURES: Final = (
@@ -47,12 +57,15 @@ _PRODUCTS: Final = (
     "filter_twin_near",
 )
 
-#: Any of these says that something was measured in the regimes but the last.
+#: Any of these says that something was measured in the first three regimes.
 _TOLD_BY: Final = (
     ("exposure_offset_px", "exposures_unmatched"),
     ("offset_px", "unmatched"),
     ("ellipticity", "total_deficit", "pair_excess", "rejected_surprise", "twin_turned"),
 )
+
+#: Zero of these says that there was nothing to be seen, on a blank field too.
+_NOTHING_IF_0: Final = ("exposures_unmatched", "unmatched", "rejected_surprise")
 
 
 def regimes_of(numeric: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -63,9 +76,29 @@ def regimes_of(numeric: NDArray[np.float32]) -> NDArray[np.int64]:
     numeric : ndarray, shape (N, K), float32
         As of `spacekit.model.features.Features`, columns `NUMERIC`.
     """
-    known = np.isfinite(numeric)
-    told = [known[:, np.isin(NUMERIC, names)].any(axis=1) for names in _TOLD_BY]
-    return np.select(told, range(len(told)), len(told)).astype(np.int64)
+    told = measured(numeric)
+    exposures, filters = (numeric[:, NUMERIC.index(name)] for name in ("numexp", "filters"))
+    single = (exposures == 1) & ~(filters > 1) & ~told[:, :2].any(axis=1)
+    order = [REGIMES.index("single"), *range(len(_TOLD_BY))]
+    regimes = np.select([single, *told.T], order, REGIMES.index("table"))
+    return np.asarray(regimes, dtype=np.int64)
+
+
+def measured(numeric: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say of each row whether exposures were compared, filters, and the total shows anything.
+
+    Parameters
+    ----------
+    numeric : ndarray, shape (N, K), float32
+        As of `regimes_of`.
+
+    Returns
+    -------
+    ndarray, shape (N, 3), bool
+    """
+    told = np.where(np.isin(NUMERIC, _NOTHING_IF_0), numeric > 0, np.isfinite(numeric))
+    groups = [told[:, np.isin(NUMERIC, names)].any(axis=1) for names in _TOLD_BY]
+    return np.column_stack(groups)
 
 
 def filters_only(numeric: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -85,6 +118,23 @@ def total_only(numeric: NDArray[np.float32]) -> NDArray[np.float32]:
 def table_only(numeric: NDArray[np.float32]) -> NDArray[np.float32]:
     """Copy as tables of other tools are: the published columns alone."""
     return _without(numeric, tuple(c.name for c in EVIDENCE))
+
+
+def told_only(numeric: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Copy where rows on which nothing could be measured have the published columns alone.
+
+    A blank field tells nothing, and no network should read anything out of how it does so.
+    """
+    return np.where(measured(numeric).any(axis=1, keepdims=True), numeric, table_only(numeric))
+
+
+def told_stamps(numeric: NDArray[np.float32], stamps: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Copy of stamps, shape (N, ...), without those of rows on which nothing could be measured.
+
+    What is cut where there are no stars says no more than the rest of a blank field.
+    """
+    told = measured(numeric).any(axis=1)
+    return np.asarray(stamps * told.reshape(-1, *(1,) * (stamps.ndim - 1)), np.uint8)
 
 
 def _without(numeric: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.float32]:

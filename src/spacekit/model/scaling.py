@@ -9,11 +9,17 @@ from numpy.typing import NDArray
 from spacekit.errors import MissingExtraError
 from spacekit.model.branches import CLIP, TableScaling, yeo_johnson
 from spacekit.model.features import NUMERIC
+from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
 
 __all__ = ["fit_scaling"]
 
-#: Bins of a column (`TableMLP`).
+#: Bins of a column (`TableMLP`), their ends at quantiles.
 BINS = 12
+
+#: Bins of a measured shift end here too, px: what is measured between the limits of aligned and
+#: misaligned decides, and few mosaics of a training set lie there.
+LIMITS_PX = (ALIGNED_PX, 0.3, 0.35, 0.4, MISALIGNED_PX)
+_LIMITED = frozenset(("offset_px", "sure_px", "exposure_offset_px", "exposure_sure_px"))
 
 #: Below this amount (in the column's unit) a value counts linearly, above by its logarithm.
 LINEAR_BELOW = {
@@ -64,21 +70,28 @@ def fit_scaling(numeric: NDArray[np.float32], *, power: bool = False) -> TableSc
     filled = torch.from_numpy(np.nan_to_num(numeric / scale))
     bent = yeo_johnson(filled, torch.from_numpy(exponents)).numpy()
     mean, width = np.zeros_like(scale), np.ones_like(scale)
-    edges = np.tile(np.linspace(-1, 1, BINS + 1, dtype=np.float32), (len(NUMERIC), 1))
+    count = BINS + 1 + len(LIMITS_PX)
+    edges = np.tile(np.linspace(-1, 1, count, dtype=np.float32), (len(NUMERIC), 1))
+    limits = torch.tensor(LIMITS_PX)[:, None]
     for k in range(len(NUMERIC)):
         known = bent[np.isfinite(numeric[:, k]), k]
         if len(known):
             mean[k] = known.mean()
             width[k] = max(known.std(), 0.1)
             standard = ((known - mean[k]) / width[k]).clip(-CLIP, CLIP)
-            edges[k] = _ends(standard)
+            inside = yeo_johnson(limits / scale[k], torch.tensor(exponents[k]))[:, 0].numpy()
+            inside = (inside - mean[k]) / width[k] if NUMERIC[k] in _LIMITED else inside[:0]
+            edges[k] = _ends(standard, inside, count)
     return TableScaling(scale, exponents, mean, width, edges)
 
 
-def _ends(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Put the ends of the bins at quantiles; where some coincide, the last ones are empty."""
-    ends = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)).astype(np.float32))
-    return np.pad(ends, (0, BINS + 1 - len(ends)), mode="edge")
+def _ends(
+    values: NDArray[np.float32], limits: NDArray[np.float32], count: int
+) -> NDArray[np.float32]:
+    """Put `count` ends of bins at quantiles and limits; where some coincide, the last are one."""
+    quantiles = np.quantile(values, np.linspace(0, 1, BINS + 1)).astype(np.float32)
+    ends = np.unique(np.concatenate([quantiles, limits.astype(np.float32)]))
+    return np.pad(ends, (0, count - len(ends)), mode="edge")
 
 
 def _known(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Train the ensemble, calibrate it, choose its threshold."""
+"""Train the ensemble, calibrate it, choose its thresholds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from spacekit import __version__
 from spacekit.extras import require
 from spacekit.measure.schema import CATEGORIES
 from spacekit.model.artifact import Manifest
-from spacekit.model.calibrate import Calibration, choose_threshold, fit_line, probability
+from spacekit.model.calibrate import (
+    ALONE,
+    Calibration,
+    Line,
+    choose_threshold,
+    fit_line,
+    probability,
+)
 from spacekit.model.dataset import Dataset, Hide
 from spacekit.model.features import CATEGORICAL, NUMERIC
 from spacekit.model.limits import find_limits
@@ -55,6 +62,8 @@ class Trained:
     probabilities : dict of str to ndarray
         Answers to the rows of tune, calibrate and test, in the order of `split`, at the
         calibration's prevalence.
+    verdicts : dict of str to ndarray
+        1 where these reach the threshold, else 0.
     history : dict of str to list of float
         loss, accuracy (training, augmented), val_loss, val_accuracy (tune), lr, seconds; a value
         an epoch.
@@ -67,6 +76,7 @@ class Trained:
     settings: TrainingSettings
     split: Split
     probabilities: dict[str, NDArray[np.float64]]
+    verdicts: dict[str, NDArray[np.float64]]
     history: dict[str, list[float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -129,7 +139,8 @@ def train_model(
         calibration,
         settings,
         split,
-        answers,
+        {part: answer[0] for part, answer in answers.items()},
+        {part: answer[1] for part, answer in answers.items()},
         loop.history,
         (*split.notes, *notes),
     )
@@ -181,36 +192,33 @@ def _key(data: Dataset, split: Split, settings: TrainingSettings) -> str:
 def _calibrate(
     loop: TrainingLoop, data: Dataset, rows: NDArray[np.int64], prevalence: float
 ) -> tuple[Calibration, list[str]]:
-    """Fit a line for each regime, and the threshold that holds with products and without.
+    """Fit a line and choose a threshold for each regime.
 
     Every row is asked as it is, without exposure products, with the total alone and with the
-    published table alone, so that each regime's line rests on all rows that can be in it.
+    published table alone, so that each regime's line rests on all rows that can be in it. The
+    fifth regime, of single exposures, needs no rows.
     """
-    labels = data.labels[rows]
-    logits: dict[str, NDArray[np.float64]] = {}
-    regimes: dict[str, NDArray[np.int64]] = {}
-    lines, notes = [], []
-    for number, name in enumerate(REGIMES):
+    lines, thresholds, notes = [], [], []
+    for number, name in enumerate(REGIMES[:-1]):
         view = data.hidden(_VIEWS[name])
-        logits[name] = loop.logits(rows, view)
-        regimes[name] = regimes_of(view.features.numeric[rows])
-        inside = regimes[name] == number
-        line, note = fit_line(logits[name][inside], labels[inside])
+        inside = regimes_of(view.features.numeric[rows]) == number
+        labels = data.labels[rows][inside]
+        logits = loop.logits(rows[inside], view) if len(labels) else np.empty(0)
+        line, uncalibrated = fit_line(logits, labels)
+        threshold, unsure = choose_threshold(line.log_ratio(logits), labels)
         lines.append(line)
-        notes += [f"{name}: {note}"] if note else []
-    shape = Calibration(tuple(lines), 0.0, prevalence)
-    chosen = [
-        choose_threshold(shape.log_ratio(logits[name], regimes[name]), labels)
-        for name in REGIMES[:-1]
-    ]
-    threshold = max(value for value, _ in chosen)
-    notes += [chosen[0][1]] if chosen[0][1] else []
-    return Calibration(tuple(lines), threshold, prevalence), notes
+        thresholds.append(threshold)
+        notes += [f"{name}: {note}" for note in (uncalibrated, unsure) if note]
+    lines.append(Line(0.0, ALONE))
+    thresholds.append(max(thresholds))
+    return Calibration(tuple(lines), tuple(thresholds), prevalence), notes
 
 
 def _answers(
     loop: TrainingLoop, data: Dataset, rows: NDArray[np.int64], calibration: Calibration
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the probabilities and verdicts of rows."""
     regimes = regimes_of(data.features.numeric[rows])
     ratio = calibration.log_ratio(loop.logits(rows), regimes)
-    return probability(ratio, calibration.prevalence)
+    verdicts = calibration.suspicious(ratio, regimes).astype(np.float64)
+    return probability(ratio, calibration.prevalence), verdicts

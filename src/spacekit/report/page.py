@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib import resources
@@ -42,6 +42,14 @@ _SCRIPTS: Final = (
     "main.js",
 )
 
+#: What an answer rests on, as the page says it.
+_REGIMES: Final = {
+    "exposures": "exposures compared",
+    "filters": "filters compared",
+    "total": "the total alone",
+    "table": "published columns alone",
+}
+
 #: The highest bar of the histogram, px.
 _BAR_PX: Final = 60
 
@@ -54,8 +62,8 @@ class PageFacts:
     ----------
     group : str
         What the mosaics are called as a whole.
-    threshold : float or None
-        Probability from which on a mosaic was called suspicious.
+    thresholds : mapping of str to float
+        Probability from which on a mosaic was called suspicious, by regime.
     notes : tuple of str
         What is missing for all mosaics, a sentence each.
     written : datetime
@@ -63,7 +71,7 @@ class PageFacts:
     """
 
     group: str
-    threshold: float | None
+    thresholds: Mapping[str, float]
     notes: tuple[str, ...]
     written: datetime
 
@@ -78,7 +86,7 @@ def render_page(entries: Sequence[Entry], summary: Tally, facts: PageFacts) -> s
     summary : Tally
         Of all mosaics, which may be more.
     facts : PageFacts
-        Title, threshold, notes.
+        Title, thresholds, notes.
 
     Returns
     -------
@@ -98,6 +106,7 @@ def render_page(entries: Sequence[Entry], summary: Tally, facts: PageFacts) -> s
         facts=facts,
         summary=summary,
         shown=len(entries),
+        thresholds=[(_REGIMES.get(k, k), v) for k, v in facts.thresholds.items()],
         bars=_bars(summary.histogram.tolist()),
         version=__version__,
         policy=_policy(script, style),
@@ -143,7 +152,6 @@ def _json(content: Any) -> str:
 
 def _data(entries: Sequence[Entry], facts: PageFacts) -> dict[str, Any]:
     return {
-        "threshold": facts.threshold,
         "media": MEDIA,
         "columns": {name: [c.meaning, c.unit] for name, c in COLUMNS.items()},
         "classes": {name: {n: w for w, n in codes.items()} for name, codes in CATEGORIES.items()},

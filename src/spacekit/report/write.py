@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -38,8 +38,9 @@ class ReportSource:
         The folder of frames; a page without pictures comes of anything else.
     group : str
         What the mosaics are called as a whole.
-    threshold : float or None
-        Probability from which on a mosaic was called suspicious.
+    thresholds : mapping of str to float
+        Probability from which on a mosaic was called suspicious, by what it rests on
+        (`spacekit.model.regimes`); empty where that isn't known.
     scraped : DataFrame or None
         The raw table of prep, which knows the targets.
     problems : tuple of Problem
@@ -54,7 +55,7 @@ class ReportSource:
     predictions: pd.DataFrame
     img: Path
     group: str
-    threshold: float | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     scraped: pd.DataFrame | None = None
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
@@ -98,7 +99,7 @@ def write_report(
     notes += _lacking(source, entries)
     facts = PageFacts(
         group=shown_text(source.group, 200),
-        threshold=source.threshold,
+        thresholds=source.thresholds,
         notes=tuple(notes),
         written=datetime.now().astimezone(),
     )

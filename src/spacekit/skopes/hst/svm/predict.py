@@ -42,15 +42,16 @@ class Verdicts:
         Where the files were written.
     tally : Tally
         Counts of verdicts and problems (the earlier ones too), and the most suspicious mosaics.
-    threshold : float
-        Probability from which on a mosaic was called suspicious, at the prevalence asked for.
+    thresholds : dict of str to float
+        Probability from which on a mosaic was called suspicious, at the prevalence asked for, by
+        what there is to go by (`spacekit.model.regimes`).
     report : Path or None
         The page to look at, where it was asked for.
     """
 
     folder: Path
     tally: Tally
-    threshold: float
+    thresholds: dict[str, float]
     report: Path | None = None
 
     @cached_property
@@ -144,7 +145,7 @@ def classify(
         raise FrameError(f"size is {size}; frames can be reduced to 16 to 4096 px")
     output, images = Path(output_path or "."), Path(img_path)
     model = load_model(model_path, threads=threads)
-    threshold = model.manifest.calibration.probability_threshold(prevalence)
+    thresholds = model.manifest.calibration.probability_thresholds(prevalence)
     table = open_table(Path(data_file), PART_ROWS)
     group = group or table.path.stem
     tally = Tally()
@@ -163,13 +164,13 @@ def classify(
                 tally.foremost,
                 images,
                 group,
-                threshold=threshold,
+                thresholds=thresholds,
                 scraped=read_scraped(table.path.with_name(f"raw_{table.path.name}"), names),
                 problems=(*earlier, *read_problems(folder / "problems.csv", names)),
                 tally=tally,
             )
             page = write_report(source, output / "report")
-    return Verdicts(folder, tally, threshold, page)
+    return Verdicts(folder, tally, thresholds, page)
 
 
 def _answered(

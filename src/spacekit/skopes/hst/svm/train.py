@@ -110,7 +110,7 @@ def run_training(  # noqa: PLR0917 (the published call)
     com : Result
         The test set: neither the weights nor the calibration have seen it.
     val : Result
-        The set on which calibration and threshold were found.
+        The set on which calibration and thresholds were found.
 
     Raises
     ------
@@ -193,14 +193,14 @@ def _result(name: str, data: Dataset, trained: Trained, offsets: Mapping[str, fl
     if data.ambiguous:
         notes.append(f"{data.ambiguous} rows with an empty label (ambiguous) were left out")
     if name == "val":
-        notes.append("calibration and threshold were found on these rows")
+        notes.append("calibration and thresholds were found on these rows")
     names = tuple(data.index[row] for row in rows)
     return Result(
         name,
         names,
         data.labels[rows].astype(np.float64),
         trained.probabilities[part],
-        trained.calibration.probability_threshold(),
+        trained.verdicts[part],
         trained.history,
         tuple(notes),
         true_offset_px=np.array([offsets[n] for n in names], float) if offsets else None,
