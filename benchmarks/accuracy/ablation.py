@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.answers import VIEWS, ask
+from benchmarks.accuracy.answers import VIEWS, ask, logits_of
 from benchmarks.accuracy.fit import SETTINGS
 from benchmarks.accuracy.original import FRAME_PX, train_original
 from benchmarks.accuracy.score import share, threshold_at
@@ -26,19 +26,31 @@ from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
 from spacekit.evaluate.metrics import measure
 from spacekit.files import write_json
 from spacekit.model.dataset import Dataset
-from spacekit.model.infer import load_model
+from spacekit.model.infer import Model, load_model
 
 __all__ = ["ablate"]
 
 #: An epoch of the original's network takes minutes.
 _ORIGINAL_EPOCHS: Final = 5
 
-#: What a model gets: name to what is left of a data set.
-_PARTS: Final[dict[str, Callable[[Dataset], Dataset]]] = {
-    "table only": lambda d: _without_frames(_without_stamps(d)),
-    "frames only": lambda d: _without_table(_without_stamps(d)),
-    "stamps only": lambda d: _without_frames(_without_table(d)),
-    "ours, whole": lambda d: d,
+
+def _ratios(model: Model, data: Dataset, view: str, *, frames: bool = True) -> NDArray[np.float64]:
+    return np.asarray(ask(model, data, view, frames=frames)["log_ratio"], dtype=np.float64)
+
+
+Answer = Callable[[Model, Dataset, str], NDArray[np.float64]]
+
+#: What the answers of each part are; words of branches are added up, so that a picture's own is
+#: what is missing without it.
+_PARTS: Final[dict[str, Answer]] = {
+    "table only": lambda model, data, view: _ratios(model, _no_stamps(data), view, frames=False),
+    "frames only": lambda model, data, view: (
+        logits_of(model, data, view) - logits_of(model, data, view, frames=False)
+    ),
+    "stamps only": lambda model, data, view: (
+        logits_of(model, data, view) - logits_of(model, _no_stamps(data), view)
+    ),
+    "ours, whole": _ratios,
 }
 
 
@@ -55,9 +67,8 @@ def ablate(work: Path, model_file: Path) -> None:
     rows = []
     for name, part in _PARTS.items():
         for view in ("exposures", "filters", "total"):
-            told = ask(model, part(data), view)["log_ratio"].to_numpy()
-            words = "products as in a folder" if view == "exposures" else VIEWS[view][0]
-            rows.append(_score(name, words, told, truth))
+            told = part(model, data, view)
+            rows.append(_score(name, VIEWS[view][0], told, truth))
     write_json(work / "ablation.json", rows)
     train, test = (
         load_set(work, name, FRAME_PX, scratch / name, ambiguous=False)
@@ -90,19 +101,5 @@ def _score(
     }
 
 
-def _without_table(data: Dataset) -> Dataset:
-    features = data.features
-    hidden = replace(
-        features,
-        numeric=np.full_like(features.numeric, np.nan),
-        categories=np.full_like(features.categories, -1),
-    )
-    return replace(data, features=hidden)
-
-
-def _without_frames(data: Dataset) -> Dataset:
-    return replace(data, has_frames=np.zeros_like(data.has_frames))
-
-
-def _without_stamps(data: Dataset) -> Dataset:
+def _no_stamps(data: Dataset) -> Dataset:
     return replace(data, stamps=np.zeros_like(data.stamps))

@@ -16,7 +16,7 @@ from spacekit.model.features import NUMERIC, Features
 from spacekit.model.infer import Model
 from spacekit.model.regimes import filters_only, table_only, total_only
 
-__all__ = ["VIEWS", "ask", "plain_match"]
+__all__ = ["VIEWS", "ask", "logits_of", "plain_match"]
 
 Numbers = NDArray[np.float32]
 
@@ -51,12 +51,9 @@ def ask(model: Model, data: Dataset, view: str, *, frames: bool = True) -> pd.Da
     DataFrame
         index, log_ratio, y_proba, y_pred; a row a visit.
     """
+    logits = logits_of(model, data, view, frames=frames)
     data = data.hidden(VIEWS[view][1])
     features = replace(data.features, notes={})
-    logits = np.zeros(len(data))
-    for batch in batches(data, np.arange(len(data)), 32):
-        some = Features(batch.numeric, batch.categories, {})
-        logits[batch.rows] = model.logits(some, batch.frames if frames else None, batch.stamps)
     seen = np.column_stack(
         [data.stamps[:, 0, 1].reshape(len(data), -1).any(axis=1), data.has_frames > 0]
     )
@@ -64,6 +61,18 @@ def ask(model: Model, data: Dataset, view: str, *, frames: bool = True) -> pd.Da
     answers = model.answers(features, logits, seen, prevalence)
     ratios = log_ratio(answers["y_proba"].to_numpy(), prevalence)
     return answers.assign(index=data.index, log_ratio=ratios)
+
+
+def logits_of(
+    model: Model, data: Dataset, view: str, *, frames: bool = True
+) -> NDArray[np.float64]:
+    """Give the logits of every visit of a set; parameters as of `ask`."""
+    data = data.hidden(VIEWS[view][1])
+    logits = np.zeros(len(data))
+    for batch in batches(data, np.arange(len(data)), 32):
+        some = Features(batch.numeric, batch.categories, {})
+        logits[batch.rows] = model.logits(some, batch.frames if frames else None, batch.stamps)
+    return logits
 
 
 def plain_match(data: Dataset) -> NDArray[np.bool_]:
