@@ -37,7 +37,7 @@ from spacekit.errors import (
     TableError,
 )
 from spacekit.evaluate.results import read_result
-from spacekit.measure.findings import read_findings
+from spacekit.measure.findings_file import read_findings
 from spacekit.measure.sheet import read_stamps
 from spacekit.model import images
 from spacekit.model.artifact import load_artifact

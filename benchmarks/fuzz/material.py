@@ -72,4 +72,5 @@ def _write_tables(folder: Path, name: str) -> None:
     truth = np.arange(10) % 2.0
     history = {"loss": [0.7, 0.5], "val_loss": [0.7, 0.6]}
     proba = np.clip(truth * 0.5 + rng.uniform(0, 0.5, 10), 0, 1)
-    write_result(Result("test", tuple(names), truth, proba, 0.5, history), folder / "result")
+    told = (proba >= 0.5).astype(float)
+    write_result(Result("test", tuple(names), truth, proba, told, history), folder / "result")

@@ -8,13 +8,8 @@ import math
 import pytest
 
 from spacekit.errors import ProductError
-from spacekit.measure.findings import (
-    Absolute,
-    Findings,
-    Group,
-    Offset,
-    ProductShape,
-    Repeat,
+from spacekit.measure.findings import Absolute, Findings, Group, Offset, ProductShape, Repeat
+from spacekit.measure.findings_file import (
     find_beside_frames,
     findings_path,
     read_findings,

@@ -17,6 +17,7 @@ from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.drizzled import read_drizzled
 
 SIDE = 300
+MIDDLE = (149.5, 149.5)
 VISIT = "hst_16906_01_wfc3_uvis"
 THREE = ("f606w_i00a01aa", "f606w_i00a01ab", "f814w_i00a01ac")
 
@@ -107,12 +108,32 @@ def test_holes_at_one_shift_from_the_stars_tell_the_exposure_and_the_shift():
     rng = np.random.default_rng(4)
     struck = Holes("f814w ac", where[:18] + np.array([5.0, -3.0]), np.array([150.0, 150.0]))
     chance = Holes("f606w aa", rng.uniform(20, 280, (40, 2)), np.array([150.0, 150.0]))
-    first, second = find_repeats([chance, struck], stars(where))
+    first, second = find_repeats([chance, struck], stars(where), MIDDLE)
     assert first.title == "f814w ac"
     assert first.surprise > 20
     assert (first.dx_px, first.dy_px) == (5.0, -3.0)
     assert 18 <= first.sources <= 20  # one by chance, or two
     assert (second.surprise, second.sources) == (0.0, 0)
+
+
+@pytest.mark.parametrize(("outward", "around"), [(0.0, 6.0), (-5.0, 0.0), (3.0, -4.0)])
+def test_holes_of_an_exposure_that_is_turned_or_has_another_scale(outward: float, around: float):
+    where = places(40, 3)
+    away = where - np.array(MIDDLE)
+    shift = np.column_stack(
+        [outward * away[:, 0] - around * away[:, 1], around * away[:, 0] + outward * away[:, 1]]
+    )
+    struck = Holes("f814w ac", where + shift / 100, np.array([150.0, 150.0]))
+    rng = np.random.default_rng(4)
+    chance = Holes("f606w aa", rng.uniform(20, 280, (40, 2)), np.array([150.0, 150.0]))
+    found = {r.title: r for r in find_repeats([chance, struck], stars(where), MIDDLE)}
+    turned = found["f814w ac"]
+    assert turned.turned_surprise > max(turned.surprise, 10)
+    assert (turned.outward_px, turned.round_px) == pytest.approx(
+        (outward * turned.radius_px / 100, around * turned.radius_px / 100), abs=0.6
+    )
+    assert turned.roll_deg == pytest.approx(np.degrees(around / 100), abs=0.4)
+    assert found["f606w aa"].turned_surprise == 0
 
 
 def test_stars_that_rejection_took_from_both_of_two_exposures():
@@ -122,7 +143,7 @@ def test_stars_that_rejection_took_from_both_of_two_exposures():
         Holes("f606w aa", where, middle),
         Holes("f606w ab", where + np.array([0.0, 7.0]), middle),
     ]
-    found = find_repeats(pair, Sources.none())
+    found = find_repeats(pair, Sources.none(), MIDDLE)
     assert {r.title: (r.dx_px, r.dy_px) for r in found} == {
         "f606w aa": (0.0, -7.0),
         "f606w ab": (0.0, 7.0),
@@ -134,14 +155,14 @@ def test_defects_of_the_detector_lie_at_the_dither_and_say_nothing():
     where = places(25, 6).astype(float)
     dither = np.array([12.0, 4.0])
     pair = [Holes("f606w aa", where, dither * 0), Holes("f606w ab", where + dither, dither)]
-    assert [r.surprise for r in find_repeats(pair, Sources.none())] == [0.0, 0.0]
+    assert [r.surprise for r in find_repeats(pair, Sources.none(), MIDDLE)] == [0.0, 0.0]
 
 
 def test_defects_of_exposures_that_are_not_dithered_count_once():
     defects = np.array([[100.0, 100.0], [117.0, 126.0], [200.0, 50.0]])
     middle = np.array([150.0, 150.0])
     found = find_repeats(
-        [Holes(f"f140w a{e}", defects, middle) for e in "abcdefgh"], stars(defects[:0])
+        [Holes(f"f140w a{e}", defects, middle) for e in "abcdefgh"], stars(defects[:0]), MIDDLE
     )
     assert [r.surprise for r in found] == [0.0] * 8
 
@@ -149,7 +170,7 @@ def test_defects_of_exposures_that_are_not_dithered_count_once():
 def test_cores_of_stars_that_rejection_struck_where_they_are_say_nothing():
     where = places(25, 7)
     holes = [Holes(f"f606w {e}", where + 0.5, np.array([150.0, 150.0])) for e in ("aa", "ab")]
-    assert [r.surprise for r in find_repeats(holes, stars(where))] == [0.0, 0.0]
+    assert [r.surprise for r in find_repeats(holes, stars(where), MIDDLE)] == [0.0, 0.0]
 
 
 def test_one_exposure_has_none_to_be_rejected_against(tmp_path: Path):

@@ -225,3 +225,33 @@ def test_what_rejection_took_tells_which_of_two_filters_is_at_fault():
 def test_few_patches_at_a_shift_are_no_news():
     for few in (repeat("f814w ac", sources=3), repeat("f814w ac", surprise=1.0)):
         assert judge(Findings(repeats=(few, *nothing("f814w ad")))).culprits == ()
+
+
+@pytest.mark.parametrize(
+    ("outward", "around", "words"),
+    [
+        (0.3, 4.0, "others turned by 0.76 deg about the middle (4.0 px at 300 px from it)"),
+        (-4.0, 0.0, "others at another scale about the middle (4.0 px at 300 px from it)"),
+    ],
+)
+def test_an_exposure_that_is_turned_is_named_by_what_rejection_took(outward, around, words):
+    one = replace(
+        repeat("f814w ac", 0.0, 0),
+        turned_surprise=30.0,
+        outward_px=outward,
+        round_px=around,
+        radius_px=300.0,
+        turned_sources=14,
+    )
+    verdict = judge(Findings(repeats=(*nothing("f814w ad", "f814w ae"), one), scale_mas=40.0))
+    assert verdict.culprits == ("f814w ac",)
+    assert "14 patches" in verdict.reason
+    assert verdict.reason.endswith(words)
+    assert math.isnan(verdict.dx_px)
+
+
+@pytest.mark.parametrize(("sigmas", "stars", "told"), [(8.0, 40, 1), (5.0, 40, 0), (8.0, 12, 0)])
+def test_stars_elongated_as_by_a_turn(sigmas: float, stars: int, told: int):
+    total = replace(shape("total"), turned_ellipticity=0.2, turned_sigmas=sigmas, stars=stars)
+    reason = judge(Findings(shapes=(total,))).reason
+    assert reason.count("elongated as by a turn") == told

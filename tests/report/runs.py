@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from spacekit.measure.findings import Absolute, Findings, Group, Offset, write_findings
+from spacekit.measure.findings import Absolute, Findings, Group, Offset
+from spacekit.measure.findings_file import write_findings
 from spacekit.report.write import ReportSource
 from spacekit.visit.nouns import Problem
 

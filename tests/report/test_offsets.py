@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from spacekit.errors import ProductError
-from spacekit.measure.findings import Findings, write_findings
+from spacekit.measure.findings import Findings
+from spacekit.measure.findings_file import write_findings
 from spacekit.report.offsets import NO_MATCH, read_offsets
 
 from .runs import FINDINGS

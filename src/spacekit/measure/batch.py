@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from spacekit.measure.blink import render_blinks, save_blinks
-from spacekit.measure.findings import findings_path, write_findings
+from spacekit.measure.findings_file import findings_path, write_findings
 from spacekit.measure.frames import frame_paths, save_frames
 from spacekit.measure.prep import PrepSettings, measure_mosaic
 from spacekit.measure.records import Record, fingerprint, read_record, write_record

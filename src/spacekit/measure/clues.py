@@ -23,6 +23,10 @@ _LONG_BESIDE: Final = 0.12
 _LONGER: Final = 0.08
 _LEAST_SIGMAS: Final = 3.0
 _FEWEST_STARS: Final = 10
+#: How surely stars are elongated along a turn, or a change of scale, before it is worth a word:
+#: of 241 aligned visits one had more than 4, with 12 stars.
+_TURNED_SIGMAS: Final = 6.0
+_FEWEST_TURNED: Final = 15
 #: Share of the sources in pairs of one separation that is worth a word.
 _PAIRS: Final = 0.1
 #: Significance of a second image of every source that is worth a word: of one fainter than the
@@ -71,6 +75,7 @@ def disagreeing(findings: Findings) -> list[Clue]:
                 f"{second.part_sources} of its sources lie ({second.part_dx_px:.1f}, "
                 f"{second.part_dy_px:.1f}) px off {name_of(second.reference)}"
             )
+        words += _turned("its stars", shape)
         words += _second_image("its", shape)
         if words:
             clues.append(
@@ -113,8 +118,19 @@ def shown_by_total(findings: Findings) -> list[Clue]:
     if total is not None and _is_long(total, _LONG_BESIDE):
         words.append(_elongation("stars", total))
     if total is not None:
+        words += _turned("stars", total)
         words += _second_image("the total's", total)
     return [Clue((), w) for w in words]
+
+
+def _turned(whose: str, shape: ProductShape) -> list[str]:
+    """Tell of an elongation as an exposure makes that is turned or has another scale."""
+    if not (shape.turned_sigmas >= _TURNED_SIGMAS and shape.stars >= _FEWEST_TURNED):
+        return []
+    return [
+        f"{whose} are elongated as by a turn or another scale, by {shape.turned_ellipticity:.2f} "
+        f"halfway to the edge ({shape.stars} stars)"
+    ]
 
 
 def _second_image(whose: str, shape: ProductShape) -> list[str]:

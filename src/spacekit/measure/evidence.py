@@ -27,6 +27,7 @@ from spacekit.measure.shapes import (
     bright_stars,
     coherent_shape,
     compact,
+    turned_shape,
     weight_deficit,
 )
 from spacekit.measure.sheet import Stamps
@@ -101,6 +102,14 @@ class Evidence:
         How far it lies, px, and the sources that were stacked for it.
     filter_twin_turned, filter_twin_crossed, filter_twin_near : float
         The same significances, the largest over the filter products.
+    turned_ellipticity, turned_sigmas : float
+        How the total's stars are elongated along a turn about its middle, and how surely
+        (`spacekit.measure.shapes.turned_shape`).
+    filter_turned_sigmas : float
+        The latter, the largest over the filter products.
+    rejected_turned, rejected_turned_px, rejected_turned_sources : float
+        As rejected_surprise, rejected_px and rejected_sources, of a shift in proportion to the
+        distance from the middle.
     moving : float
         1 where the telescope tracked a target that moves against the stars, else 0.
     absolute_dx_mas, absolute_dy_mas, absolute_sigma_mas, absolute_sources : float
@@ -147,6 +156,12 @@ class Evidence:
     filter_twin_turned: float = math.nan
     filter_twin_crossed: float = math.nan
     filter_twin_near: float = math.nan
+    turned_ellipticity: float = math.nan
+    turned_sigmas: float = math.nan
+    filter_turned_sigmas: float = math.nan
+    rejected_turned: float = math.nan
+    rejected_turned_px: float = math.nan
+    rejected_turned_sources: float = math.nan
     moving: float = math.nan
     absolute_dx_mas: float = math.nan
     absolute_dy_mas: float = math.nan
@@ -200,7 +215,9 @@ def measure_evidence(mosaic: Mosaic, reference: ReferenceCatalog | None = None) 
         by_exposure = compare([look for look in exposures if len(look.sources)], frame)
     notes.reasons += _no_filters(by_filter)
     findings = _with_pairs(Findings(), total)
-    shapes = [_shape(look, by_filter, by_exposure) for look in ([total] if total else []) + filters]
+    middle = _middle(frame.shape) if frame is not None else (0.0, 0.0)
+    looks = ([total] if total else []) + filters
+    shapes = [_shape(look, by_filter, by_exposure, middle) for look in looks]
     if total:
         notes.reasons += _few_stars(shapes[0])
     findings = replace(
@@ -214,7 +231,6 @@ def measure_evidence(mosaic: Mosaic, reference: ReferenceCatalog | None = None) 
         reasons=tuple(dict.fromkeys([*notes.reasons, *notes.faults.values()])),
     )
     columns = _columns(len(mosaic.filters), findings)
-    looks = [total] if total else filters
     return replace(
         columns,
         moving=float(looks[0].moving) if looks else math.nan,
@@ -232,12 +248,17 @@ def _total(
         return None, None, None, ()
     repeats: tuple[Repeat, ...] = ()
     try:
-        repeats = find_repeats(find_holes(drizzled), look.sources)
+        repeats = find_repeats(find_holes(drizzled), look.sources, _middle(drizzled.shape))
     except ProductError as error:
         reason = str(error).removeprefix(f"{drizzled.path}: ")
         notes.reasons.append(f"rejected pixels can't be told from the total: {reason}")
     stamps = cut_stamps(drizzled.sci, drizzled.wht, look.sources)
     return look, Frame(drizzled.wcs, drizzled.shape), stamps, repeats
+
+
+def _middle(shape: tuple[int, int]) -> tuple[float, float]:
+    """Give the middle of an image, (x, y) in 0-based px."""
+    return (shape[1] - 1) / 2, (shape[0] - 1) / 2
 
 
 def _largest(values: Sequence[float]) -> float:
@@ -268,7 +289,12 @@ def _few_stars(shape: ProductShape) -> list[str]:
     return [f"shapes need {FEWEST_STARS} bright compact sources in the total, it has {shape.stars}"]
 
 
-def _shape(look: Look, filters: Comparison | None, exposures: Comparison | None) -> ProductShape:
+def _shape(
+    look: Look,
+    filters: Comparison | None,
+    exposures: Comparison | None,
+    middle: tuple[float, float],
+) -> ProductShape:
     name = look.product.name
     # what the total says must not depend on which other products there are
     compared = None if name.is_total else filters
@@ -286,6 +312,8 @@ def _shape(look: Look, filters: Comparison | None, exposures: Comparison | None)
         spread,
     )
     twins = asdict(look.twins) if look.twins else {}
+    turned, sigmas = turned_shape(stars, middle)
+    found = replace(found, turned_ellipticity=turned, turned_sigmas=sigmas)
     return replace(found, **{f"twin_{name}": value for name, value in twins.items()})
 
 
@@ -310,6 +338,7 @@ def _columns(filters: int, findings: Findings) -> Evidence:
     total = next((s for s in findings.shapes if s.title == "total"), None)
     absolute = findings.absolute
     repeat = findings.repeats[0] if findings.repeats else None
+    turned = max(findings.repeats, key=lambda r: r.turned_surprise, default=None)
     of_filters = [s for s in findings.shapes if s.title != "total"]
     return Evidence(
         filters=filters,
@@ -346,6 +375,12 @@ def _columns(filters: int, findings: Findings) -> Evidence:
         filter_twin_turned=_largest([s.twin_turned for s in of_filters]),
         filter_twin_crossed=_largest([s.twin_crossed for s in of_filters]),
         filter_twin_near=_largest([s.twin_near for s in of_filters]),
+        turned_ellipticity=total.turned_ellipticity if total else math.nan,
+        turned_sigmas=total.turned_sigmas if total else math.nan,
+        filter_turned_sigmas=_largest([s.turned_sigmas for s in of_filters]),
+        rejected_turned=turned.turned_surprise if turned else math.nan,
+        rejected_turned_px=math.hypot(turned.outward_px, turned.round_px) if turned else math.nan,
+        rejected_turned_sources=float(turned.turned_sources) if turned else math.nan,
         absolute_dx_mas=absolute.dx_mas if absolute else math.nan,
         absolute_dy_mas=absolute.dy_mas if absolute else math.nan,
         absolute_sigma_mas=absolute.sigma_mas if absolute else math.nan,

@@ -1,23 +1,13 @@
-"""What was measured between and in a mosaic's products, product by product, and its file.
+"""What was measured between and in a mosaic's products, product by product.
 
-The table has one number for all products of a kind; ``<name>_offsets.json`` beside the frames
-has each of them. It is read back as a stranger's file: nothing of it is believed unchecked.
+The table has one number for all products of a kind.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Final, TypeVar
-
-from spacekit.errors import ProductError
-from spacekit.files import write_json
-from spacekit.visit.names import is_plain_name
-from spacekit.visit.values import as_count, as_number, as_text
+from dataclasses import dataclass
+from typing import Final
 
 __all__ = [
     "CORRELATION",
@@ -29,10 +19,6 @@ __all__ = [
     "Offset",
     "ProductShape",
     "Repeat",
-    "find_beside_frames",
-    "findings_path",
-    "read_findings",
-    "write_findings",
 ]
 
 #: Ways an offset was measured.
@@ -41,14 +27,6 @@ CORRELATION: Final = "correlation"
 
 #: Stands for the filter of an exposure whose filter isn't known.
 NO_FILTER: Final = "exposure"
-
-_FORMAT: Final = 3
-_LARGEST_BYTES: Final = 1_000_000
-_MOST_ITEMS: Final = 200
-_LARGEST: Final = 1e7
-_TITLE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}( [a-z0-9]{2})?")
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -170,6 +148,9 @@ class ProductShape:
         Where that lies.
     twin_sources : int
         Sources that were stacked for it.
+    turned_ellipticity, turned_sigmas : float
+        How elongated stars are along a turn or a change of scale about the middle, at a typical
+        distance from it, and that in standard errors (`spacekit.measure.shapes.turned_shape`).
     """
 
     title: str
@@ -185,6 +166,8 @@ class ProductShape:
     twin_dx_px: float = math.nan
     twin_dy_px: float = math.nan
     twin_sources: int = 0
+    turned_ellipticity: float = math.nan
+    turned_sigmas: float = math.nan
 
     @property
     def twin_px(self) -> float:
@@ -206,6 +189,15 @@ class Repeat:
         Rejected minus what it repeats, along the mosaic's axes; 0 where chance may do as much.
     sources : int
         Rejected patches that lie at that shift.
+    turned_surprise : float
+        The same as `surprise`, of a shift that grows in proportion to the distance from the
+        mosaic's middle: an exposure that is turned, or has another scale.
+    outward_px, round_px : float
+        That shift at `radius_px` from the middle, outward and counterclockwise.
+    radius_px : float
+        A typical distance from the middle.
+    turned_sources : int
+        Rejected patches that lie at it.
     """
 
     title: str
@@ -213,6 +205,21 @@ class Repeat:
     dx_px: float
     dy_px: float
     sources: int
+    turned_surprise: float = 0.0
+    outward_px: float = 0.0
+    round_px: float = 0.0
+    radius_px: float = 0.0
+    turned_sources: int = 0
+
+    @property
+    def turned(self) -> bool:
+        """Whether the shift that grows from the middle is the surer one."""
+        return self.turned_surprise > self.surprise
+
+    @property
+    def roll_deg(self) -> float:
+        """By how much the exposure is turned about the middle; 0 where that isn't known."""
+        return math.degrees(self.round_px / self.radius_px) if self.radius_px > 0 else 0.0
 
     @property
     def length_px(self) -> float:
@@ -278,160 +285,3 @@ class Findings:
     absolute: Absolute | None = None
     scale_mas: float = math.nan
     reasons: tuple[str, ...] = ()
-
-
-def findings_path(folder: Path, index: str) -> Path:
-    """Name the file of a mosaic below the image folder: ``<index>/<index>_offsets.json``."""
-    return folder / index / f"{index}_offsets.json"
-
-
-def find_beside_frames(images: Path, index: str, suffix: str) -> Path | None:
-    """Find a mosaic's file in ``<images>/<index>/``, or below ``0/`` or ``1/`` there.
-
-    Parameters
-    ----------
-    images : Path
-        The image folder.
-    index : str
-        The mosaic's name, a stranger's.
-    suffix : str
-        The end of the file's name ("_offsets.json").
-
-    Returns
-    -------
-    Path or None
-        None where there is none, where the index is no name, or a link leads out of the folder.
-    """
-    if not is_plain_name(index):
-        return None
-    for folder in (images, images / "0", images / "1"):
-        path = folder / index / f"{index}{suffix}"
-        if path.is_file() and path.resolve().is_relative_to(images.resolve()):
-            return path
-    return None
-
-
-def write_findings(findings: Findings, folder: Path, index: str) -> Path:
-    """Write the findings of a mosaic beside its frames, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        If it can't be written.
-    """
-    path = findings_path(folder, index)
-    write_json(path, {"format": _FORMAT, "index": index, **_plain(asdict(findings))})
-    return path
-
-
-def read_findings(path: Path) -> Findings | None:
-    """Read findings back; None where there is no such file.
-
-    Raises
-    ------
-    ProductError
-        If it isn't what `write_findings` writes.
-    """
-    try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise ProductError(f"{path}: too large to be the offsets of one mosaic")
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != _FORMAT:
-            raise ProductError(f"{path}: of another version of spacekit; run prep again")
-        return _findings(content)
-    except FileNotFoundError:
-        return None
-    except ProductError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        detail = ascii(str(error)[:100])[1:-1]
-        raise ProductError(f"{path}: broken ({detail}); run prep again") from error
-
-
-def _plain(value: Any) -> Any:
-    """Turn NaN into None, rounding numbers to what they are worth."""
-    if isinstance(value, float):
-        return round(value, 5) if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _findings(content: Any) -> Findings:
-    pair = content["pair_px"]
-    absolute = content["absolute"]
-    return Findings(
-        filters=_group(content["filters"]),
-        exposures=_group(content["exposures"]),
-        shapes=_many(content["shapes"], lambda item: _record(ProductShape, item)),
-        pair_share=_number(content["pair_share"]),
-        pair_sources=_count(content["pair_sources"]),
-        pair_px=None if pair is None else (_number(pair[0]), _number(pair[1])),
-        repeats=_many(content["repeats"], lambda item: _record(Repeat, item)),
-        absolute=None if absolute is None else _record(Absolute, absolute),
-        scale_mas=_number(content["scale_mas"]),
-        reasons=_many(content["reasons"], lambda item: as_text(item, 400) or "?"),
-    )
-
-
-def _group(content: Any) -> Group:
-    if not content["reference"] and (content["offsets"] or content["unmatched"]):
-        raise ValueError("offsets against nothing")
-    return Group(
-        reference=_title(content["reference"]),
-        reference_exptime_s=_number(content["reference_exptime_s"]),
-        offsets=_many(content["offsets"], lambda item: _record(Offset, item)),
-        unmatched=_many(content["unmatched"], _named),
-    )
-
-
-def _many(content: Any, make: Callable[[Any], _T]) -> tuple[_T, ...]:
-    if not isinstance(content, list) or len(content) > _MOST_ITEMS:
-        raise ValueError(f"not a list of at most {_MOST_ITEMS}")
-    return tuple(make(item) for item in content)
-
-
-def _record(kind: Any, content: Any) -> Any:
-    """Make a dataclass of titles, counts and numbers; what is missing or strange raises."""
-    made: dict[str, Any] = {}
-    for name, note in kind.__annotations__.items():
-        check: Callable[[Any], Any] = _FIELD.get(note, _number)
-        made[name] = check(content[name])
-    if made.get("method", SOURCES) not in {SOURCES, CORRELATION}:
-        raise ValueError("unknown method")
-    _named(made.get("filter", made.get("title", SOURCES)))
-    return kind(**made)
-
-
-def _title(value: Any) -> str:
-    if value != "" and (not isinstance(value, str) or _TITLE.fullmatch(value) is None):
-        raise ValueError("no title of a product")
-    return str(value)
-
-
-def _named(value: Any) -> str:
-    """Give the title of a product, which may not be empty."""
-    if not value:
-        raise ValueError("a product has no title")
-    return _title(value)
-
-
-def _count(value: Any) -> int:
-    number = as_count(value)
-    if number is None:
-        raise ValueError("no count")
-    return number
-
-
-def _number(value: Any) -> float:
-    """Give a number, NaN for None."""
-    if value is None:
-        return math.nan
-    number = as_number(value)
-    if number is None or abs(number) > _LARGEST:
-        raise ValueError("no number that makes sense")
-    return number
-
-
-#: How a field is checked, by its annotation.
-_FIELD: Final[dict[str, Callable[[Any], Any]]] = {"str": _title, "int": _count}

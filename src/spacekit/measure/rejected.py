@@ -14,7 +14,7 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -64,6 +64,11 @@ _DITHER_PX: Final = 2.5
 #: Side of the box votes are counted in, and of that around it that says what chance gives.
 _BOX_PX: Final = 3
 _AROUND_PX: Final = 31
+#: Largest shift in x and y, at a typical distance from the middle, of one that grows with it.
+_TURNED_PX: Final = 25
+_AROUND_TURNED_PX: Final = 15
+#: Nearer to the middle than this share of that distance such a shift is too small to be told.
+_NEAREST: Final = 0.35
 #: Highest probability, over all shifts, that chance makes such a peak.
 _CHANCE: Final = 1e-4
 
@@ -203,8 +208,13 @@ def _holes(missing: Bools) -> Floats:
     return found
 
 
-def find_repeats(holes: Sequence[Holes], sources: Sources) -> tuple[Repeat, ...]:
+def find_repeats(
+    holes: Sequence[Holes], sources: Sources, middle: tuple[float, float]
+) -> tuple[Repeat, ...]:
     """Look for a shift at which each exposure's holes repeat stars, or holes of the others.
+
+    And for one that grows in proportion to the distance from the middle, as that of an exposure
+    does which is turned or has another scale.
 
     Parameters
     ----------
@@ -212,6 +222,8 @@ def find_repeats(holes: Sequence[Holes], sources: Sources) -> tuple[Repeat, ...]
         Of one product.
     sources : Sources
         Of that product, in its own pixels.
+    middle : tuple of float
+        (x, y) of the image's middle, 0-based px.
 
     Returns
     -------
@@ -220,12 +232,15 @@ def find_repeats(holes: Sequence[Holes], sources: Sources) -> tuple[Repeat, ...]
     """
     bright = sources.select(sources.snr >= _STAR_SNR).select(slice(_MOST_STARS))
     stars = np.column_stack([bright.x, bright.y])
-    found = [_repeat(own, _partners(own, holes, stars)) for own in holes]
+    found = []
+    for own in holes:
+        pairs = _partners(own, holes, stars)
+        found.append(_turned(_repeat(own, pairs[:, :2]), pairs, middle))
     return tuple(sorted(found, key=lambda repeat: -repeat.surprise))
 
 
 def _partners(own: Holes, holes: Sequence[Holes], stars: Floats) -> Floats:
-    """Give hole minus partner for all pairs that may mean something, shape (n, 2).
+    """Give hole minus partner, and partner, for all pairs that may mean something, shape (n, 4).
 
     Partners that lie on one another count once: a star in all exposures, a defect in those that
     aren't dithered.
@@ -238,22 +253,26 @@ def _partners(own: Holes, holes: Sequence[Holes], stars: Floats) -> Floats:
         apart = other.xy
         if len(seen):
             apart = apart[cKDTree(seen).query(apart)[0] > _SAME_PX]
-        difference = _differences(own.xy, apart)
+        found = _differences(own.xy, apart)
         dither = own.middle - other.middle
-        pairs.append(difference[np.hypot(*(difference - dither).T) > _DITHER_PX])
+        pairs.append(found[np.hypot(*(found[:, :2] - dither).T) > _DITHER_PX])
         seen = np.concatenate([seen, apart])
-    difference = np.concatenate(pairs)
-    meaningful: Floats = difference[np.hypot(*difference.T) >= _CLOSEST_PX]
+    both = np.concatenate(pairs)
+    meaningful: Floats = both[np.hypot(*both[:, :2].T) >= _CLOSEST_PX]
     return meaningful
 
 
 def _differences(own: Floats, others: Floats) -> Floats:
-    """Give own minus other for all pairs within reach."""
+    """Give own minus other, and the other, for all pairs within reach, shape (n, 4)."""
     if not len(others):
-        return np.empty((0, 2))
+        return np.empty((0, 4))
     reach = cKDTree(others).query_ball_point(own, _SEARCH_PX * math.sqrt(2))
-    pairs = [place - others[near] for place, near in zip(own, reach, strict=True) if near]
-    return np.concatenate(pairs) if pairs else np.empty((0, 2))
+    pairs = [
+        np.hstack([place - others[near], others[near]])
+        for place, near in zip(own, reach, strict=True)
+        if near
+    ]
+    return np.concatenate(pairs) if pairs else np.empty((0, 4))
 
 
 def _repeat(own: Holes, difference: Floats) -> Repeat:
@@ -266,3 +285,34 @@ def _repeat(own: Holes, difference: Floats) -> Repeat:
     near = difference[np.abs(difference - peak.shift).max(axis=1) <= _BOX_PX / 2]
     dx, dy = (float(v) for v in np.median(near, axis=0))
     return Repeat(own.title, sure, dx, dy, int(peak.counts))
+
+
+def _turned(repeat: Repeat, pairs: Floats, middle: tuple[float, float]) -> Repeat:
+    """Find the shift in proportion to the distance from the middle, as `_repeat` finds one.
+
+    In complex numbers a turn and a scale multiply the place z by 1 + m: pairs vote for m.
+    """
+    if not len(pairs):
+        return repeat
+    difference, place = pairs[:, :2] @ [1, 1j], (pairs[:, 2:] - middle) @ [1, 1j]
+    radius = float(np.sqrt(np.mean(np.abs(place) ** 2)))
+    away = np.abs(place) > _NEAREST * radius
+    if not away.any():
+        return repeat
+    ratio = difference[away] / place[away] * radius
+    voted = np.column_stack([ratio.real, ratio.imag])
+    votes = histogram(voted, _TURNED_PX)
+    peak = highest_peak(votes, _BOX_PX, _AROUND_TURNED_PX)
+    sure = peak.surprise - math.log(votes.size / _BOX_PX**2 / _CHANCE)
+    if sure <= 0:
+        return repeat
+    near = voted[np.abs(voted - peak.shift).max(axis=1) <= _BOX_PX / 2]
+    outward, around = (float(v) for v in np.median(near, axis=0))
+    return replace(
+        repeat,
+        turned_surprise=sure,
+        outward_px=outward,
+        round_px=around,
+        radius_px=radius,
+        turned_sources=int(peak.counts),
+    )

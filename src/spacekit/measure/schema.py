@@ -120,6 +120,12 @@ EVIDENCE: Final[tuple[Column, ...]] = (
     Column("filter_twin_turned", Kind.AMOUNT, "", "twin_turned, largest over the filter products"),
     Column("filter_twin_crossed", Kind.AMOUNT, "", "twin_crossed, the same"),
     Column("filter_twin_near", Kind.AMOUNT, "", "twin_near, the same"),
+    Column("turned_ellipticity", Kind.AMOUNT, "", "elongation of stars along a turn of the total"),
+    Column("turned_sigmas", Kind.AMOUNT, "", "the same in standard errors"),
+    Column("filter_turned_sigmas", Kind.AMOUNT, "", "the same, largest over the filter products"),
+    Column("rejected_turned", Kind.AMOUNT, "", "rejected_surprise, of a turn or change of scale"),
+    Column("rejected_turned_px", Kind.AMOUNT, "px", "shift halfway to the edge at which they do"),
+    Column("rejected_turned_sources", Kind.COUNT, "", "rejected patches at that shift"),
     Column("moving", Kind.FLAG, "", "1: the target moves against the stars (MTFLAG)"),
 )
 

@@ -15,6 +15,7 @@ __all__ = [
     "bright_stars",
     "coherent_shape",
     "compact",
+    "turned_shape",
     "weight_deficit",
 ]
 
@@ -22,6 +23,11 @@ __all__ = [
 _STAR_SNR = 20.0
 _STAR_LIMIT = 200
 FEWEST_STARS = 5
+#: Stars it takes to see how their shapes differ over the field, and rounds of reweighting.
+_FEWEST_OVER_FIELD = 12
+_ROUNDS = 8
+#: Least scatter of the ellipticities of single stars: what few of them show may be chance.
+_LEAST_SCATTER = 0.01
 #: Compact means at most this times the size that a fifth of the bright sources stays below.
 _COMPACT = 1.3
 
@@ -76,6 +82,49 @@ def coherent_shape(stars: Sources) -> CoherentShape:
     sigma = 1.2533 * float(np.sqrt(np.mean(deviation**2) / len(stars)))
     angle = math.degrees(0.5 * math.atan2(e2, e1)) % 180.0
     return CoherentShape(math.hypot(e1, e2), angle, sigma)
+
+
+def turned_shape(stars: Sources, middle: tuple[float, float]) -> tuple[float, float]:
+    """Measure how the elongation of stars grows and turns with their place about the middle.
+
+    An exposure that is turned, or has another scale, by a factor 1 + m displaces a star at z
+    (complex, from the middle) by m z, and stretches it along that in proportion to its square:
+    e1 + i e2 = a + b z^2 + c conj(z)^2, where a is what all have in common and c what a skew or
+    the optics make. Stars that don't fit (blends) weigh less, by Cauchy's weights.
+
+    Parameters
+    ----------
+    stars : Sources
+        Bright and compact.
+    middle : tuple of float
+        (x, y) of the image's middle, 0-based px.
+
+    Returns
+    -------
+    ellipticity : float
+        Length of b z^2 at the stars' typical distance from the middle; NaN for fewer than 12.
+    sigmas : float
+        The same in standard errors.
+    """
+    if len(stars) < _FEWEST_OVER_FIELD:
+        return math.nan, math.nan
+    place = np.column_stack([stars.x, stars.y]) - middle
+    z = place @ [1, 1j]
+    z /= max(float(np.sqrt(np.mean(np.abs(z) ** 2))), 1e-9)
+    shape = stars.e1 + 1j * stars.e2
+    terms = np.column_stack([np.ones(len(z)), z**2, z.conj() ** 2])
+    weight, scatter = np.ones(len(z)), math.inf
+    found = np.zeros(3, complex)
+    for _ in range(_ROUNDS):
+        root = np.sqrt(weight)
+        found = np.linalg.lstsq(terms * root[:, None], shape * root, rcond=None)[0]
+        away = np.abs(shape - terms @ found)
+        # the median length of a circular Gaussian is 1.1774 sigma
+        scatter = max(float(np.median(away)) / 1.1774, _LEAST_SCATTER)
+        weight = 1 / (1 + (away / (2 * scatter)) ** 2)
+    inverse = np.linalg.pinv((terms.conj().T * weight) @ terms).real
+    size = abs(found[1])
+    return size, size / max(scatter * math.sqrt(max(inverse[1, 1], 0.0)), 1e-9)
 
 
 def weight_deficit(sources: Sources) -> float:

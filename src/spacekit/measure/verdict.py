@@ -15,15 +15,8 @@ import pandas as pd
 
 from spacekit.errors import ProductError
 from spacekit.measure.clues import Clue, disagreeing, name_of, shown_by_total
-from spacekit.measure.findings import (
-    NO_FILTER,
-    SOURCES,
-    Findings,
-    Group,
-    Offset,
-    find_beside_frames,
-    read_findings,
-)
+from spacekit.measure.findings import NO_FILTER, SOURCES, Findings, Group, Offset, Repeat
+from spacekit.measure.findings_file import find_beside_frames, read_findings
 from spacekit.visit.corruption import ALIGNED_PX
 from spacekit.visit.nouns import Problem
 
@@ -149,11 +142,11 @@ def _repeated(findings: Findings) -> Clue | None:
     Exposure products that were compared say better how exposures disagree. Of a filter's two
     exposures, or where most of a filter's are struck, none can be told to be the culprit.
     """
-    told = [r for r in findings.repeats if r.surprise >= _REPEATS and r.sources >= _FEWEST_REPEATS]
+    told = [r for r in findings.repeats if _sure(r) >= _REPEATS and _patches(r) >= _FEWEST_REPEATS]
     if findings.exposures.offsets or not told:
         return None
-    first = told[0]
-    struck = [r.title for r in told if r.sources >= first.sources / 2]
+    first = max(told, key=_sure)
+    struck = [r.title for r in told if _patches(r) >= _patches(first) / 2]
     members: dict[str, list[str]] = {}
     for repeat in findings.repeats:
         members.setdefault(repeat.title.split()[0], []).append(repeat.title)
@@ -162,13 +155,31 @@ def _repeated(findings: Findings) -> Clue | None:
         mine = [title for title in struck if title.split()[0] == band]
         few = len(mine) <= len(members[band]) / 2 and len(members[band]) > 2
         culprits += mine if few or band == NO_FILTER else [band]
-    digits = 1 if first.length_px >= 2 else 2
     words = (
-        f"rejection took stars of {_names(culprits)} for cosmic rays: {first.sources} patches it "
+        f"rejection took stars of {_names(culprits)} for cosmic rays: {_patches(first)} patches it "
         f"took from {name_of(first.title)} repeat others "
-        f"({first.dx_px:.{digits}f}, {first.dy_px:.{digits}f}) px away"
     )
+    if first.turned:
+        return Clue(tuple(culprits), words + _turn(first))
+    digits = 1 if first.length_px >= 2 else 2
+    words += f"({first.dx_px:.{digits}f}, {first.dy_px:.{digits}f}) px away"
     return Clue(tuple(culprits), words, (first.dx_px, first.dy_px, first.length_px))
+
+
+def _turn(repeat: Repeat) -> str:
+    """Tell a shift that grows with the distance from the middle."""
+    round_about = abs(repeat.round_px) > abs(repeat.outward_px)
+    how = f"turned by {repeat.roll_deg:.2f} deg" if round_about else "at another scale"
+    length = math.hypot(repeat.outward_px, repeat.round_px)
+    return f"{how} about the middle ({length:.1f} px at {repeat.radius_px:.0f} px from it)"
+
+
+def _sure(repeat: Repeat) -> float:
+    return max(repeat.surprise, repeat.turned_surprise)
+
+
+def _patches(repeat: Repeat) -> int:
+    return repeat.turned_sources if repeat.turned else repeat.sources
 
 
 def _even(group: Group, off: Sequence[Offset], right: Sequence[Offset]) -> bool:

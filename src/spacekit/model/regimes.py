@@ -55,17 +55,21 @@ _PRODUCTS: Final = (
     "filter_twin_turned",
     "filter_twin_crossed",
     "filter_twin_near",
+    "filter_turned_sigmas",
 )
 
 #: Any of these says that something was measured in the first three regimes.
 _TOLD_BY: Final = (
     ("exposure_offset_px", "exposures_unmatched"),
     ("offset_px", "unmatched"),
-    ("ellipticity", "total_deficit", "pair_excess", "rejected_surprise", "twin_turned"),
+    (
+        *("ellipticity", "total_deficit", "pair_excess", "twin_turned"),
+        *("rejected_surprise", "rejected_turned"),
+    ),
 )
 
 #: Zero of these says that there was nothing to be seen, on a blank field too.
-_NOTHING_IF_0: Final = ("exposures_unmatched", "unmatched", "rejected_surprise")
+_NOTHING_IF_0: Final = ("exposures_unmatched", "unmatched", "rejected_surprise", "rejected_turned")
 
 
 def regimes_of(numeric: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -42,6 +42,8 @@ LINEAR_BELOW = {
     "part_share": 0.02,
     "exposure_part_share": 0.02,
     "rejected_px": 0.5,
+    "rejected_turned_px": 0.5,
+    "turned_ellipticity": 0.02,
     "twin_px": 1.0,
 }
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from spacekit.measure import findings
-from spacekit.measure.findings import Group, read_findings
+from spacekit.measure.findings import Group
+from spacekit.measure.findings_file import read_findings
 from spacekit.report.nouns import Offset, OffsetGroup, Offsets
 
 __all__ = ["NO_MATCH", "read_offsets"]

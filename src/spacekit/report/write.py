@@ -14,7 +14,7 @@ import pandas as pd
 from spacekit.errors import ProductError
 from spacekit.evaluate.tally import Tally, foremost, tally_of
 from spacekit.files import ensure_folder, write_text
-from spacekit.measure.findings import find_beside_frames
+from spacekit.measure.findings_file import find_beside_frames
 from spacekit.report.entries import entries_of, shown_text
 from spacekit.report.nouns import Entry, Pictures
 from spacekit.report.offsets import read_offsets

@@ -1,0 +1,46 @@
+"""Shapes of stars that differ over the field as those of a turned exposure do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spacekit.measure.shapes import turned_shape
+from spacekit.measure.sources import Sources, find_sources
+
+from .fields import brightness, image, scatter
+
+SHAPE = (400, 380)
+MIDDLE = (189.5, 199.5)
+
+
+def doubled(turn: complex, shift: tuple[float, float] = (0.0, 0.0), seed: int = 1) -> Sources:
+    """Sources of two exposures of which one has another scale, is turned, and shifted."""
+    rng = np.random.default_rng(seed)
+    places, flux = scatter(rng, 60, SHAPE, 20), brightness(rng, 60, 400)
+    away = (places - MIDDLE) @ [1, 1j] * turn
+    moved = places + np.column_stack([away.real, away.imag]) + shift
+    pixels = image(rng, places, flux, SHAPE) + image(None, moved, flux, SHAPE)
+    return find_sources(pixels, np.ones(SHAPE, np.float32))
+
+
+@pytest.mark.parametrize("turn", [0.012j, -0.012j, 0.012, 0.008 + 0.008j])
+def test_a_turn_and_a_scale_stretch_the_stars_about_the_middle(turn: complex) -> None:
+    ellipticity, sigmas = turned_shape(doubled(turn), MIDDLE)
+    assert ellipticity > 0.1
+    assert sigmas > 5
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (1.5, -0.6)])
+def test_what_all_stars_have_alike_is_no_turn(shift: tuple[float, float]) -> None:
+    for seed in range(4):
+        assert turned_shape(doubled(0, shift, seed), MIDDLE)[1] < 4
+
+
+def test_few_stars_and_stars_at_one_place_tell_nothing() -> None:
+    stars = doubled(0.012j)
+    assert np.isnan(turned_shape(stars.select(slice(11)), MIDDLE)).all()
+    alike = replace(stars, x=np.full(len(stars), MIDDLE[0]), y=np.full(len(stars), MIDDLE[1]))
+    assert np.isfinite(turned_shape(alike, MIDDLE)).all()
