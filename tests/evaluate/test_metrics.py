@@ -60,7 +60,13 @@ def test_recall_at_rate_allows_what_the_rate_allows() -> None:
     assert measure(true, proba, proba >= 0.5).recall_at_fpr == 0.5
 
 
+def test_rows_without_label_or_probability_are_left_out() -> None:
+    true, proba = np.append(TRUE, [np.nan, 1]), np.append(PROBA, [0.9, np.nan])
+    got = measure(true, proba, np.append(PRED, [1, np.nan]))
+    assert got == measure(TRUE, PROBA, PRED)
+
+
 def test_what_does_not_fit() -> None:
-    for true, proba in ((TRUE, PROBA[:2]), (TRUE * 2, PROBA)):
+    for true, proba, pred in ((TRUE, PROBA[:2], PRED), (TRUE * 2, PROBA, PRED), (TRUE, PROBA, [0])):
         with pytest.raises(TableError):
-            measure(true, proba, np.zeros(len(proba)))
+            measure(true, proba, pred)

@@ -100,9 +100,8 @@ def measure(
     TableError
         If the arrays don't fit together or labels are neither 0 nor 1.
     """
-    known = ~np.isnan(y_proba)
-    y_true, y_proba = _usable(y_true, y_proba)
-    pred = np.asarray(y_pred)[known] == 1
+    y_true, y_proba, y_pred = _usable(y_true, y_proba, y_pred)
+    pred = y_pred == 1
     counts = np.array(
         [[np.sum((y_true == t) & (pred == p)) for p in (0, 1)] for t in (0, 1)], dtype=int
     )
@@ -173,16 +172,15 @@ def _sklearn_metrics() -> Any:
     return metrics
 
 
-def _usable(y_true: Floats, y_proba: Floats) -> tuple[Floats, Floats]:
-    """Both arrays without rows that have no probability."""
-    y_true, y_proba = np.asarray(y_true, float), np.asarray(y_proba, float)
-    if y_true.shape != y_proba.shape or y_true.ndim != 1:
-        raise TableError("labels and probabilities differ in number")
-    known = np.isfinite(y_proba) & np.isfinite(y_true)
-    y_true, y_proba = y_true[known], y_proba[known]
-    if not np.isin(y_true, (0, 1)).all():
+def _usable(*columns: Floats) -> list[Floats]:
+    """Give labels, probabilities and verdicts without rows that lack a label or probability."""
+    arrays = [np.asarray(column, float) for column in columns]
+    if len({array.shape for array in arrays}) > 1 or arrays[0].ndim != 1:
+        raise TableError("labels, probabilities and verdicts differ in number")
+    known = np.isfinite(arrays[0]) & np.isfinite(arrays[1])
+    if not np.isin(arrays[0][known], (0, 1)).all():
         raise TableError("labels are 0 or 1")
-    return y_true, y_proba
+    return [array[known] for array in arrays]
 
 
 def _mean(values: NDArray[np.generic], weights: Floats | None = None) -> float:
