@@ -132,3 +132,11 @@ def test_the_same_result_gives_the_same_bytes(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     first, second = (RESULT.draw_plots(tmp_path / name) for name in ("a", "b"))
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+
+
+@pytest.mark.parametrize("prevalence", ["1e-320", "0", "1", "-0.2", "1e400", '"often"'])
+def test_a_prevalence_that_is_none(tmp_path: Path, prevalence: str) -> None:
+    write_result(RESULT, tmp_path)
+    (tmp_path / "metrics.json").write_text(f'{{"prevalence": {prevalence}}}')
+    with pytest.raises(TableError):
+        read_result(tmp_path)

@@ -26,6 +26,8 @@ __all__ = ["Result", "read_result", "write_result"]
 _FORMAT = 2
 #: No result holds more; a million mosaics have 100 MB of predictions.
 _LARGEST_BYTES = 500_000_000
+#: No prevalence is smaller, or as near to 1: rows weigh by it, and weights must not vanish.
+_RAREST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -226,8 +228,8 @@ def read_result(folder: Path) -> Result:
 def _share(value: Any) -> float | None:
     if value is None:
         return None
-    if not 0 < float(value) < 1:
-        raise TableError(f"prevalence is {value!r}, not between 0 and 1")
+    if not _RAREST <= float(value) <= 1 - _RAREST:
+        raise TableError(f"prevalence is {value!r}, not a share that could be met with")
     return float(value)
 
 
