@@ -11,7 +11,8 @@ from astropy.io import fits
 
 from spacekit.errors import ProductError
 from spacekit.measure.evidence import measure_evidence
-from spacekit.measure.rejected import Holes, find_holes, find_repeats, inputs_of
+from spacekit.measure.rejected import Holes, find_holes, inputs_of
+from spacekit.measure.repeats import find_repeats
 from spacekit.measure.sources import Sources
 from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.drizzled import read_drizzled
@@ -134,6 +135,27 @@ def test_holes_of_an_exposure_that_is_turned_or_has_another_scale(outward: float
     )
     assert turned.roll_deg == pytest.approx(np.degrees(around / 100), abs=0.4)
     assert found["f606w aa"].turned_surprise == 0
+
+
+def test_holes_of_an_exposure_that_is_shifted_and_turned_as_well():
+    """Neither a shift nor a turn about the middle explains them; both together do."""
+    where = places(60, 8).astype(float)
+    away = where - np.array(MIDDLE)
+    moved = where + np.array([18.0, -23.0]) + 0.06 * away[:, ::-1] * [-1, 1]
+    middle = np.array([150.0, 150.0])
+    pair = [Holes("f606w aa", where, middle), Holes("f606w ab", moved, middle)]
+    for found in find_repeats(pair, Sources.none(), MIDDLE):
+        sign = 1 if found.title == "f606w ab" else -1
+        assert found.surprise == 0
+        assert found.turned_surprise > 20
+        assert (found.dx_px, found.dy_px) == pytest.approx((sign * 18, sign * -23), abs=2)
+        assert found.roll_deg == pytest.approx(sign * np.degrees(0.06), abs=0.2)
+        assert found.turned_px > found.length_px
+    alone = Holes("f606w ab", np.random.default_rng(9).uniform(20, 280, (60, 2)), middle)
+    assert [r.turned_surprise for r in find_repeats([pair[0], alone], Sources.none(), MIDDLE)] == [
+        0.0,
+        0.0,
+    ]
 
 
 def test_stars_that_rejection_took_from_both_of_two_exposures():

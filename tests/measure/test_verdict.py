@@ -237,6 +237,8 @@ def test_few_patches_at_a_shift_are_no_news():
 def test_an_exposure_that_is_turned_is_named_by_what_rejection_took(outward, around, words):
     one = replace(
         repeat("f814w ac", 0.0, 0),
+        dx_px=0.0,
+        dy_px=0.0,
         turned_surprise=30.0,
         outward_px=outward,
         round_px=around,
@@ -248,6 +250,8 @@ def test_an_exposure_that_is_turned_is_named_by_what_rejection_took(outward, aro
     assert "14 patches" in verdict.reason
     assert verdict.reason.endswith(words)
     assert math.isnan(verdict.dx_px)
+    both = judge(Findings(repeats=(replace(one, dx_px=5.5, dy_px=-23.3),), scale_mas=40.0))
+    assert "others (5.5, -23.3) px away, " in both.reason
 
 
 @pytest.mark.parametrize(("sigmas", "stars", "told"), [(8.0, 40, 1), (5.0, 40, 0), (8.0, 12, 0)])

@@ -21,7 +21,8 @@ from spacekit.measure.findings import Findings, Group, Offset, ProductShape, Rep
 from spacekit.measure.looks import Frame, Look, Notes, look_at
 from spacekit.measure.offsets import Comparison, compare, spread_px
 from spacekit.measure.pairs import find_pairs
-from spacekit.measure.rejected import find_holes, find_repeats
+from spacekit.measure.rejected import find_holes
+from spacekit.measure.repeats import find_repeats
 from spacekit.measure.shapes import (
     FEWEST_STARS,
     bright_stars,
@@ -365,7 +366,7 @@ def _columns(filters: int, findings: Findings) -> Evidence:
         exposure_sure_px=_largest([o.sure_px for o in findings.exposures.offsets]),
         ellipticity_contrast=_contrast(of_filters),
         rejected_surprise=repeat.surprise if repeat else math.nan,
-        rejected_px=repeat.length_px if repeat else math.nan,
+        rejected_px=(repeat.length_px if repeat.surprise else 0.0) if repeat else math.nan,
         rejected_sources=float(repeat.sources) if repeat else math.nan,
         twin_turned=total.twin_turned if total else math.nan,
         twin_crossed=total.twin_crossed if total else math.nan,
@@ -379,7 +380,7 @@ def _columns(filters: int, findings: Findings) -> Evidence:
         turned_sigmas=total.turned_sigmas if total else math.nan,
         filter_turned_sigmas=_largest([s.turned_sigmas for s in of_filters]),
         rejected_turned=turned.turned_surprise if turned else math.nan,
-        rejected_turned_px=math.hypot(turned.outward_px, turned.round_px) if turned else math.nan,
+        rejected_turned_px=turned.turned_px if turned else math.nan,
         rejected_turned_sources=float(turned.turned_sources) if turned else math.nan,
         absolute_dx_mas=absolute.dx_mas if absolute else math.nan,
         absolute_dy_mas=absolute.dy_mas if absolute else math.nan,

@@ -187,6 +187,7 @@ class Repeat:
         Minus the log of the probability that chance does as much, at any shift; 0: it may.
     dx_px, dy_px : float
         Rejected minus what it repeats, along the mosaic's axes; 0 where chance may do as much.
+        Where `surprise` is 0, the shift at the middle that goes with the turn.
     sources : int
         Rejected patches that lie at that shift.
     turned_surprise : float
@@ -215,6 +216,12 @@ class Repeat:
     def turned(self) -> bool:
         """Whether the shift that grows from the middle is the surer one."""
         return self.turned_surprise > self.surprise
+
+    @property
+    def turned_px(self) -> float:
+        """Length of the shift of a turned exposure at `radius_px` from the middle, about."""
+        beside = 0.0 if self.surprise else self.length_px
+        return math.hypot(beside, self.outward_px, self.round_px)
 
     @property
     def roll_deg(self) -> float:

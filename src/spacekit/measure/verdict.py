@@ -170,8 +170,13 @@ def _turn(repeat: Repeat) -> str:
     """Tell a shift that grows with the distance from the middle."""
     round_about = abs(repeat.round_px) > abs(repeat.outward_px)
     how = f"turned by {repeat.roll_deg:.2f} deg" if round_about else "at another scale"
+    away = (
+        ""
+        if repeat.surprise or not repeat.length_px
+        else (f"({repeat.dx_px:.1f}, {repeat.dy_px:.1f}) px away, ")
+    )
     length = math.hypot(repeat.outward_px, repeat.round_px)
-    return f"{how} about the middle ({length:.1f} px at {repeat.radius_px:.0f} px from it)"
+    return f"{away}{how} about the middle ({length:.1f} px at {repeat.radius_px:.0f} px from it)"
 
 
 def _sure(repeat: Repeat) -> float:
