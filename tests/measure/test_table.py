@@ -62,6 +62,12 @@ def test_unknown_counts_are_empty_cells() -> None:
     assert ready.to_csv(index=False).splitlines()[1].startswith("4,9.5,8.5,20,,9,")
 
 
+@pytest.mark.parametrize("count", [1e300, math.inf, -1e19])
+def test_counts_beyond_all_numbers_stay_as_they_are(count: float) -> None:
+    raw = raw_table([row("a")]).assign(point=count)
+    assert ready_table(raw)["point"].tolist() == [count]
+
+
 def test_encoded_columns_stay_and_strange_ones_are_refused() -> None:
     encoded = raw_table([row("a", det="1", wcs=0, cat=7.0)])
     assert ready_table(encoded)[["det", "wcs", "cat"]].to_numpy().tolist() == [[1, 0, 7]]

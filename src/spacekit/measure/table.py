@@ -25,6 +25,8 @@ from spacekit.visit.tables import numbers_of
 __all__ = ["raw_table", "ready_table", "with_classes"]
 
 _KINDS: Final = {c.name: c.kind for c in (*COLUMNS.values(), *REPORTED)} | {LABEL: Kind.FLAG}
+#: Whole numbers beyond can't be told from their neighbours as float64.
+_LARGEST_WHOLE: Final = 2.0**53
 _WORDS: Final = ("targname", "proposal", "wcsname", "wcstype")
 
 
@@ -115,8 +117,9 @@ def _ready_column(column: pd.Series, name: str) -> pd.Series:
     numbers = pd.Series(numbers_of(column), index=column.index, name=column.name)
     if bool((numbers.isna() & column.notna() & (column.astype(str) != "")).any()):
         raise TableError(f"column {name} holds what is no number")
-    kind = _KINDS[name]
-    if kind in {Kind.AMOUNT, Kind.VECTOR} or bool((numbers.dropna() % 1 != 0).any()):
+    known = numbers.dropna()
+    whole = (known % 1 == 0) & (known.abs() < _LARGEST_WHOLE)
+    if _KINDS[name] in {Kind.AMOUNT, Kind.VECTOR} or not bool(whole.all()):
         return numbers
     return numbers.astype("Int64")
 
