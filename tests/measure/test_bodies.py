@@ -61,3 +61,16 @@ def test_unexposed_and_odd_pixels() -> None:
     assert found[away < 42].all()
     assert not found[away > 60].any()
     assert not on_body(np.full(SHAPE, np.nan), wht, *places.T).any()
+
+
+def test_photons_are_counted_one_by_one() -> None:
+    rng = np.random.default_rng(3)
+    places = scatter(rng, 40, SHAPE)
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    away = np.hypot(*(places - (150.0, 130.0)).T)
+    light = image(None, places, np.full(40, 300.0), SHAPE)
+    light += 2.0 * (np.hypot(x - 150, y - 130) < 35)
+    sci = rng.poisson(np.maximum(light, 0) + 0.005).astype(np.float32)
+    found = on_body(sci, np.ones(SHAPE), *places.T)
+    assert found[away < 36].all()
+    assert not found[away > 60].any()

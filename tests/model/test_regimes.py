@@ -69,7 +69,9 @@ def test_one_exposure_is_a_regime_of_its_own(name: str, value: float) -> None:
     assert REGIMES[regimes_of(row)[0]] == "single"
 
 
-@pytest.mark.parametrize(("name", "value"), [("filters", 2), ("exposure_offset_px", 3)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("filters", 2), ("exposure_offset_px", 3), ("rejected_surprise", 0)]
+)
 def test_a_header_that_says_one_exposure_against_the_rest_is_not_believed(
     name: str, value: float
 ) -> None:

@@ -24,6 +24,8 @@ _NARROWEST: Final = np.ones((3, 3), dtype=bool)
 _MARGIN: Final = 2
 #: Quantile of the blocks that is taken for the sky: a body may fill most of the field.
 _SKY: Final = 0.1
+#: Quantile of the differences that aren't zero, where most are.
+_FEW_PHOTONS: Final = 0.25
 #: Blocks brighter than the sky by so many times their noise belong to it.
 _BRIGHT: Final = 15.0
 
@@ -49,8 +51,12 @@ def on_body(
     steps = steps[np.isfinite(steps)]
     if not len(steps):
         return np.zeros(len(x), dtype=bool)
+    step = float(np.median(steps))
+    if not step and steps.any():
+        # most blocks counted no photon at all (ACS/SBC): those tell that have few
+        step = float(np.quantile(steps[steps > 0], _FEW_PHOTONS))
     # of the difference of two equal normal errors: 0.6745 sqrt(2) sigma
-    noise = float(np.median(steps)) / 0.954
+    noise = step / 0.954
     sky = float(np.nanquantile(means, _SKY))
     body = binary_opening(np.nan_to_num(means, nan=-np.inf) > sky + _BRIGHT * noise, _NARROWEST)
     body = binary_dilation(body, _NARROWEST, iterations=_MARGIN) if body.any() else body

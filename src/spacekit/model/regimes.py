@@ -81,8 +81,12 @@ def regimes_of(numeric: NDArray[np.float32]) -> NDArray[np.int64]:
         As of `spacekit.model.features.Features`, columns `NUMERIC`.
     """
     told = measured(numeric)
-    exposures, filters = (numeric[:, NUMERIC.index(name)] for name in ("numexp", "filters"))
-    single = (exposures == 1) & ~(filters > 1) & ~told[:, :2].any(axis=1)
+    exposures, filters, rejected = (
+        numeric[:, NUMERIC.index(name)] for name in ("numexp", "filters", "rejected_surprise")
+    )
+    # a context image that names several exposures knows better than the header's count
+    several = (filters > 1) | told[:, :2].any(axis=1) | np.isfinite(rejected)
+    single = (exposures == 1) & ~several
     order = [REGIMES.index("single"), *range(len(_TOLD_BY))]
     regimes = np.select([single, *told.T], order, REGIMES.index("table"))
     return np.asarray(regimes, dtype=np.int64)
