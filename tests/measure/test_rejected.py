@@ -18,7 +18,7 @@ from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.drizzled import read_drizzled
 
 SIDE = 300
-MIDDLE = (149.5, 149.5)
+MIDDLE = np.array([149.5, 149.5])
 VISIT = "hst_16906_01_wfc3_uvis"
 THREE = ("f606w_i00a01aa", "f606w_i00a01ab", "f814w_i00a01ac")
 

@@ -13,7 +13,7 @@ from spacekit.measure.sources import Sources, find_sources
 from .fields import brightness, image, scatter
 
 SHAPE = (400, 380)
-MIDDLE = (189.5, 199.5)
+MIDDLE = np.array([189.5, 199.5])
 
 
 def doubled(turn: complex, shift: tuple[float, float] = (0.0, 0.0), seed: int = 1) -> Sources:

@@ -216,9 +216,9 @@ def measure_evidence(mosaic: Mosaic, reference: ReferenceCatalog | None = None) 
         by_exposure = compare([look for look in exposures if len(look.sources)], frame)
     notes.reasons += _no_filters(by_filter)
     findings = _with_pairs(Findings(), total)
-    middle = _middle(frame.shape) if frame is not None else (0.0, 0.0)
     looks = ([total] if total else []) + filters
-    shapes = [_shape(look, by_filter, by_exposure, middle) for look in looks]
+    # no frame, no looks
+    shapes = [_shape(look, by_filter, by_exposure, frame) for look in looks if frame is not None]
     if total:
         notes.reasons += _few_stars(shapes[0])
     findings = replace(
@@ -247,19 +247,15 @@ def _total(
     look, drizzled = look_at(product, None, notes)
     if look is None or drizzled is None:
         return None, None, None, ()
+    frame = Frame(drizzled.wcs, drizzled.shape)
     repeats: tuple[Repeat, ...] = ()
     try:
-        repeats = find_repeats(find_holes(drizzled), look.sources, _middle(drizzled.shape))
+        repeats = find_repeats(find_holes(drizzled), look.sources, frame.centre)
     except ProductError as error:
         reason = str(error).removeprefix(f"{drizzled.path}: ")
         notes.reasons.append(f"rejected pixels can't be told from the total: {reason}")
     stamps = cut_stamps(drizzled.sci, drizzled.wht, look.sources)
-    return look, Frame(drizzled.wcs, drizzled.shape), stamps, repeats
-
-
-def _middle(shape: tuple[int, int]) -> tuple[float, float]:
-    """Give the middle of an image, (x, y) in 0-based px."""
-    return (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    return look, frame, stamps, repeats
 
 
 def _largest(values: Sequence[float]) -> float:
@@ -294,7 +290,7 @@ def _shape(
     look: Look,
     filters: Comparison | None,
     exposures: Comparison | None,
-    middle: tuple[float, float],
+    frame: Frame,
 ) -> ProductShape:
     name = look.product.name
     # what the total says must not depend on which other products there are
@@ -313,7 +309,7 @@ def _shape(
         spread,
     )
     twins = asdict(look.twins) if look.twins else {}
-    turned, sigmas = turned_shape(stars, middle)
+    turned, sigmas = turned_shape(stars, frame.centre)
     found = replace(found, turned_ellipticity=turned, turned_sigmas=sigmas)
     return replace(found, **{f"twin_{name}": value for name, value in twins.items()})
 

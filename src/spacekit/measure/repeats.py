@@ -53,9 +53,7 @@ _FEWEST_MATCHED: Final = 8
 _CHANCE: Final = 1e-4
 
 
-def find_repeats(
-    holes: Sequence[Holes], sources: Sources, middle: tuple[float, float]
-) -> tuple[Repeat, ...]:
+def find_repeats(holes: Sequence[Holes], sources: Sources, middle: Floats) -> tuple[Repeat, ...]:
     """Look for a shift at which each exposure's holes repeat stars, or holes of the others.
 
     And for one that grows in proportion to the distance from the middle, as that of an exposure
@@ -67,7 +65,7 @@ def find_repeats(
         Of one product.
     sources : Sources
         Of that product, in its own pixels.
-    middle : tuple of float
+    middle : ndarray, shape (2,)
         (x, y) of the image's middle, 0-based px.
 
     Returns
@@ -143,7 +141,7 @@ def _repeat(own: Holes, difference: Floats) -> Repeat:
     return Repeat(own.title, sure, dx, dy, int(peak.counts))
 
 
-def _turned(repeat: Repeat, pairs: Floats, middle: tuple[float, float]) -> Repeat:
+def _turned(repeat: Repeat, pairs: Floats, middle: Floats) -> Repeat:
     """Find the shift in proportion to the distance from the middle, as `_repeat` finds one.
 
     In complex numbers a turn and a scale multiply the place z by 1 + m: pairs vote for m.
@@ -178,7 +176,7 @@ def _matched(
     repeat: Repeat,
     own: Holes,
     others: Sequence[tuple[Floats, Floats]],
-    middle: tuple[float, float],
+    middle: Floats,
 ) -> Repeat:
     """Match holes with what they may repeat, at a shift and a turn or scale at once."""
     mine = own.xy

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spacekit.measure.sources import Sources
 
@@ -18,6 +19,8 @@ __all__ = [
     "turned_shape",
     "weight_deficit",
 ]
+
+Floats = NDArray[np.float64]
 
 #: Stars that shapes and weights are read from: bright, the brightest so many, at least so many.
 _STAR_SNR = 20.0
@@ -84,7 +87,7 @@ def coherent_shape(stars: Sources) -> CoherentShape:
     return CoherentShape(math.hypot(e1, e2), angle, sigma)
 
 
-def turned_shape(stars: Sources, middle: tuple[float, float]) -> tuple[float, float]:
+def turned_shape(stars: Sources, middle: Floats) -> tuple[float, float]:
     """Measure how the elongation of stars grows and turns with their place about the middle.
 
     An exposure that is turned, or has another scale, by a factor 1 + m displaces a star at z
@@ -96,7 +99,7 @@ def turned_shape(stars: Sources, middle: tuple[float, float]) -> tuple[float, fl
     ----------
     stars : Sources
         Bright and compact.
-    middle : tuple of float
+    middle : ndarray, shape (2,)
         (x, y) of the image's middle, 0-based px.
 
     Returns
