@@ -80,7 +80,7 @@ class Comparison:
         What cosmic-ray rejection leaves of a cosmic ray looks like a star that lost weight.
         All are given where fewer than three are left, or the product matches none.
         """
-        zero = Shift.uniform(0.0, 0.0, 0.0)
+        zero = Shift.itself()
         shifts = {self.reference.title: zero} | self.shifts
         if look.title not in shifts or not len(look.sources):
             return look.sources
@@ -256,7 +256,7 @@ def compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
     if medoid is not base:
         back = shifts[medoid.title].reversed()
         for look in known:
-            guess = back if look is base else shifts[look.title].plus(back)
+            guess = shifts[look.title].plus(back)
             shifts[look.title] = comparer.shift(look, medoid, guess) or guess
     shifts.pop(medoid.title)
     unmatched = tuple(look for look in looks if look not in known)
@@ -272,7 +272,7 @@ def compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
 
 def _shifts_from(base: Look, looks: Sequence[Look], comparer: _Comparer) -> dict[str, Shift]:
     """Match all with one; those that don't match it, with one that does."""
-    shifts = {base.title: Shift.uniform(0.0, 0.0, 0.0)}
+    shifts = {base.title: Shift.itself()}
     left = []
     for look in looks:
         if look is base:
@@ -311,8 +311,7 @@ def _add_rejected(shifts: dict[str, Shift], look: Look, known: Sequence[Look]) -
             continue
         found = _searched([(first.star_places, second.star_places)], first, second)
         if found is not None and found.sources >= _SURE_STARS:
-            through = other is not known[0]
-            shifts[look.title] = found.plus(shifts[other.title]) if through else found
+            shifts[look.title] = found.plus(shifts[other.title])
             return
 
 
@@ -349,7 +348,7 @@ def spread_px(exposures: Comparison, name: str) -> float:
     name : str
         The filter.
     """
-    zero = Shift.uniform(0.0, 0.0, 0.0)
+    zero = Shift.itself()
     mine = [look for look in exposures.looks if look.product.name.filter == name]
     shifts = [
         zero if look is exposures.reference else exposures.shifts.get(look.title) for look in mine

@@ -60,6 +60,16 @@ class Shift:
             dx_px, dy_px, uncertainty_px, np.nan, length, 0.0, 0, np.zeros(2), none, none.copy()
         )
 
+    @classmethod
+    def itself(cls) -> Shift:
+        """Give how something lies against itself."""
+        return cls.uniform(0.0, 0.0, 0.0)
+
+    @property
+    def is_itself(self) -> bool:
+        """Whether it is that: what was measured has an uncertainty."""
+        return self.uncertainty_px == 0
+
     @property
     def warped(self) -> bool:
         """Whether it differs over the field."""
@@ -76,7 +86,12 @@ class Shift:
         return float(np.sqrt(self.uncertainty_px**2 + away @ self.slope_errors @ away))
 
     def plus(self, more: Shift) -> Shift:
-        """Add another: this is of a against b, `more` of b against c, the sum of a against c."""
+        """Add another: this is of a against b, `more` of b against c, the sum of a against c.
+
+        Something against itself (`itself`) adds nothing: the sum rests on the other's sources.
+        """
+        if self.is_itself or more.is_itself:
+            return more if self.is_itself else self
         dx, dy = np.array([self.dx_px, self.dy_px]) + more.at(self.middle[None])[0]
         slopes = self.slopes + more.slopes
         return Shift(
