@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from spacekit.measure.blink import render_blinks, save_blinks
+from spacekit.measure.blink import save_blinks
 from spacekit.measure.findings_file import findings_path, write_findings
 from spacekit.measure.frames import frame_paths, save_frames
 from spacekit.measure.prep import PrepSettings, measure_mosaic
@@ -96,8 +96,7 @@ def _work(mosaic: Mosaic, settings: PrepSettings, output: Path, mark: str) -> Re
     record = Record(measured.index, measured.row, measured.problems)
     if measured.frames is not None:
         save_frames(measured.frames, output / IMAGES, mosaic.index)
-        if settings.blink:
-            save_blinks(render_blinks(mosaic), output / IMAGES, mosaic.index)
+    save_blinks(measured.blinks, output / IMAGES, mosaic.index)
     if measured.stamps is not None:
         write_stamps(measured.stamps, output / IMAGES, mosaic.index)
     if measured.findings is not None:

@@ -22,7 +22,7 @@ from spacekit.errors import ProductError
 from spacekit.files import replacing
 from spacekit.measure.frames import Crop, FrameSettings, average, stretch
 from spacekit.measure.picture_names import BLINK_KINDS
-from spacekit.visit.drizzled import Drizzled, read_drizzled
+from spacekit.visit.drizzled import Drizzled, Read, read_drizzled
 from spacekit.visit.nouns import Mosaic, Product
 
 __all__ = ["Blink", "BlinkSettings", "render_blinks", "save_blinks"]
@@ -82,15 +82,27 @@ class Blink:
 
 @dataclass(frozen=True)
 class _View:
-    """A product averaged down to the field: mean and exposed as `average` gives them."""
+    """A product averaged down to the field: mean and exposed as `average` gives them.
+
+    The signal is how much each peak shows, in noise above the sky, bounded; 0 elsewhere.
+    """
 
     name: str
     image: Drizzled
     mean: NDArray[np.float32]
     exposed: NDArray[np.bool_]
+    signal: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, name: str, image: Drizzled, crop: Crop) -> _View:
+        """Average a product over the field's pixels."""
+        mean, exposed = average(image, crop)
+        return cls(name, image, mean, exposed, _signal(mean, exposed))
 
 
-def render_blinks(mosaic: Mosaic, settings: BlinkSettings | None = None) -> tuple[Blink, ...]:
+def render_blinks(
+    mosaic: Mosaic, settings: BlinkSettings | None = None, read: Read = read_drizzled
+) -> tuple[Blink, ...]:
     """Draw the products of a mosaic for blinking.
 
     Parameters
@@ -99,6 +111,8 @@ def render_blinks(mosaic: Mosaic, settings: BlinkSettings | None = None) -> tupl
         Its filter products, or its exposure products where only one filter has an image.
     settings : BlinkSettings, optional
         How to cut.
+    read : callable, optional
+        Opens the products' images.
 
     Returns
     -------
@@ -107,9 +121,9 @@ def render_blinks(mosaic: Mosaic, settings: BlinkSettings | None = None) -> tupl
         can't be read, or lies on another grid than the first, is left out.
     """
     settings = settings or BlinkSettings()
-    images = _readable(mosaic.filters)
+    images = _readable(mosaic.filters, read)
     if len(images) < 2:
-        images = _readable(mosaic.exposures)
+        images = _readable(mosaic.exposures, read)
     if len(images) < 2:
         return ()
     try:
@@ -137,14 +151,14 @@ def save_blinks(blinks: Sequence[Blink], folder: Path, index: str) -> list[Path]
     return paths
 
 
-def _readable(products: Sequence[Product]) -> dict[str, Drizzled]:
+def _readable(products: Sequence[Product], read: Read) -> dict[str, Drizzled]:
     """Open the images of products that lie on the grid of the first; names to images."""
     images: dict[str, Drizzled] = {}
     for product in products:
         if product.drizzled is None:
             continue
         try:
-            image = read_drizzled(product.drizzled)
+            image = read(product.drizzled)
         except ProductError:  # named by whoever measures it
             continue
         if all(_same_grid(image, other) for other in list(images.values())[:1]):
@@ -169,12 +183,8 @@ def _render(images: dict[str, Drizzled], settings: BlinkSettings) -> tuple[Blink
     crop = Crop.around(footprint, settings.field_px)
     if crop is None:
         return ()
-    views = [
-        _View(name, image, *average(image, crop))
-        for name, image in images.items()
-        if image.footprint.any()
-    ]
-    views = sorted(views, key=lambda v: -float(_signal(v).sum()))[: settings.most]
+    views = [_View.of(name, image, crop) for name, image in images.items() if image.footprint.any()]
+    views = sorted(views, key=lambda v: -float(v.signal.sum()))[: settings.most]
     if len(views) < 2:
         return ()
     window = _window(views, crop, settings.cutout_px)
@@ -185,25 +195,22 @@ def _render(images: dict[str, Drizzled], settings: BlinkSettings) -> tuple[Blink
     return tuple(sorted(drawn, key=lambda blink: blink.product))
 
 
-def _signal(view: _View) -> NDArray[np.float64]:
-    """How much each peak of the field shows, in noise above the sky, bounded; 0 elsewhere.
-
-    Peaks alone count, so that five stars are worth more than one big galaxy.
-    """
-    values = view.mean[view.exposed].astype(np.float64)
+def _signal(mean: NDArray[np.float32], exposed: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Weigh the field's peaks; they alone count, so that stars are worth more than a galaxy."""
+    values = mean[exposed].astype(np.float64)
     sky = np.median(values)
     noise = 1.4826 * float(np.median(np.abs(values - sky)))
     if noise <= 0:
-        return np.zeros(view.mean.shape)
-    peaks = view.exposed & (view.mean == maximum_filter(view.mean, 3))
-    sigma = np.where(peaks, (view.mean - sky) / noise, 0)
+        return np.zeros(mean.shape)
+    peaks = exposed & (mean == maximum_filter(mean, 3))
+    sigma = np.where(peaks, (mean - sky) / noise, 0)
     return np.where(sigma < _LEAST_SIGMA, 0, np.minimum(sigma, _MOST_SIGMA))
 
 
 def _window(views: Sequence[_View], crop: Crop, side_px: int) -> tuple[slice, slice]:
     """Choose rows and columns, native pixels, where the poorest product shows most."""
     side = max(1, round(side_px * crop.scale))
-    shown = np.minimum.reduce([uniform_filter(_signal(v), side, mode="constant") for v in views])
+    shown = np.minimum.reduce([uniform_filter(v.signal, side, mode="constant") for v in views])
     exposed = np.logical_and.reduce([view.exposed for view in views]).astype(np.float64)
     covered = uniform_filter(exposed, side, mode="constant")
     wanted = min(_LEAST_EXPOSED, float(covered.max()))

@@ -34,6 +34,7 @@ from spacekit.measure.shapes import (
 from spacekit.measure.sheet import Stamps
 from spacekit.measure.stamps import cut_stamps
 from spacekit.visit.catalogs import ReferenceCatalog
+from spacekit.visit.drizzled import Read, read_drizzled
 from spacekit.visit.nouns import Mosaic, Product
 
 __all__ = ["Evidence", "measure_evidence"]
@@ -179,7 +180,9 @@ _PAIR_SNR = 10.0
 _EXPOSURE_LIMIT = 24
 
 
-def measure_evidence(mosaic: Mosaic, reference: ReferenceCatalog | None = None) -> Evidence:
+def measure_evidence(
+    mosaic: Mosaic, reference: ReferenceCatalog | None = None, read: Read = read_drizzled
+) -> Evidence:
     """Measure shifts between products, shapes and weights of stars in one mosaic.
 
     Parameters
@@ -189,6 +192,8 @@ def measure_evidence(mosaic: Mosaic, reference: ReferenceCatalog | None = None) 
         told in the findings' `reasons`.
     reference : ReferenceCatalog, optional
         What the total is compared with for its absolute shift.
+    read : callable, optional
+        Opens the products' images.
 
     Returns
     -------
@@ -196,17 +201,17 @@ def measure_evidence(mosaic: Mosaic, reference: ReferenceCatalog | None = None) 
         With NaN for what could not be measured.
     """
     notes = Notes([], {})
-    total, frame, stamps, repeats = _total(mosaic.total, notes)
+    total, frame, stamps, repeats = _total(mosaic.total, notes, read)
     filters: list[Look] = []
     for product in mosaic.filters:
-        look, pixels = look_at(product, frame, notes)
+        look, pixels = look_at(product, frame, notes, read)
         if frame is None and pixels is not None:  # no total: the first filter's grid is as good
             frame = Frame(pixels.wcs, pixels.shape)
         filters += [look] if look else []
         del pixels
     # most visits keep none of the exposures' images, so a missing one is no news
     drizzled = [p for p in mosaic.exposures if p.drizzled is not None][:_EXPOSURE_LIMIT]
-    exposures = [look for p in drizzled if (look := look_at(p, frame, notes)[0])]
+    exposures = [look for p in drizzled if (look := look_at(p, frame, notes, read)[0])]
     if total:
         exposures = [look.confirmed_by(total) for look in exposures]
 
@@ -241,10 +246,10 @@ def measure_evidence(mosaic: Mosaic, reference: ReferenceCatalog | None = None) 
 
 
 def _total(
-    product: Product, notes: Notes
+    product: Product, notes: Notes, read: Read
 ) -> tuple[Look | None, Frame | None, Stamps | None, tuple[Repeat, ...]]:
     """Look at the total, whose grid is the mosaic's, and at all that its pixels show alone."""
-    look, drizzled = look_at(product, None, notes)
+    look, drizzled = look_at(product, None, notes, read)
     if look is None or drizzled is None:
         return None, None, None, ()
     frame = Frame(drizzled.wcs, drizzled.shape)

@@ -236,7 +236,7 @@ def average(image: Drizzled, crop: Crop) -> tuple[NDArray[np.float32], NDArray[n
         cells = slice(start * crop.shape[0] // height, -(-stop * crop.shape[0] // height))
         weights = down[cells, start:stop]
         rows_of[0, cells] += weights @ sci
-        rows_of[1, cells] += weights @ inside.astype(np.float32)
+        rows_of[1, cells] += weights @ inside
     total, area = ((across @ plane.T).T for plane in rows_of)
     exposed = area > 0.5 * height * width / (crop.shape[0] * crop.shape[1])
     if not exposed.any():  # lone pixels

@@ -19,7 +19,7 @@ from spacekit.measure.peaks import ROUNDEST_TRACK
 from spacekit.measure.shift import Shift
 from spacekit.measure.sources import Sources, find_sources
 from spacekit.measure.twins import Twins, find_twins
-from spacekit.visit.drizzled import Drizzled, read_drizzled
+from spacekit.visit.drizzled import Drizzled, Read, read_drizzled
 from spacekit.visit.nouns import Product
 from spacekit.visit.values import card
 
@@ -195,7 +195,7 @@ def _places(sources: Sources) -> Places:
 
 
 def look_at(
-    product: Product, frame: Frame | None, notes: Notes
+    product: Product, frame: Frame | None, notes: Notes, read: Read = read_drizzled
 ) -> tuple[Look, Drizzled] | tuple[None, None]:
     """Find one product's sources.
 
@@ -207,6 +207,8 @@ def look_at(
         The mosaic's frame; None where this product makes it.
     notes : Notes
         Told why where it can't be done.
+    read : callable, optional
+        Opens the product's image.
 
     Returns
     -------
@@ -218,7 +220,7 @@ def look_at(
         notes.reasons.append(f"{title}: no drizzled image")
         return None, None
     try:
-        drizzled = read_drizzled(product.drizzled)
+        drizzled = read(product.drizzled)
         sources = find_sources(drizzled.sci, drizzled.wht)
         twins, moving = None, card(drizzled.primary, "MTFLAG") in ("T", True)
         if moving:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from spacekit.errors import ProductError, SpacekitError
+from spacekit.measure.blink import Blink, render_blinks
 from spacekit.measure.evidence import Evidence, measure_evidence
 from spacekit.measure.features import Catalogs, Features, measure_features, read_catalogs
 from spacekit.measure.findings import Findings
@@ -14,7 +15,7 @@ from spacekit.measure.frames import Frames, FrameSettings, render_frames
 from spacekit.measure.schema import EVIDENCE, INDEX, LABEL, REPORTED
 from spacekit.measure.sheet import Stamps
 from spacekit.visit.corruption import label_of_copy
-from spacekit.visit.drizzled import read_drizzled
+from spacekit.visit.drizzled import Read, reading_headers_once
 from spacekit.visit.nouns import Mosaic, Problem
 
 __all__ = ["Measurement", "PrepSettings", "Row", "measure_mosaic"]
@@ -68,6 +69,8 @@ class Measurement:
         asked for: it goes beside them.
     stamps : Stamps or None
         Cutouts, under the same conditions.
+    blinks : tuple of Blink
+        Pictures of its products to be shown in turn, under the same conditions.
     problems : tuple of Problem
         What went wrong; one is fatal when there is no row.
     """
@@ -77,6 +80,7 @@ class Measurement:
     frames: Frames | None = None
     findings: Findings | None = None
     stamps: Stamps | None = None
+    blinks: tuple[Blink, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -113,7 +117,8 @@ def measure_mosaic(mosaic: Mosaic, settings: PrepSettings | None = None) -> Meas
 def _measure(mosaic: Mosaic, settings: PrepSettings) -> Measurement:
     if mosaic.total.drizzled is None:
         raise ProductError(f"{mosaic.folder}: total drizzled image is missing")
-    image = read_drizzled(mosaic.total.drizzled)
+    read = reading_headers_once()
+    image = read(mosaic.total.drizzled)
     if not image.footprint.any():
         raise ProductError(f"{image.path}: no pixel is exposed (weight 0 or NaN everywhere)")
     catalogs, problems = read_catalogs(mosaic)
@@ -126,7 +131,7 @@ def _measure(mosaic: Mosaic, settings: PrepSettings) -> Measurement:
         if not frames.plain.any():
             reason = "frames are black: all exposed pixels are alike"
             problems.append(Problem(mosaic.index, str(image.path), reason, fatal=False))
-    evidence = _evidence(mosaic, catalogs, problems) if settings.evidence else None
+    evidence = _evidence(mosaic, catalogs, problems, read) if settings.evidence else None
     if evidence is not None:
         row.update(_columns(evidence))
     if settings.labelled:
@@ -137,6 +142,7 @@ def _measure(mosaic: Mosaic, settings: PrepSettings) -> Measurement:
         frames,
         evidence.findings if evidence and settings.draw else None,
         evidence.stamps if evidence and settings.draw else None,
+        render_blinks(mosaic, read=read) if settings.draw and settings.blink else (),
         tuple(problems),
     )
 
@@ -150,10 +156,12 @@ def _row(mosaic: Mosaic, features: Features) -> Row:
     return row
 
 
-def _evidence(mosaic: Mosaic, catalogs: Catalogs, problems: list[Problem]) -> Evidence | None:
+def _evidence(
+    mosaic: Mosaic, catalogs: Catalogs, problems: list[Problem], read: Read
+) -> Evidence | None:
     """Measure our own columns; they are extra, so no failure of theirs loses the row."""
     try:
-        found = measure_evidence(mosaic, catalogs.reference)
+        found = measure_evidence(mosaic, catalogs.reference, read)
     except Exception as error:  # noqa: BLE001  # one mosaic must not end the batch; logged
         if not isinstance(error, SpacekitError):
             _log.exception("%s: evidence", mosaic.index)

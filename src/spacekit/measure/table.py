@@ -115,7 +115,8 @@ def _ready_column(column: pd.Series, name: str) -> pd.Series:
     if codes is not None:
         return _encode(column, name, codes)
     numbers = pd.Series(numbers_of(column), index=column.index, name=column.name)
-    if bool((numbers.isna() & column.notna() & (column.astype(str) != "")).any()):
+    strange = column[numbers.isna() & column.notna()]
+    if bool((strange.astype(str) != "").any()):
         raise TableError(f"column {name} holds what is no number")
     known = numbers.dropna()
     whole = (known % 1 == 0) & (known.abs() < _LARGEST_WHOLE)
