@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.tables import markdown
-from spacekit.measure.evidence import Evidence, measure_evidence
+from spacekit.measure.evidence import measure_evidence
 from spacekit.measure.findings import Findings, Offset
+from spacekit.measure.summary import Evidence
 from spacekit.measure.verdict import judge
 from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
 from spacekit.visit.discovery import find_mosaics

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from spacekit.measure.evidence import Evidence, measure_evidence
+from spacekit.measure.evidence import measure_evidence
 from spacekit.measure.schema import COLUMNS, EVIDENCE, REPORTED
+from spacekit.measure.summary import Evidence
 from spacekit.visit.catalogs import ReferenceCatalog
 from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.nouns import Product

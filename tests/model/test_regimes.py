@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spacekit.measure.evidence import Evidence, measure_evidence
+from spacekit.measure.evidence import measure_evidence
 from spacekit.measure.schema import EVIDENCE
+from spacekit.measure.summary import Evidence
 from spacekit.model.features import NUMERIC
 from spacekit.model.regimes import (
     REGIMES,

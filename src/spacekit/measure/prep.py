@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from spacekit.errors import ProductError, SpacekitError
 from spacekit.measure.blink import Blink, render_blinks
-from spacekit.measure.evidence import Evidence, measure_evidence
+from spacekit.measure.evidence import measure_evidence
 from spacekit.measure.features import Catalogs, Features, measure_features, read_catalogs
 from spacekit.measure.findings import Findings
 from spacekit.measure.frames import Frames, FrameSettings, render_frames
 from spacekit.measure.schema import EVIDENCE, INDEX, LABEL, REPORTED
 from spacekit.measure.sheet import Stamps
+from spacekit.measure.summary import Evidence
 from spacekit.visit.corruption import label_of_copy
 from spacekit.visit.drizzled import Read, reading_headers_once
 from spacekit.visit.nouns import Mosaic, Problem
