@@ -267,7 +267,7 @@ class TrainingLoop:
             (network.table_word, settings.table_epochs),
             (network.stamps, settings.stamp_epochs),
         ):
-            branch.train(not done)
+            branch.train(not done).requires_grad_(not done)
         loss_sum = right = 0.0
         rows = self._split.train
         for batch in batches(self._data, rows, self._settings.batch_size, self._rng):
