@@ -221,47 +221,46 @@ def look_at(
         return None, None
     try:
         drizzled = read(product.drizzled)
-        sources = find_sources(drizzled.sci, drizzled.wht)
-        twins, moving = None, card(drizzled.primary, "MTFLAG") in ("T", True)
-        if moving:
-            spots = on_body(drizzled.sci, drizzled.wht, sources.x, sources.y)
-            sources = sources.select(~spots)
-        elif not product.name.exposure:
-            twins = find_twins(drizzled.sci, drizzled.wht, sources)
-        outline, middle = _outline(drizzled.wht)
+        look = _look(product, product.drizzled, drizzled)
     except ProductError as error:
         notes.faults[str(product.drizzled)] = str(error)
         return None, None
-    if not len(sources):
+    if not len(look.sources):
         notes.reasons.append(f"{title}: no sources")
-    same_grid = frame is None
-    if frame is not None:
-        same_grid = _same_grid(drizzled, frame)
-        places = np.column_stack([sources.x, sources.y])
-        moved = None if not same_grid else places
-        if not same_grid:
-            both = _in_frame(np.vstack([places, outline, middle]), drizzled, frame)
-            if both is None:
-                fault = f"{title}: its WCS doesn't lead into the total's image"
-                notes.faults[str(product.drizzled)] = fault
-                return None, None
-            moved, outline, middle = np.split(both, [len(places), len(both) - 1])
-            sources = replace(sources, x=moved[:, 0], y=moved[:, 1])
-    look = Look(
-        product,
-        product.drizzled,
-        sources,
-        same_grid,
-        outline,
-        middle[0],
-        _positive(drizzled, "EXPTIME", 1.0),
-        _positive(drizzled, "EXPSTART", 0.0),
-        drizzled.primary.get("NUMEXP") == 1,
-        _is_struck(drizzled),
-        moving,
-        twins,
-    )
+    if frame is not None and not _same_grid(drizzled, frame):
+        moved = _in_frame(look, drizzled, frame)
+        if moved is None:
+            fault = f"{title}: its WCS doesn't lead into the total's image"
+            notes.faults[str(product.drizzled)] = fault
+            return None, None
+        look = moved
     return look, drizzled
+
+
+def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
+    """Look at a product in its own pixels."""
+    sources = find_sources(drizzled.sci, drizzled.wht)
+    twins, moving = None, card(drizzled.primary, "MTFLAG") in ("T", True)
+    if moving:
+        spots = on_body(drizzled.sci, drizzled.wht, sources.x, sources.y)
+        sources = sources.select(~spots)
+    elif not product.name.exposure:
+        twins = find_twins(drizzled.sci, drizzled.wht, sources)
+    outline, middle = _outline(drizzled.wht)
+    return Look(
+        product,
+        path,
+        sources,
+        same_grid=True,
+        outline=outline,
+        middle=middle[0],
+        exptime_s=_positive(drizzled, "EXPTIME", 1.0),
+        start_mjd=_positive(drizzled, "EXPSTART", 0.0),
+        single=drizzled.primary.get("NUMEXP") == 1,
+        struck=_is_struck(drizzled),
+        moving=moving,
+        twins=twins,
+    )
 
 
 def _positive(drizzled: Drizzled, key: str, otherwise: float) -> float:
@@ -314,13 +313,20 @@ def _same_grid(drizzled: Drizzled, frame: Frame) -> bool:
     return moved is not None and float(np.abs(moved - corners).max()) < _SAME_GRID_PX
 
 
-def _in_frame(places: Floats, drizzled: Drizzled, frame: Frame) -> Floats | None:
-    """Put positions on the mosaic's grid; None where the WCS can't do that."""
+def _in_frame(look: Look, drizzled: Drizzled, frame: Frame) -> Look | None:
+    """Put a look's positions on the mosaic's grid; None where the WCS can't do that."""
     corners = _corners(drizzled)
     moved = reproject(corners, drizzled.wcs, frame.wcs)
     if moved is None or np.abs(moved - corners).max() > 20 * max(drizzled.shape):
         return None
-    return reproject(places, drizzled.wcs, frame.wcs)
+    sources = look.sources
+    places = np.column_stack([sources.x, sources.y])
+    both = reproject(np.vstack([places, look.outline, look.middle]), drizzled.wcs, frame.wcs)
+    if both is None:
+        return None
+    places, outline, middle = np.split(both, [len(places), len(both) - 1])
+    sources = replace(sources, x=places[:, 0], y=places[:, 1])
+    return replace(look, sources=sources, same_grid=False, outline=outline, middle=middle[0])
 
 
 def reproject(places: Floats, wcs: WCS, frame: WCS) -> Floats | None:
