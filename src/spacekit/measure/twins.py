@@ -9,6 +9,7 @@ images is the brighter one everywhere (another filter, fewer exposures), a quart
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
@@ -130,18 +131,16 @@ def _around(sci: NDArray[np.floating], wht: NDArray[np.floating], x: Floats, y: 
     column, row = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
     ny, nx = sci.shape
     inside = (column >= half) & (row >= half) & (column < nx - half - 1) & (row < ny - half - 1)
-    chosen = np.flatnonzero(inside)
-    dy, dx = stamp_offsets(half)
-    exposed = np.array(
-        [
-            np.count_nonzero(wht[r - half : r + half + 1, c - half : c + half + 1] > 0)
-            for r, c in zip(row[chosen], column[chosen], strict=True)
-        ]
+    windows = (
+        (n, wht[row[n] - half : row[n] + half + 1, column[n] - half : column[n] + half + 1])
+        for n in np.flatnonzero(inside).tolist()
     )
-    enough = exposed >= (1 - _MISSING) * (2 * half + 1) ** 2
-    chosen = chosen[enough][:_LIMIT] if len(chosen) else chosen
+    least = (1 - _MISSING) * (2 * half + 1) ** 2
+    exposed = (n for n, window in windows if np.count_nonzero(window > 0) >= least)
+    chosen = np.fromiter(itertools.islice(exposed, _LIMIT), np.intp)
     if not len(chosen):
         return np.empty((0, 1, 1), np.float32)
+    dy, dx = stamp_offsets(half)
     where = (row[chosen, None, None] + dy, column[chosen, None, None] + dx)
     stamps = np.asarray(sci[where], dtype=np.float32)
     stamps = np.where((wht[where] > 0) & np.isfinite(stamps), stamps, np.float32(0))

@@ -1,0 +1,54 @@
+"""The comparison of verdicts on products of two pipelines, without either."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks import real_verdicts
+from spacekit.errors import PipelineError
+
+
+def told(
+    engine: str, view: str, index: str, label: float | None, ratio: float
+) -> dict[str, object]:
+    return {
+        "engine": engine, "view": view, "index": index, "label": label,
+        "log_ratio": ratio, "y_pred": float(ratio > 3),
+    }  # fmt: skip
+
+
+def test_summary_counts_verdicts_and_agreement() -> None:
+    rows = []
+    for view in ("exposures", "filters", "total"):
+        for engine, shift in (("drizzlepac", 0.5), ("embedded", 0.0)):
+            rows += [
+                told(engine, view, "bad", 1.0, 5.0 + shift),
+                told(engine, view, "unsure", None, 1.0),
+                told(engine, view, "edge", 0.0, 2.8 + shift),
+            ]
+    lines = real_verdicts.summary(pd.DataFrame(rows)).splitlines()
+    assert len(lines) == 5
+    cells = [cell.strip() for cell in lines[2].strip("|").split("|")]
+    assert cells[1:] == ["1 of 1", "1 of 1", "1 of 1", "0 of 1", "2 of 3", "0.50"]
+
+
+def test_a_visit_that_one_pipeline_cannot_process_is_left_out_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def processed(visit: Path, out: Path, engine: object, name: str) -> None:
+        calls.append(name)
+        out.mkdir(parents=True)
+        if name == "drizzlepac":
+            raise PipelineError("no product")
+        (out / "truth.json").touch()
+
+    monkeypatch.setattr(real_verdicts, "process_simulated", processed)
+    engines = {"embedded": list, "drizzlepac": list}
+    for _ in range(2):
+        real_verdicts.process(tmp_path, tmp_path / "simulated" / "i00001", engines)  # type: ignore[arg-type]
+    assert calls == ["embedded", "drizzlepac"]
+    assert not (tmp_path / "embedded" / "i00001").exists()
+    assert "no product" in (tmp_path / "failed" / "i00001").read_text()
