@@ -107,7 +107,10 @@ def test_holes_are_the_same_in_tiles_and_with_two_planes(tmp_path: Path, monkeyp
 def test_holes_at_one_shift_from_the_stars_tell_the_exposure_and_the_shift():
     where = places(25, 3)
     rng = np.random.default_rng(4)
-    struck = Holes("f814w ac", where[:18] + np.array([5.0, -3.0]), np.array([150.0, 150.0]))
+    shift = np.array([5.0, -3.0])
+    # its stars are taken, and here and there the sky it has where the others have the star
+    places_of = np.concatenate([where[:18] + shift, where[:6] + 0.4])
+    struck = Holes("f814w ac", places_of, np.array([150.0, 150.0]))
     chance = Holes("f606w aa", rng.uniform(20, 280, (40, 2)), np.array([150.0, 150.0]))
     first, second = find_repeats([chance, struck], stars(where), MIDDLE)
     assert first.title == "f814w ac"
@@ -193,6 +196,19 @@ def test_cores_of_stars_that_rejection_struck_where_they_are_say_nothing():
     where = places(25, 7)
     holes = [Holes(f"f606w {e}", where + 0.5, np.array([150.0, 150.0])) for e in ("aa", "ab")]
     assert [r.surprise for r in find_repeats(holes, stars(where), MIDDLE)] == [0.0, 0.0]
+
+
+def test_knots_beside_stars_that_stand_whole_are_the_stars_own():
+    where = places(25, 3)
+    middle = np.array([150.0, 150.0])
+    knots = where[:8] + np.array([12.0, 5.0])
+    holes = [Holes("f160w aa", knots, middle), Holes("f160w ab", knots[:6] + 0.2, middle)]
+    assert [r.surprise for r in find_repeats(holes, stars(where), MIDDLE)] == [0.0, 0.0]
+    # a displaced exposure has sky where the others have the star
+    holes[0] = Holes("f160w aa", np.concatenate([knots, where[:2]]), middle)
+    surest = find_repeats(holes, stars(where), MIDDLE)[0]
+    assert surest.surprise > 5
+    assert (surest.dx_px, surest.dy_px) == pytest.approx((12, 5), abs=0.3)
 
 
 def test_one_exposure_has_none_to_be_rejected_against(tmp_path: Path):

@@ -49,6 +49,10 @@ _NEAREST: Final = 0.35
 #: Centroid error of a hole, px; fewest holes that match by shift and turn at once.
 _ERROR_PX: Final = 0.3
 _FEWEST_MATCHED: Final = 8
+#: A star with a hole this near to it has lost something itself.
+_STRUCK_PX: Final = 3.0
+#: Holes that lie beside stars of which at least this share has lost nothing are the stars' own.
+_PATTERN: Final = 7 / 8
 #: Highest probability, over all shifts, that chance makes such a peak.
 _CHANCE: Final = 1e-4
 
@@ -75,15 +79,43 @@ def find_repeats(holes: Sequence[Holes], sources: Sources, middle: Floats) -> tu
     """
     bright = sources.select(sources.snr >= _STAR_SNR).select(slice(_MOST_STARS))
     stars = np.column_stack([bright.x, bright.y])
+    struck = _struck(stars, holes)
     found = []
     for own in holes:
         others = _others(own, holes, stars)
         pairs = _partners(own, others)
-        repeat = _turned(_repeat(own, pairs[:, :2]), pairs, middle)
+        repeat = _repeat(own, pairs[:, :2])
+        if repeat.surprise and _is_pattern(repeat, pairs, stars[~struck]):
+            others = _others(own, holes, stars[struck])
+            pairs = _partners(own, others)
+            repeat = _repeat(own, pairs[:, :2])
+        repeat = _turned(repeat, pairs, middle)
         if not (repeat.surprise or repeat.turned_surprise):
             repeat = _matched(repeat, own, others, middle)
         found.append(repeat)
     return tuple(sorted(found, key=lambda repeat: -repeat.surprise))
+
+
+def _struck(stars: Floats, holes: Sequence[Holes]) -> NDArray[np.bool_]:
+    """Say which stars have a hole at their own place, in any exposure."""
+    places = np.concatenate([np.empty((0, 2)), *(one.xy for one in holes)])
+    if not len(places) or not len(stars):
+        return np.zeros(len(stars), dtype=bool)
+    return np.asarray(cKDTree(places).query(stars)[0] < _STRUCK_PX)
+
+
+def _is_pattern(repeat: Repeat, pairs: Floats, whole: Floats) -> bool:
+    """Say whether the holes of a repeat are knots of a pattern that bright stars have.
+
+    Knots where the spikes begin are sharp enough to be taken for cosmic rays, at one place beside
+    every bright star. But a displaced exposure also has sky where the others have the star.
+    """
+    if not len(whole):
+        return False
+    shift = repeat.dx_px, repeat.dy_px
+    partners = pairs[np.abs(pairs[:, :2] - shift).max(axis=1) <= _BOX_PX / 2, 2:]
+    apart = cKDTree(whole).query(partners)[0]
+    return bool(np.count_nonzero(apart == 0) >= _PATTERN * len(partners))
 
 
 def _others(own: Holes, holes: Sequence[Holes], stars: Floats) -> list[tuple[Floats, Floats]]:
