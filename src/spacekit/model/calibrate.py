@@ -45,6 +45,9 @@ LARGEST_LOG_RATIO: Final = 10.0
 #: Fewest rows that a line is fitted on, and how steep it may be.
 FEWEST_TO_CALIBRATE: Final = 20
 _STEEPEST: Final = 4.0
+#: Rows of each class that a fit believes it has seen beyond those it has. Platt takes one; held
+#: against rows left out, that makes what is certain look doubtful.
+_UNSEEN: Final = 0.1
 
 #: The log-likelihood ratio of a mosaic of one exposure. No other one is there that it could
 #: disagree with; how many went into a mosaic is a header's word, so it is not taken for certain.
@@ -143,7 +146,7 @@ def log_ratio(proba: Floats, prevalence: float) -> Floats:
 def fit_line(logits: Floats, labels: NDArray[np.float32]) -> tuple[Line, str]:
     """Fit the line that makes logits log-likelihood ratios.
 
-    Platt's (1999) scaling with his targets, which keep it finite where the classes don't
+    Platt's (1999) scaling with targets like his, which keep it finite where the classes don't
     overlap; both classes weigh alike, so that what is fitted is a ratio, not the odds of the
     rows at hand.
 
@@ -160,7 +163,8 @@ def fit_line(logits: Floats, labels: NDArray[np.float32]) -> tuple[Line, str]:
     if len(labels) < FEWEST_TO_CALIBRATE or not 0 < bad.sum() < len(bad):
         return Line(), f"not calibrated: {len(labels)} rows to calibrate on"
     counts = float(bad.sum()), float((~bad).sum())
-    target = np.where(bad, (counts[0] + 1) / (counts[0] + 2), 1 / (counts[1] + 2))
+    shares = [_UNSEEN / (count + 2 * _UNSEEN) for count in counts]
+    target = np.where(bad, 1 - shares[0], shares[1])
     weight = np.where(bad, 0.5 / counts[0], 0.5 / counts[1])
 
     def cost(line: Floats) -> float:
