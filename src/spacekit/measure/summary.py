@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from spacekit.measure.findings import Absolute, Findings, Group, Offset, ProductShape, Repeat
+from spacekit.measure.findings import Absolute, Findings, Group, ProductShape, Repeat
 from spacekit.measure.sheet import Stamps
 
 __all__ = ["Evidence", "summarise"]
@@ -170,8 +170,11 @@ def summarise(filters: int, findings: Findings) -> Evidence:
     of_filters = [shape for shape in findings.shapes if shape.title != "total"]
     return Evidence(
         filters=filters,
-        **_filter_offsets(findings.filters),
-        **_exposure_offsets(findings.exposures),
+        **_offsets(findings.filters),
+        offset_scatter_px=_largest([o.scatter_px for o in findings.filters.offsets]),
+        unmatched=_unmatched(findings.filters),
+        **_offsets(findings.exposures, "exposure_"),
+        exposures_unmatched=_unmatched(findings.exposures),
         **_total_shape(findings.shapes),
         **_filter_shapes(of_filters),
         weight_deficit=_largest([shape.weight_deficit for shape in findings.shapes]),
@@ -183,37 +186,20 @@ def summarise(filters: int, findings: Findings) -> Evidence:
     )
 
 
-def _filter_offsets(group: Group) -> _Columns:
-    worst = _worst(group)
+def _offsets(group: Group, prefix: str = "") -> _Columns:
+    """Sum up a group's shifts, in columns whose names start with `prefix`."""
     columns = {
-        "offset_scatter_px": _largest([o.scatter_px for o in group.offsets]),
-        "unmatched": _unmatched(group),
-        "part_share": _part_share(group),
+        "part_share": _largest([o.part_sources / o.sources for o in group.offsets if o.sources]),
         "sure_px": _largest([o.sure_px for o in group.offsets]),
     }
-    if worst is None:
-        return columns
-    return columns | {
-        "offset_px": worst.largest_px,
-        "offset_sigma_px": worst.sigma_px,
-        "offset_sources": worst.sources,
-    }
-
-
-def _exposure_offsets(group: Group) -> _Columns:
-    worst = _worst(group)
-    columns = {
-        "exposures_unmatched": _unmatched(group),
-        "exposure_part_share": _part_share(group),
-        "exposure_sure_px": _largest([o.sure_px for o in group.offsets]),
-    }
-    if worst is None:
-        return columns
-    return columns | {
-        "exposure_offset_px": worst.largest_px,
-        "exposure_offset_sigma_px": worst.sigma_px,
-        "exposure_offset_sources": worst.sources,
-    }
+    if group.offsets:
+        worst = max(group.offsets, key=lambda offset: offset.largest_px)
+        columns |= {
+            "offset_px": worst.largest_px,
+            "offset_sigma_px": worst.sigma_px,
+            "offset_sources": worst.sources,
+        }
+    return {f"{prefix}{name}": value for name, value in columns.items()}
 
 
 def _total_shape(shapes: Sequence[ProductShape]) -> _Columns:
@@ -278,16 +264,8 @@ def _largest(values: Sequence[float]) -> float:
     return max(known, default=math.nan)
 
 
-def _worst(group: Group) -> Offset | None:
-    return max(group.offsets, key=lambda o: o.largest_px, default=None)
-
-
 def _unmatched(group: Group) -> float:
     return float(len(group.unmatched)) if group.reference else math.nan
-
-
-def _part_share(group: Group) -> float:
-    return _largest([o.part_sources / o.sources for o in group.offsets if o.sources])
 
 
 def _contrast(shapes: Sequence[ProductShape]) -> float:
