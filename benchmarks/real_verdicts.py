@@ -1,7 +1,7 @@
 """Verdicts on products of the real pipeline and of the embedded one, from the same exposures.
 
     make drizzlepac-env
-    python -m benchmarks.real_verdicts WORK --scenes 16 --docs
+    python -m benchmarks.real_verdicts WORK --docs
 
 The model has learned from products of the embedded pipeline alone. Here small visits of known error
 (matched pairs, seeds of their own, too few reference stars for a fit, so that errors survive) go
@@ -25,6 +25,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.accuracy.answers import VIEWS, ask
+from benchmarks.real_pipeline import SETTINGS
 from benchmarks.tables import markdown
 from spacekit.errors import SpacekitError
 from spacekit.files import write_csv
@@ -36,7 +37,7 @@ from spacekit.model.infer import Model, load_model
 from spacekit.mosaic.engines import Engine, drizzlepac_engine, embedded_engine
 from spacekit.mosaic.pipeline import PipelineSettings
 from spacekit.mosaic.real.run import DrizzlepacSettings, check_interpreter
-from spacekit.simulate.dataset import SimulationSettings, write_scene
+from spacekit.simulate.dataset import write_scene
 from spacekit.simulate.draw import DrawSettings, draw_spec
 from spacekit.simulate.labels import label_table, read_truths
 from spacekit.simulate.reprocess import process_simulated
@@ -47,10 +48,6 @@ _DOCS: Final = Path(__file__).parents[1] / "docs"
 #: The real pipeline takes a minute for an IR subarray and several for a CCD's.
 _DRAW: Final = DrawSettings({"ir": 0.7, "uvis": 0.15, "wfc": 0.15}, {512: 1.0})
 _SEED: Final = 4001
-#: What simulating leaves of the embedded pipeline's own run, which is made anew.
-_BARE: Final = SimulationSettings(
-    pipeline=PipelineSettings(filter_products=False, catalogs=False, qa=False), exposures=True
-)
 _SHOWN: Final = ("exposures", "filters", "total")
 _COLOURS: Final = {0.0: "tab:blue", 1.0: "tab:red"}
 
@@ -80,9 +77,7 @@ def process(work: Path, visit: Path, engines: dict[str, Engine]) -> None:
 
 def answers(work: Path, name: str, model: Model) -> pd.DataFrame:
     """Measure an engine's products and ask the model, once for each view."""
-    prepared = run_preprocessing(
-        work / name, output_path=work / f"{name}-out", blink=False, workers=None
-    )
+    prepared = run_preprocessing(work / name, output_path=work / f"{name}-out", blink=False)
     truths = read_truths(work / name)
     table = label_table(read_table(prepared.csv_path), truths)
     kept = table.fillna({LABEL: 1})  # ambiguous ones are answered too
@@ -132,7 +127,7 @@ def main() -> None:
     """Parse the command line, process, answer, and sum up."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("work", type=Path)
-    parser.add_argument("--scenes", type=int, default=16)
+    parser.add_argument("--scenes", type=int, default=20)
     parser.add_argument("--docs", action="store_true")
     parser.add_argument(
         "--drizzlepac-python", type=Path, default=Path(".venv-drizzlepac/bin/python")
@@ -146,7 +141,7 @@ def main() -> None:
         ),
     }
     for spec in specs(asked.scenes):
-        for visit in write_scene(asked.work / "simulated", spec, _BARE):
+        for visit in write_scene(asked.work / "simulated", spec, SETTINGS):
             process(asked.work, visit, engines)
             print(visit.name, spec.detector, spec.mode, flush=True)
     model = load_model()
