@@ -18,9 +18,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tqdm import tqdm
+
 from benchmarks.fuzz.material import make_material
 from benchmarks.fuzz.readers import READERS
-from benchmarks.fuzz.run import Tally, fuzz, fuzz_apart
+from benchmarks.fuzz.run import Tally, Task, fuzz, fuzz_side_by_side
 
 _EXAMPLES = 8
 
@@ -31,6 +33,7 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=20_000, help="for each reader")
     parser.add_argument("--reader", choices=list(READERS), action="append", help="default: all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes at a time")
     parser.add_argument("--only", type=int, help="one input, here, and keep its file")
     parser.add_argument("--work", type=Path, help="keep the valid files here between runs")
     args = parser.parse_args()
@@ -47,7 +50,9 @@ def main() -> int:
         found = 0
         for reader in readers:
             start = time.monotonic()
-            tally = fuzz_apart(reader, material, scratch, args.inputs, args.seed)
+            with tqdm(total=args.inputs, desc=reader, mininterval=1, leave=False) as bar:
+                task = Task(reader, material, scratch, args.seed)
+                tally = fuzz_side_by_side(task, args.inputs, args.workers, bar.update)
             _print(reader, tally, time.monotonic() - start)
             found += len(tally.findings)
     return 1 if found else 0
@@ -66,7 +71,7 @@ def _print(reader: str, tally: Tally, seconds: float) -> None:
 def _again(reader: str, material: Path, seed: int, number: int) -> int:
     """Make one input again and let its exception out."""
     scratch = Path(tempfile.mkdtemp(prefix="spacekit-fuzz-"))
-    for _, outcome in fuzz(reader, material, scratch, [number], seed):
+    for _, outcome in fuzz(Task(reader, material, scratch, seed), [number]):
         print(f"{outcome}; the input is in {scratch}")
         return 0 if outcome in {"accepted", "refused"} else 1
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import resource
@@ -10,9 +11,10 @@ import sys
 import traceback
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -23,7 +25,7 @@ from benchmarks.fuzz.hostile import remove
 from benchmarks.fuzz.readers import READERS
 from spacekit.errors import SpacekitError
 
-__all__ = ["Finding", "Tally", "fuzz", "fuzz_apart"]
+__all__ = ["Finding", "Tally", "Task", "fuzz", "fuzz_apart", "fuzz_side_by_side"]
 
 #: Processor time for one small file; and real time after which a process is taken to hang.
 SLOW_S: Final = 5.0
@@ -64,23 +66,37 @@ class _TooSlowError(BaseException):
     """Not an Exception, so that no reader takes it for a broken file."""
 
 
-def fuzz(
-    name: str, material: Path, scratch: Path, numbers: Sequence[int], seed: int
-) -> Iterator[tuple[int, str]]:
-    """Give a reader broken files in this process.
+@dataclass(frozen=True)
+class Task:
+    """What is fuzzed, with what.
 
     Parameters
     ----------
-    name : str
+    reader : str
         A key of `READERS`.
     material : Path
         As `make_material` wrote it.
     scratch : Path
         Where the broken files go.
-    numbers : sequence of int
-        Which inputs; each depends on its number, the reader and the seed alone.
     seed : int
         Of the whole run.
+    """
+
+    reader: str
+    material: Path
+    scratch: Path
+    seed: int
+
+
+def fuzz(task: Task, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Give a reader broken files in this process.
+
+    Parameters
+    ----------
+    task : Task
+        The reader, and where its files lie.
+    numbers : sequence of int
+        Which inputs; each depends on its number, the reader and the seed alone.
 
     Yields
     ------
@@ -89,15 +105,16 @@ def fuzz(
     outcome : str
         "accepted", "refused", or what was found.
     """
+    name = task.reader
+    case = task.scratch / name / "case"
     reader = READERS[name]
-    case = scratch / name / "case"
-    reader.prepare(material, case)
+    reader.prepare(task.material, case)
     for number in numbers:
-        rng = np.random.default_rng([seed, zlib.crc32(name.encode()), number])
-        mend = reader.vary(material, case, rng)
+        rng = np.random.default_rng([task.seed, zlib.crc32(name.encode()), number])
+        mend = reader.vary(task.material, case, rng)
         yield number, _outcome(name, case)
         mend()
-    remove(scratch / name)
+    remove(task.scratch / name)
 
 
 def _outcome(name: str, case: Path) -> str:
@@ -156,37 +173,68 @@ def _memory(entry: str) -> int:
     return 0
 
 
-def fuzz_apart(name: str, material: Path, scratch: Path, count: int, seed: int) -> Tally:
-    """Give a reader broken files in processes of their own, with limits; a crash ends none.
+def fuzz_side_by_side(
+    task: Task, count: int, workers: int = 1, progress: Callable[[], object] | None = None
+) -> Tally:
+    """Share a reader's inputs out among processes; what comes of each does not depend on that.
 
     Parameters
     ----------
-    name, material, scratch, seed
+    task : Task
         As for `fuzz`.
     count : int
         How many inputs, from number 0 on.
+    workers : int
+        How many processes work at a time.
+    progress : callable, optional
+        Called after each input.
+    """
+    edges = np.linspace(0, count, workers + 1).astype(int).tolist()
+    shares = [range(first, end) for first, end in itertools.pairwise(edges)]
+
+    def work(share: range) -> Tally:
+        own = replace(task, scratch=task.scratch / f"from_{share.start}")
+        return fuzz_apart(own, share, progress)
+
+    with ThreadPoolExecutor(workers) as pool:
+        tallies = list(pool.map(work, shares))
+    return Tally(
+        sum(tally.inputs for tally in tallies),
+        sum(tally.accepted for tally in tallies),
+        sum(tally.refused for tally in tallies),
+        [finding for tally in tallies for finding in tally.findings],
+    )
+
+
+def fuzz_apart(task: Task, numbers: range, progress: Callable[[], object] | None = None) -> Tally:
+    """Give a reader broken files in a process of their own, with limits; a crash ends nothing.
+
+    Parameters
+    ----------
+    task, numbers
+        As for `fuzz`.
+    progress : callable, optional
+        Called after each input.
     """
     context = multiprocessing.get_context("spawn")
     tally = Tally()
-    while tally.inputs < count:
+    while tally.inputs < len(numbers):
         receiver, sender = context.Pipe(duplex=False)
-        inputs = (name, material, scratch, range(tally.inputs, count), seed)
-        child = context.Process(target=_work, args=(inputs, sender))
+        child = context.Process(target=_work, args=(task, numbers[tally.inputs :], sender))
         child.start()
         sender.close()
-        end = _collect(receiver, tally)
+        end = _collect(receiver, tally, progress or (lambda: None))
         child.join(None if not end else 0)
         child.kill()
         child.join()
-        if tally.inputs < count:
-            code = child.exitcode
-            how = end or f"the process died ({code})"
-            tally.findings.append(Finding(tally.inputs, how))
+        if tally.inputs < len(numbers):
+            how = end or f"the process died ({child.exitcode})"
+            tally.findings.append(Finding(numbers[tally.inputs], how))
             tally.inputs += 1
     return tally
 
 
-def _collect(receiver: Any, tally: Tally) -> str:
+def _collect(receiver: Any, tally: Tally, progress: Callable[[], object]) -> str:
     """Count outcomes until the process is done or gone; say so if it hangs."""
     while True:
         try:
@@ -197,14 +245,15 @@ def _collect(receiver: Any, tally: Tally) -> str:
             return ""
         if number < 0:
             raise RuntimeError(f"the fuzzer itself broke:\n{outcome}")
-        tally.inputs = number + 1
+        tally.inputs += 1
+        progress()
         if outcome in {"accepted", "refused"}:
             setattr(tally, outcome, getattr(tally, outcome) + 1)
         else:
             tally.findings.append(Finding(number, outcome))
 
 
-def _work(inputs: tuple[str, Path, Path, Sequence[int], int], sender: Any) -> None:
+def _work(task: Task, numbers: range, sender: Any) -> None:
     """Fuzz within limits, in a process of its own."""
     limits = (
         (resource.RLIMIT_AS, _ADDRESS_SPACE),
@@ -218,7 +267,7 @@ def _work(inputs: tuple[str, Path, Path, Sequence[int], int], sender: Any) -> No
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     try:
-        for told in fuzz(*inputs):
+        for told in fuzz(task, numbers):
             sender.send(told)
     except Exception:  # noqa: BLE001  # told where it can be seen
         sender.send((-1, traceback.format_exc()))

@@ -7,14 +7,13 @@ from typing import Final
 
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from spacekit.errors import ProductError
 from spacekit.files import replacing
 from spacekit.mosaic.exposure import Chip, Exposure
 from spacekit.mosaic.headers import wcs_cards
-from spacekit.visit.fits_files import check_pixels, open_fits
+from spacekit.visit.fits_files import check_pixels, open_fits, read_wcs
 
 __all__ = ["filter_token", "read_exposure", "write_exposure"]
 
@@ -98,14 +97,11 @@ def _chip(path: Path, hdus: fits.HDUList, version: int) -> Chip:
         raise ProductError(f"SCI extension {version} holds no image")
     err = _plane(path, hdus, ("ERR", version), sci.data.shape)
     dq = _plane(path, hdus, ("DQ", version), sci.data.shape)
-    wcs = WCS(sci.header, hdus)
-    if not wcs.has_celestial:
-        raise ProductError(f"SCI extension {version} has no celestial WCS")
     return Chip(
         sci=np.ascontiguousarray(sci.data, dtype=np.float32),
         err=np.ascontiguousarray(err, dtype=np.float32),
         dq=np.ascontiguousarray(dq.astype(np.int16)),
-        wcs=wcs,
+        wcs=read_wcs(path, sci.header, hdus),
         header=sci.header.copy(),
     )
 

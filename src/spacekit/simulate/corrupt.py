@@ -22,7 +22,7 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from spacekit.errors import ProductError, VisitError
 from spacekit.files import PART, write_text
 from spacekit.simulate.aperture import WcsError, erroneous
-from spacekit.visit.fits_files import open_fits
+from spacekit.visit.fits_files import open_fits, read_wcs
 from spacekit.visit.poller import PollerLine, find_pollers
 
 __all__ = [
@@ -315,10 +315,10 @@ def _corner_distance_deg(one: WCS, other: WCS, shape: tuple[int, int]) -> float:
 
 
 def _celestial(hdus: fits.HDUList, chip: fits.ImageHDU, path: Path) -> WCS:
-    wcs = WCS(chip.header, hdus)
-    if not wcs.has_celestial or "CRVAL1" not in chip.header:
-        raise ProductError(f"{path}: its SCI extension has no celestial WCS to corrupt")
-    return wcs.celestial
+    wcs = read_wcs(path, chip.header, hdus)
+    if "CRVAL1" not in chip.header:
+        raise ProductError(f"{path}: its SCI extension has no CRVAL1 to corrupt")
+    return wcs
 
 
 def _describe(

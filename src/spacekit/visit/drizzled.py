@@ -14,7 +14,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from spacekit.errors import ProductError
-from spacekit.visit.fits_files import check_pixels, open_fits
+from spacekit.visit.fits_files import check_pixels, open_fits, read_wcs
 from spacekit.visit.values import as_number, card
 
 __all__ = ["Drizzled", "Read", "read_drizzled", "reading_headers_once"]
@@ -292,9 +292,7 @@ def _shape(path: Path, hdu: Any) -> tuple[int, int]:
 
 def _celestial(path: Path, header: fits.Header) -> WCS:
     """Read the WCS and check that it maps pixels to the sky."""
-    wcs = WCS(header, naxis=2)
-    if not wcs.has_celestial:
-        raise ProductError(f"{path}: SCI has no celestial WCS")
+    wcs = read_wcs(path, header)
     corner = wcs.all_pix2world([[0.0, 0.0], [1.0, 1.0]], 0)
     area = np.linalg.det(wcs.pixel_scale_matrix)
     if not np.isfinite(corner).all() or not np.isfinite(area) or area == 0:

@@ -12,15 +12,20 @@ from typing import Any, Final, Literal
 
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
+from astropy.wcs import WCS
 
 from spacekit.errors import ProductError
 from spacekit.visit.values import MALFORMED, as_count, as_number, card
 
-__all__ = ["check_pixels", "open_fits"]
+__all__ = ["check_pixels", "open_fits", "read_wcs"]
 
 #: Axes of an array and columns of a table (FITS 4.0, sections 4.4.1.1 and 7.2.1).
 _MOST_AXES: Final = 999
 _BLOCK_BYTES: Final = 2880
+#: Axes of a WCS, of whatever version, and the order of a SIP polynomial (Shupe et al. 2005).
+_MOST_WCS_AXES: Final = 9
+_HIGHEST_SIP_ORDER: Final = 9
+_SIP_ORDERS: Final = ("A_ORDER", "B_ORDER", "AP_ORDER", "BP_ORDER")
 #: No file is larger.
 _LARGEST_BYTES: Final = 2**60
 
@@ -89,10 +94,10 @@ def _check_start(path: Path) -> None:
 
 
 def _check_axes(path: Path) -> None:
-    """Refuse headers that promise more axes or columns than FITS can have.
+    """Refuse headers that promise more axes or columns than FITS can have, or less than no data.
 
-    astropy goes through as many as the header says when it opens the file, two thousand million
-    of them if need be.
+    astropy goes through as many axes as the header says when it opens the file, two thousand
+    million of them if need be, and goes backwards, for ever, over data of negative length.
     """
     with path.open("rb") as file:
         while file.read(8) in {b"SIMPLE  ", b"XTENSION"}:
@@ -105,17 +110,25 @@ def _check_axes(path: Path) -> None:
                 promised = card(header, key)
                 if (as_number(promised) or 0) > _MOST_AXES:
                     raise ProductError(f"{path}: broken ({key} is {promised}); fetch it again")
+            for key in ("PCOUNT", "GCOUNT", *(f"NAXIS{n + 1}" for n in range(_axes(header)))):
+                promised = card(header, key)
+                if (as_number(promised) or 0) < 0:
+                    raise ProductError(f"{path}: broken ({key} is {promised}); fetch it again")
             file.seek(_data_bytes(header), os.SEEK_CUR)
 
 
 def _data_bytes(header: fits.Header) -> int:
     """Give the length of what follows a header, in whole blocks (FITS 4.0, section 4.4.1)."""
-    axes = [as_count(card(header, f"NAXIS{n + 1}")) or 0 for n in range(_count(header, "NAXIS", 0))]
+    axes = [_count(header, f"NAXIS{n + 1}", 0) for n in range(_axes(header))]
     values = math.prod(axes) if axes else 0
     bits = abs(as_number(card(header, "BITPIX")) or 8)
     more = _count(header, "PCOUNT", 0)
     length = int(bits) // 8 * _count(header, "GCOUNT", 1) * (more + values)
     return min(-(-length // _BLOCK_BYTES) * _BLOCK_BYTES, _LARGEST_BYTES)
+
+
+def _axes(header: fits.Header) -> int:
+    return _count(header, "NAXIS", 0)
 
 
 def _count(header: fits.Header, key: str, default: int) -> int:
@@ -135,3 +148,35 @@ def check_pixels(path: Path, hdu: Any) -> None:
     end: int = hdu.fileinfo()["datLoc"] + int(hdu.size)
     if end > path.stat().st_size:
         raise ProductError(f"{path}: cut short in {hdu.name}; fetch it again")
+
+
+def read_wcs(path: Path, header: fits.Header, hdus: fits.HDUList | None = None) -> WCS:
+    """Read the celestial WCS of an image, of its first two axes.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    header : astropy.io.fits.Header
+        Of the image.
+    hdus : astropy.io.fits.HDUList, optional
+        The file, where the WCS may refer to tables of distortion in it.
+
+    Raises
+    ------
+    ProductError
+        If it leads to no place on the sky, or asks for more axes or a higher order than any has:
+        wcslib and astropy make matrices of that size, and crash.
+    """
+    for entry in header.cards:
+        keyword = str(entry.keyword)
+        most = _HIGHEST_SIP_ORDER if keyword in _SIP_ORDERS else _MOST_WCS_AXES
+        if keyword not in _SIP_ORDERS and not keyword.startswith("WCSAXES"):
+            continue
+        asked = as_number(entry.value)
+        if asked is None or asked > most:
+            raise ProductError(f"{path}: broken ({keyword} is {entry.value!a}); fetch it again")
+    wcs = WCS(header, hdus, naxis=2)
+    if not wcs.has_celestial:
+        raise ProductError(f"{path}: {header.get('EXTNAME', 'image')} has no celestial WCS")
+    return wcs
