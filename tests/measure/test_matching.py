@@ -48,6 +48,13 @@ def test_three_stars_are_enough_in_an_empty_field():
     assert match_positions(sky[:2], sky[:2]) is None
 
 
+def test_few_stars_that_agree_by_chance_are_no_surer_than_their_errors_allow():
+    sky = np.array([[100.0, 200.0], [700.0, 300.0], [400.0, 800.0]])
+    match = match_positions(sky, sky + np.array([0.7, 0.1]), np.full(3, 0.2))
+    assert match is not None
+    assert match.uncertainty_px == pytest.approx(0.2 / np.sqrt(3), rel=0.01)
+
+
 @pytest.mark.parametrize("count", [5, 100, 1500])
 def test_unrelated_lists_never_match(count):
     rng = np.random.default_rng(7)

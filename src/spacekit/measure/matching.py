@@ -57,6 +57,8 @@ _CLIP = 3.0
 #: Radii within which true matches' residuals crowd, and how rarely chance's may do so.
 _CORES_PX = (0.15, 0.25, 0.5)
 _SPREAD_CHANCE = 0.01
+#: The scatter of fewer matches is as likely as not far below their errors.
+_TELLING = 8
 #: Unit of x and y in the linear model.
 _UNIT_PX = 1000.0
 #: Shifts beside the result at which matches are counted that chance makes.
@@ -302,6 +304,8 @@ def _summary(
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     weighted = float(np.sqrt((weights[:, None] * residual**2).sum() / weights.sum() / 2))
     scatter = max(weighted, 0.005)
+    if len(second) < _TELLING:
+        scatter = max(scatter, float(np.sqrt(effective / weights.sum())))
     middle = np.average(lists.positions[second], axis=0, weights=weights)
     slopes, slope_errors = model[1:] / _UNIT_PX, np.zeros((2, 2))
     if slopes.any():
