@@ -9,7 +9,12 @@ from astropy.io import fits
 
 from spacekit.errors import OutputError
 from spacekit.simulate import dataset
-from spacekit.simulate.dataset import SimulationSettings, member_names, simulate_many
+from spacekit.simulate.dataset import (
+    SimulationSettings,
+    longest_first,
+    member_names,
+    simulate_many,
+)
 from spacekit.simulate.draw import DrawSettings, draw_spec
 
 SETTINGS = SimulationSettings(
@@ -79,6 +84,16 @@ def test_number_of_workers_does_not_matter(made, tmp_path):
         name = next(one.glob("*_total_*_dr?.fits")).name
         a, b = fits.getdata(one / name, "SCI"), fits.getdata(two / name, "SCI")
         assert a.tobytes() == b.tobytes()
+
+
+def test_the_largest_scenes_come_first():
+    draw = DrawSettings(detectors={"ir": 1.0}, sizes={160: 0.5, None: 0.5})
+    numbers = longest_first(range(20), SEED, draw)
+    assert sorted(numbers) == list(range(20))
+    full = [draw_spec(SEED, k, draw).size is None for k in numbers]
+    assert full == sorted(full, reverse=True)
+    assert any(full)
+    assert not all(full)
 
 
 def test_failure_is_told_and_leaves_nothing(tmp_path, monkeypatch):

@@ -159,8 +159,10 @@ def _tile_peaks(image: Image, weight: Image, settings: FinderSettings) -> Peaks:
     significance = smooth * np.sqrt(np.where(good, weight, np.float32(0)))
     significance /= _noise(significance, good, settings.block_px)
     y, x = np.nonzero(significance > settings.threshold)
-    best = _highest_around(significance, x, y) & _inside(good, x, y)
+    best = _highest_around(significance, x, y)
     x, y = x[best], y[best]
+    inside = _inside(good, x, y)
+    x, y = x[inside], y[inside]
     sharp, elongation = _quick_look(image - background, x, y)
     star = sharp <= _SHARPEST_STAR
     snr = significance[y, x].astype(np.float64)

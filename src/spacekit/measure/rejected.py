@@ -164,11 +164,13 @@ def _holes(missing: Bools) -> Floats:
     labels, count = label(missing)
     if not count:
         return np.empty((0, 3))
-    area = np.bincount(labels.ravel(), minlength=count + 1)
+    places = np.flatnonzero(missing)
+    owners = labels.ravel()[places]
+    area = np.bincount(owners, minlength=count + 1)
     fits_in = (area >= _AREA_PX[0]) & (area <= _AREA_PX[1])
-    fits_in[0] = False
-    y, x = np.nonzero(fits_in[labels])
-    which = (np.cumsum(fits_in) - 1)[labels[y, x]]
+    small = fits_in[owners]
+    y, x = np.divmod(places[small], missing.shape[1])
+    which = (np.cumsum(fits_in) - 1)[owners[small]]
     size = area[fits_in].astype(np.float64)
     cx, cy = (np.bincount(which, v, minlength=len(size)) / size for v in (x, y))
     dx, dy = x - cx[which], y - cy[which]

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, signal
+from scipy import ndimage
 
 from spacekit.mosaic.exposure import Chip
 from spacekit.mosaic.reject import good_pixels, recipe_for
@@ -66,6 +66,8 @@ def alignment_sources(chip: Chip, detector: str) -> NDArray[np.float64]:
     ndarray, shape (n, 2), float64
         x and y, 0-based.
     """
+    from scipy.signal import oaconvolve  # half a second that only who drizzles needs to wait
+
     saturated = 256 | 2048  # still the core of a star
     bits = recipe_for(detector, 2).good_bits | saturated
     good = good_pixels(chip.dq, bits) & np.isfinite(chip.sci)
@@ -79,7 +81,7 @@ def alignment_sources(chip: Chip, detector: str) -> NDArray[np.float64]:
     kernel = _kernel(image, threshold)
     if detector == "sbc":
         return _in_photons(chip.sci, kernel.fwhm_px)
-    smooth = signal.oaconvolve(image, kernel.image, mode="same").astype(np.float32)
+    smooth = oaconvolve(image, kernel.image, mode="same").astype(np.float32)
     segments, _ = ndimage.label(smooth > threshold - sky)
     found = _centred(chip.sci, segments, _segment_peaks(smooth, segments), detector, kernel.fwhm_px)
     return found[: _BRIGHTEST.get(detector, _BRIGHTEST_OTHERS)]

@@ -33,6 +33,7 @@ __all__ = [
     "SceneResult",
     "SimulationSettings",
     "claim_folder",
+    "longest_first",
     "member_names",
     "simulate_many",
     "simulate_to",
@@ -289,13 +290,24 @@ def simulate_many(  # noqa: PLR0913, PLR0917
     claim_folder(out, seed, settings)
     for left in out.glob(f"{PART}*"):
         shutil.rmtree(left, ignore_errors=True)
-    jobs = [(out, k, seed, settings) for k in numbers]
+    jobs = [(out, k, seed, settings) for k in longest_first(numbers, seed, settings.draw)]
     results = []
     for _, result in run_jobs(_one, jobs, workers, _died):
         results.append(result)
         if progress:
             progress(result)
     return sorted(results, key=lambda r: r.number)
+
+
+def longest_first(numbers: Iterable[int], seed: int, draw: DrawSettings) -> list[int]:
+    """Put the scenes with the most pixels first, lest one keep the last worker long."""
+
+    def exposed_px(number: int) -> int:
+        spec = draw_spec(seed, number, draw)
+        chips = spec.aperture.shapes(find_detector(spec.detector))
+        return len(member_names(spec)) * sum(spec.counts) * sum(ny * nx for ny, nx in chips)
+
+    return sorted(numbers, key=exposed_px, reverse=True)
 
 
 def _died(job: tuple[Path, int, int, SimulationSettings]) -> SceneResult:

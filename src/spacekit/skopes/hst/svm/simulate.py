@@ -20,6 +20,7 @@ from spacekit.parallel import run_jobs
 from spacekit.simulate.dataset import (
     SimulationSettings,
     claim_folder,
+    longest_first,
     member_names,
     simulate_many,
     simulate_to,
@@ -141,7 +142,7 @@ def simulate_training_set(
         shards = ensure_folder(out / _SHARDS)
         todo = [k for k in numbers if not _shard(shards, k).is_file()]
         failures = []
-        jobs = [(out, k, seed, settings) for k in todo]
+        jobs = [(out, k, seed, settings) for k in longest_first(todo, seed, settings.draw)]
         done = len(numbers) - len(todo)
         for _, reason in run_jobs(_measure_scene, jobs, workers, _died):
             failures += [reason] if reason else []
