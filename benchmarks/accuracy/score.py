@@ -63,6 +63,9 @@ def summary(answers: pd.DataFrame, prevalence: float) -> dict[str, str]:
         "recall at a false-positive rate of 0.5%": share(bad["log_ratio"] > limit),
         f"the same, {MANY_SOURCES} usable sources and more": share(many["log_ratio"] > limit),
         f"precision at {prevalence:.0%}, stored thresholds": _precision(bad, good, prevalence),
+        f"precision so, {MANY_SOURCES} usable sources and more": _precision(
+            many, good[good["usable"] >= MANY_SOURCES], prevalence
+        ),
         "flagged of those 0.25 to 0.5 px off": share(between["y_pred"] == 1),
         f"Brier score at {prevalence:.0%} / at 50%": f"{m.brier:.4f} / {m.brier_even:.3f}",
         f"ECE at {prevalence:.0%} / at 50%": f"{m.ece:.4f} / {m.ece_even:.3f}",

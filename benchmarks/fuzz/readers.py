@@ -12,7 +12,6 @@ from benchmarks.fuzz.hostile import lay_out, remove
 from benchmarks.fuzz.mutate import Rng, mutate
 from spacekit.evaluate.compare import common_rows, scores_table
 from spacekit.evaluate.results import read_result
-from spacekit.measure.evidence import measure_evidence
 from spacekit.measure.prep import measure_mosaic
 from spacekit.measure.records import read_record
 from spacekit.measure.rejected import find_holes
@@ -114,10 +113,6 @@ def _whole_mosaic(case: Path) -> None:
     for problem in measure_mosaic(_mosaic(case)).problems:
         if "unexpected" in problem.reason:
             raise AssertionError(problem.reason)
-
-
-def _evidence(case: Path) -> object:
-    return measure_evidence(_mosaic(case), None)
 
 
 def _qa(case: Path) -> object:

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from spacekit.errors import OutputError, TableError, VisitError
+from spacekit.errors import OutputError, ProductError, TableError, VisitError
 from spacekit.files import exclusive
 from spacekit.measure.batch import measure_all
 from spacekit.measure.prep import PrepSettings, measure_mosaic
@@ -214,19 +214,29 @@ def test_an_unforeseen_failure_costs_one_mosaic(visits, tmp_path, monkeypatch, c
     assert "Traceback" in caplog.text
 
 
-def test_evidence_that_fails_is_left_empty(visits, tmp_path, monkeypatch) -> None:
-    from spacekit.errors import ProductError
+@pytest.mark.parametrize("work", ["measure_evidence", "render_blinks"])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ProductError("bad filter product"), "(bad filter product)"),
+        (ZeroDivisionError("oh"), "unexpected ZeroDivisionError: oh; please report it"),
+    ],
+)
+def test_what_fails_beside_the_row_loses_no_row(  # noqa: PLR0917
+    visits, tmp_path, monkeypatch, work, error, told
+) -> None:
     from spacekit.measure import prep
 
-    def fail(_):
-        raise ProductError("bad filter product")
+    def fail(*_, **__):
+        raise error
 
-    monkeypatch.setattr(prep, "measure_evidence", fail)
-    settings = QUICK | {"evidence": True}
+    monkeypatch.setattr(prep, work, fail)
+    settings = QUICK | {"evidence": work == "measure_evidence"}
     result = run_preprocessing(visits, output_path=tmp_path / "out", **settings)
     assert len(result.table) == 3
     assert result.table["offset_px"].isna().all()
     assert [p.fatal for p in result.problems] == [False] * 3
+    assert all(told in p.reason for p in result.problems)
 
 
 def test_no_visits_at_all(tmp_path: Path) -> None:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from spacekit.errors import ProductError, SpacekitError
 from spacekit.measure.blink import Blink, render_blinks
 from spacekit.measure.evidence import measure_evidence
-from spacekit.measure.features import Catalogs, Features, measure_features, read_catalogs
+from spacekit.measure.features import Features, measure_features, read_catalogs
 from spacekit.measure.findings import Findings
 from spacekit.measure.frames import Frames, FrameSettings, render_frames
 from spacekit.measure.schema import EVIDENCE, INDEX, LABEL, REPORTED
 from spacekit.measure.sheet import Stamps
 from spacekit.measure.summary import Evidence
 from spacekit.visit.corruption import label_of_copy
-from spacekit.visit.drizzled import Read, reading_headers_once
+from spacekit.visit.drizzled import reading_headers_once
 from spacekit.visit.nouns import Mosaic, Problem
 
 __all__ = ["Measurement", "PrepSettings", "Row", "measure_mosaic"]
 
 #: One row of the scraped table: numbers (NaN where unknown) and words.
 Row = dict[str, float | str]
+_Extra = TypeVar("_Extra")
 
 _log = logging.getLogger(__name__)
 
@@ -126,15 +129,22 @@ def _measure(mosaic: Mosaic, settings: PrepSettings) -> Measurement:
     features, more = measure_features(mosaic, image, catalogs)
     problems += more
     row = _row(mosaic, features)
-    frames = None
-    if settings.draw:
-        frames = render_frames(image, catalogs, settings.frames)
-        if not frames.plain.any():
-            reason = "frames are black: all exposed pixels are alike"
-            problems.append(Problem(mosaic.index, str(image.path), reason, fatal=False))
-    evidence = _evidence(mosaic, catalogs, problems, read) if settings.evidence else None
+    frames = render_frames(image, catalogs, settings.frames) if settings.draw else None
+    if frames and not frames.plain.any():
+        reason = "frames are black: all exposed pixels are alike"
+        problems.append(Problem(mosaic.index, str(image.path), reason, fatal=False))
+    extras = _Extras(mosaic, problems)
+    evidence = blinks = None
+    if settings.evidence:
+        evidence = extras.get(
+            "evidence can't be measured from the pixels",
+            lambda: measure_evidence(mosaic, catalogs.reference, read),
+        )
     if evidence is not None:
         row.update(_columns(evidence))
+        problems += _faults(mosaic, evidence)
+    if settings.draw and settings.blink:
+        blinks = extras.get("products can't be drawn", lambda: render_blinks(mosaic, read=read))
     if settings.labelled:
         row[LABEL] = _label(mosaic, problems)
     return Measurement(
@@ -143,7 +153,7 @@ def _measure(mosaic: Mosaic, settings: PrepSettings) -> Measurement:
         frames,
         evidence.findings if evidence and settings.draw else None,
         evidence.stamps if evidence and settings.draw else None,
-        render_blinks(mosaic, read=read) if settings.draw and settings.blink else (),
+        blinks or (),
         tuple(problems),
     )
 
@@ -157,22 +167,45 @@ def _row(mosaic: Mosaic, features: Features) -> Row:
     return row
 
 
-def _evidence(
-    mosaic: Mosaic, catalogs: Catalogs, problems: list[Problem], read: Read
-) -> Evidence | None:
-    """Measure our own columns; they are extra, so no failure of theirs loses the row."""
-    try:
-        found = measure_evidence(mosaic, catalogs.reference, read)
-    except Exception as error:  # noqa: BLE001  # one mosaic must not end the batch; logged
-        if not isinstance(error, SpacekitError):
-            _log.exception("%s: evidence", mosaic.index)
-        reason = f"evidence can't be measured from the pixels ({str(error)[:200]})"
-        problems.append(Problem(mosaic.index, str(mosaic.folder), reason, fatal=False))
+@dataclass(frozen=True)
+class _Extras:
+    """Gets what is no part of the published row: no failure there loses the row.
+
+    Parameters
+    ----------
+    mosaic : Mosaic
+        Of which.
+    problems : list of Problem
+        Where failures are told.
+    """
+
+    mosaic: Mosaic
+    problems: list[Problem]
+
+    def get(self, failed: str, work: Callable[[], _Extra]) -> _Extra | None:
+        try:
+            return work()
+        except SpacekitError as error:
+            reason = str(error)[:200]
+        except Exception as error:  # noqa: BLE001  # one mosaic must not end the batch; logged
+            _log.exception("%s: %s", self.mosaic.index, failed)
+            reason = f"unexpected {type(error).__name__}: {str(error)[:200]}; please report it"
+        place = str(self.mosaic.folder)
+        self.problems.append(Problem(self.mosaic.index, place, f"{failed} ({reason})", fatal=False))
         return None
-    for file, fault in found.faults:
-        reason = f"{fault.removeprefix(f'{file}: ')}; measured without this product"
-        problems.append(Problem(mosaic.index, file, reason, fatal=False))
-    return found
+
+
+def _faults(mosaic: Mosaic, evidence: Evidence) -> list[Problem]:
+    """Tell which products could not be used."""
+    return [
+        Problem(
+            mosaic.index,
+            file,
+            f"{fault.removeprefix(f'{file}: ')}; measured without this product",
+            fatal=False,
+        )
+        for file, fault in evidence.faults
+    ]
 
 
 def _columns(evidence: Evidence) -> Row:
