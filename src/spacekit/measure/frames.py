@@ -200,15 +200,22 @@ def save_frames(frames: Frames, folder: Path, index: str) -> tuple[Path, Path, P
 
 def _indexed(frame: NDArray[np.uint8]) -> Image.Image:
     """Give a frame as a palette image; one with other colours as it is."""
-    codes = frame.astype(np.int32) @ (1 << np.array([16, 8, 0]))
-    known = _PALETTE.astype(np.int32) @ (1 << np.array([16, 8, 0]))
-    order = np.argsort(known, kind="stable")
-    place = order[np.searchsorted(known[order], codes).clip(0, len(known) - 1)]
+    codes, known = _colour_codes(frame), _colour_codes(_PALETTE)
+    # a table of all colours: only the few pages of it that hold some take memory
+    places = np.zeros(1 << 24, np.uint8)
+    places[known[::-1]] = np.arange(len(known))[::-1]
+    place = places[codes]
     if (known[place] != codes).any():
         return Image.fromarray(frame)
-    image = Image.fromarray(place.astype(np.uint8), mode="P")
+    image = Image.fromarray(place, mode="P")
     image.putpalette(_PALETTE.tobytes())
     return image
+
+
+def _colour_codes(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Give RGB pixels, shape (..., 3), as numbers of 24 bits."""
+    red, green, blue = (pixels[..., channel].astype(np.int32) for channel in range(3))
+    return (red << 16) | (green << 8) | blue
 
 
 def average(image: Drizzled, crop: Crop) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -41,9 +41,8 @@ def write_store(path: Path, table: pd.DataFrame) -> None:
     OutputError
         If it can't be written.
     """
-    plain = table.set_index(INDEX)
-    for name in plain.columns:
-        plain[name] = _plain(plain[name])
+    indexed = table.set_index(INDEX)
+    plain = pd.DataFrame({name: _plain(column) for name, column in indexed.items()})
     with replacing(path) as part:
         try:
             with pd.HDFStore(str(part), mode="w") as store:

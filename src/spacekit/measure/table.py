@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from spacekit.errors import TableError
@@ -75,13 +76,11 @@ def ready_table(raw: pd.DataFrame) -> pd.DataFrame:
         raise TableError(f"the scraped table lacks the columns {', '.join(lacking)}")
     own = [c.name for c in (*EVIDENCE, *REPORTED) if c.name in raw.columns]
     label = [LABEL] if LABEL in raw.columns else []
-    ready = pd.DataFrame(index=raw.index)
-    for name in (*names, *label):
-        ready[name] = _ready_column(raw[name], name)
-    ready[INDEX] = raw[INDEX].astype(str)
-    for name in own:
-        ready[name] = _ready_column(raw[name], name)
-    return ready.reset_index(drop=True)
+    ready = {
+        name: raw[INDEX].astype(str) if name == INDEX else _ready_column(raw[name], name)
+        for name in (*names, *label, INDEX, *own)
+    }
+    return pd.DataFrame(ready).reset_index(drop=True)
 
 
 def with_classes(raw: pd.DataFrame, classes: Mapping[str, str], origin: str) -> pd.DataFrame:
@@ -114,15 +113,17 @@ def _ready_column(column: pd.Series, name: str) -> pd.Series:
     codes = CATEGORIES.get(name)
     if codes is not None:
         return _encode(column, name, codes)
-    numbers = pd.Series(numbers_of(column), index=column.index, name=column.name)
-    strange = column[numbers.isna() & column.notna()]
-    if bool((strange.astype(str) != "").any()):
-        raise TableError(f"column {name} holds what is no number")
-    known = numbers.dropna()
-    whole = (known % 1 == 0) & (known.abs() < _LARGEST_WHOLE)
-    if _KINDS[name] in {Kind.AMOUNT, Kind.VECTOR} or not bool(whole.all()):
-        return numbers
-    return numbers.astype("Int64")
+    numbers = numbers_of(column)
+    if not pd.api.types.is_numeric_dtype(column):
+        strange = column[np.isnan(numbers) & column.notna()]
+        if bool((strange.astype(str) != "").any()):
+            raise TableError(f"column {name} holds what is no number")
+    ready = pd.Series(numbers, index=column.index, name=column.name)
+    if _KINDS[name] in {Kind.AMOUNT, Kind.VECTOR}:
+        return ready
+    known = numbers[~np.isnan(numbers)]
+    whole = (np.abs(known) < _LARGEST_WHOLE) & (np.floor(known) == known)
+    return ready.astype("Int64") if whole.all() else ready
 
 
 def _encode(column: pd.Series, name: str, codes: Mapping[str, int]) -> pd.Series:
