@@ -38,6 +38,7 @@ from spacekit.errors import (
 )
 from spacekit.evaluate.results import read_result
 from spacekit.measure.findings_file import read_findings
+from spacekit.measure.prep import measure_mosaic
 from spacekit.measure.sheet import read_stamps
 from spacekit.model import images
 from spacekit.model.artifact import load_artifact
@@ -48,6 +49,7 @@ from spacekit.simulate.corrupt import CorruptionSettings
 from spacekit.simulate.labels import read_truths
 from spacekit.skopes.hst.svm.corrupt import run_corruption
 from spacekit.visit.catalogs import read_reference
+from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.drizzled import read_drizzled
 from spacekit.visit.names import parse_index, parse_name, split_file_name
 from spacekit.visit.poller import read_poller
@@ -219,6 +221,41 @@ def test_headers_of_exposures_that_can_not_be(
         read_exposure(broken)
     with pytest.raises(ProductError, match=r"broken|no image|celestial|no SCI|no WHT"):
         read_drizzled(broken)
+
+
+def _with_unparsable_cards(content: bytes, *keys: bytes) -> bytes:
+    for key in keys:
+        start = content.index(key.ljust(8) + b"=")
+        content = content[:start] + key.ljust(8) + b"= 1 2 'x".ljust(72) + content[start + 80 :]
+    return content
+
+
+def test_cards_that_can_not_be_parsed_are_as_good_as_none(material: Path, tmp_path: Path) -> None:
+    source = one(material / "visit", "*_flt.fits")
+    path = tmp_path / source.name
+    path.write_bytes(_with_unparsable_cards(source.read_bytes(), b"EXPSTART"))
+    exposure = read_exposure(path)
+    assert "EXPSTART" not in exposure.header
+    assert len(exposure.header) == len(read_exposure(source).header) - 1
+    path.write_bytes(_with_unparsable_cards(source.read_bytes(), b"EXPTIME"))
+    with pytest.raises(ProductError, match="lacks EXPTIME"):
+        read_exposure(path)
+
+
+def test_evidence_is_measured_though_a_card_can_not_be_parsed(
+    material: Path, tmp_path: Path
+) -> None:
+    visit = tmp_path / "visit"
+    shutil.copytree(material / "visit", visit)
+    total = one(visit, "*_total_*_drz.fits")
+    total.write_bytes(
+        _with_unparsable_cards(total.read_bytes(), b"NUMEXP", b"DETECTOR", b"EXPTIME")
+    )
+    (mosaic,), _ = find_mosaics(visit)
+    measured = measure_mosaic(mosaic)
+    assert measured.row is not None
+    assert measured.row["ellipticity_sources"] >= 0
+    assert not any("unexpected" in problem.reason for problem in measured.problems)
 
 
 def test_archives_are_not_unpacked(material: Path, tmp_path: Path) -> None:

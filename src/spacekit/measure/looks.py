@@ -21,7 +21,7 @@ from spacekit.measure.sources import Sources, find_sources
 from spacekit.measure.twins import Twins, find_twins
 from spacekit.visit.drizzled import Drizzled, Read, read_drizzled
 from spacekit.visit.nouns import Product
-from spacekit.visit.values import card
+from spacekit.visit.values import as_number, card
 
 __all__ = ["Frame", "Look", "Notes", "look_at", "reproject"]
 
@@ -256,7 +256,7 @@ def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
         middle=middle[0],
         exptime_s=_positive(drizzled, "EXPTIME", 1.0),
         start_mjd=_positive(drizzled, "EXPSTART", 0.0),
-        single=drizzled.primary.get("NUMEXP") == 1,
+        single=_is_single(drizzled),
         struck=_is_struck(drizzled),
         moving=moving,
         twins=twins,
@@ -265,9 +265,8 @@ def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
 
 def _positive(drizzled: Drizzled, key: str, otherwise: float) -> float:
     """Give a number of the primary header, `otherwise` where it makes no sense."""
-    value = drizzled.primary.get(key)
-    usable = isinstance(value, int | float) and math.isfinite(value) and value > 0
-    return float(value) if usable else otherwise
+    value = as_number(card(drizzled.primary, key))
+    return value if value is not None and value > 0 else otherwise
 
 
 def _is_struck(drizzled: Drizzled) -> bool:
@@ -275,8 +274,12 @@ def _is_struck(drizzled: Drizzled) -> bool:
 
     IR exposures are rid of them by their ramps, SBC counts photons.
     """
-    detector = str(drizzled.primary.get("DETECTOR", "")).strip().lower()
-    return drizzled.primary.get("NUMEXP") == 1 and detector in {"uvis", "wfc", "hrc"}
+    detector = str(card(drizzled.primary, "DETECTOR")).strip().lower()
+    return _is_single(drizzled) and detector in {"uvis", "wfc", "hrc"}
+
+
+def _is_single(drizzled: Drizzled) -> bool:
+    return as_number(card(drizzled.primary, "NUMEXP")) == 1
 
 
 def _outline(wht: NDArray[np.float32]) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ from spacekit.errors import ProductError
 from spacekit.files import replacing
 from spacekit.mosaic.exposure import Chip, Exposure
 from spacekit.mosaic.headers import wcs_cards
-from spacekit.visit.fits_files import check_pixels, open_fits, read_wcs
+from spacekit.visit.fits_files import check_pixels, open_fits, read_wcs, readable_cards
 
 __all__ = ["filter_token", "read_exposure", "write_exposure"]
 
@@ -69,7 +69,7 @@ def read_exposure(path: Path) -> Exposure:
 
 
 def _exposure(path: Path, hdus: fits.HDUList) -> Exposure:
-    primary: fits.Header = hdus[0].header
+    primary = readable_cards(hdus[0].header)
     missing = [k for k in _REQUIRED if k not in primary]
     if missing:
         raise ProductError(f"primary header lacks {', '.join(missing)}")
@@ -86,7 +86,7 @@ def _exposure(path: Path, hdus: fits.HDUList) -> Exposure:
         detector=str(primary["DETECTOR"]).strip().lower(),
         exptime_s=exptime,
         chips=tuple(_chip(path, hdus, version) for version in versions),
-        header=primary.copy(),
+        header=primary,
     )
 
 
@@ -102,7 +102,7 @@ def _chip(path: Path, hdus: fits.HDUList, version: int) -> Chip:
         err=np.ascontiguousarray(err, dtype=np.float32),
         dq=np.ascontiguousarray(dq.astype(np.int16)),
         wcs=read_wcs(path, sci.header, hdus),
-        header=sci.header.copy(),
+        header=readable_cards(sci.header),
     )
 
 

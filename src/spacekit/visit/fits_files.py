@@ -17,7 +17,7 @@ from astropy.wcs import WCS
 from spacekit.errors import ProductError
 from spacekit.visit.values import MALFORMED, as_count, as_number, card
 
-__all__ = ["check_pixels", "open_fits", "read_wcs"]
+__all__ = ["check_pixels", "open_fits", "read_wcs", "readable_cards"]
 
 #: Axes of an array and columns of a table (FITS 4.0, sections 4.4.1.1 and 7.2.1).
 _MOST_AXES: Final = 999
@@ -180,3 +180,19 @@ def read_wcs(path: Path, header: fits.Header, hdus: fits.HDUList | None = None) 
     if not wcs.has_celestial:
         raise ProductError(f"{path}: {header.get('EXTNAME', 'image')} has no celestial WCS")
     return wcs
+
+
+def readable_cards(header: fits.Header) -> fits.Header:
+    """Copy a header without the cards whose values can't be parsed, which raise when asked for."""
+    copy = header.copy()
+    broken = [number for number, entry in enumerate(copy.cards) if not _is_readable(entry)]
+    for number in reversed(broken):
+        del copy[number]
+    return copy
+
+
+def _is_readable(entry: fits.Card) -> bool:
+    try:
+        return entry.value is not None
+    except (fits.VerifyError, ValueError, TypeError):
+        return False
