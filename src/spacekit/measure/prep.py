@@ -113,7 +113,7 @@ def measure_mosaic(mosaic: Mosaic, settings: PrepSettings | None = None) -> Meas
         reason = str(error).removeprefix(f"{path}: ")
     except Exception as error:  # noqa: BLE001  # one mosaic must not end the batch; logged
         _log.exception("%s: unexpected failure", mosaic.index)
-        reason = f"unexpected {type(error).__name__}: {str(error)[:200]}; please report it"
+        reason = _unforeseen(error)
     problem = Problem(mosaic.index, str(path), reason)
     return Measurement(mosaic.index, None, problems=(problem,))
 
@@ -158,6 +158,10 @@ def _measure(mosaic: Mosaic, settings: PrepSettings) -> Measurement:
     )
 
 
+def _unforeseen(error: Exception) -> str:
+    return f"unexpected {type(error).__name__}: {str(error)[:200]}; please report it"
+
+
 def _row(mosaic: Mosaic, features: Features) -> Row:
     row: Row = {INDEX: mosaic.index, "cat": "U", "cat_from": "default"}
     row.update(dict.fromkeys((c.name for c in (*EVIDENCE, *REPORTED)), math.nan))
@@ -189,7 +193,7 @@ class _Extras:
             reason = str(error)[:200]
         except Exception as error:  # noqa: BLE001  # one mosaic must not end the batch; logged
             _log.exception("%s: %s", self.mosaic.index, failed)
-            reason = f"unexpected {type(error).__name__}: {str(error)[:200]}; please report it"
+            reason = _unforeseen(error)
         place = str(self.mosaic.folder)
         self.problems.append(Problem(self.mosaic.index, place, f"{failed} ({reason})", fatal=False))
         return None

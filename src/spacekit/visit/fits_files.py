@@ -23,8 +23,7 @@ __all__ = ["check_pixels", "open_fits", "read_wcs", "readable_cards"]
 _MOST_AXES: Final = 999
 _BLOCK_BYTES: Final = 2880
 #: Axes of a WCS, of whatever version, and the order of a SIP polynomial (Shupe et al. 2005).
-_MOST_WCS_AXES: Final = 9
-_HIGHEST_SIP_ORDER: Final = 9
+_MOST_OF_WCS: Final = 9
 _SIP_ORDERS: Final = ("A_ORDER", "B_ORDER", "AP_ORDER", "BP_ORDER")
 #: No file is larger.
 _LARGEST_BYTES: Final = 2**60
@@ -170,11 +169,10 @@ def read_wcs(path: Path, header: fits.Header, hdus: fits.HDUList | None = None) 
     """
     for entry in header.cards:
         keyword = str(entry.keyword)
-        most = _HIGHEST_SIP_ORDER if keyword in _SIP_ORDERS else _MOST_WCS_AXES
         if keyword not in _SIP_ORDERS and not keyword.startswith("WCSAXES"):
             continue
         asked = as_number(entry.value)
-        if asked is None or asked > most:
+        if asked is None or asked > _MOST_OF_WCS:
             raise ProductError(f"{path}: broken ({keyword} is {entry.value!a}); fetch it again")
     wcs = WCS(header, hdus, naxis=2)
     if not wcs.has_celestial:
