@@ -10,7 +10,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from spacekit.simulate.detectors import DETECTORS
-from spacekit.simulate.psf import add_stars, hst_psf
+from spacekit.simulate.psf import add_stars, hst_psf, pixel_matrix
 
 
 def star(psf, x, y, size=201):
@@ -117,7 +117,7 @@ def reference_stars(hap, visit, band):
     return cuts
 
 
-@pytest.mark.parametrize(
+GENUINE_STARS = pytest.mark.parametrize(
     ("name", "band", "visits"),
     [
         ("ir", "F160W", ("iza101", "iza201", "iza401", "iza801")),
@@ -125,6 +125,41 @@ def reference_stars(hap, visit, band):
         ("uvis", "F814W", ("iza601",)),
     ],
 )
+
+
+def ellipticity(cut):
+    """(e1, e2) on the detector's axes, weighted by a Gaussian of 1.5 px about the centroid."""
+    x, y = centroid(cut, 20.0, 20.0)
+    dy, dx = np.indices(cut.shape)[0] - y, np.indices(cut.shape)[1] - x
+    light = cut * np.exp(-(dx**2 + dy**2) / 4.5)
+    xx, yy, xy = ((light * v).sum() for v in (dx * dx, dy * dy, dx * dy))
+    return np.array([xx - yy, 2 * xy]) / (xx + yy)
+
+
+@GENUINE_STARS
+def test_stars_are_as_elongated_on_the_detector_as_in_genuine_exposures(hap, name, band, visits):
+    """Pixels aren't square on the sky: stars round on the detector are stretched in mosaics."""
+    genuine = [ellipticity(c) for visit in visits for c in reference_stars(hap, visit, band)]
+    places = np.random.default_rng(3).uniform(99.5, 100.5, (40, 2))
+    psf = hst_psf(name, band, 1)
+    ours = [ellipticity(star(psf, x, y)[80:121, 80:121].astype(float)) for x, y in places]
+    assert np.median(ours, axis=0) == pytest.approx(np.median(genuine, axis=0), abs=0.018)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_stars_are_rounder_on_the_sky_than_pixels(name):
+    """Optics are round there; what pixels and diffusion add is not."""
+    matrix = pixel_matrix(DETECTORS[name])
+    core = hst_psf(name, DETECTORS[name].filters[-1].name, 1).core[4, 4].astype(float)
+    y, x = np.indices(core.shape) - 15
+    east, north = np.einsum("ij,jkl->ikl", matrix, np.array([x, y]))
+    light = core * np.exp(-(np.hypot(east, north) ** 2) / np.linalg.det(matrix) / 8)
+    xx, yy, xy = ((light * v).sum() for v in (east**2, north**2, east * north))
+    long, short = np.linalg.svd(matrix, compute_uv=False) ** 2
+    assert np.hypot(xx - yy, 2 * xy) / (xx + yy) < 0.75 * (long - short) / (long + short)
+
+
+@GENUINE_STARS
 def test_stars_are_as_concentrated_as_in_genuine_exposures(hap, name, band, visits):
     genuine = [energies(c) for visit in visits for c in reference_stars(hap, visit, band)]
     assert len(genuine) >= 8

@@ -16,11 +16,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.linalg import polar
 
 from spacekit.errors import MissingExtraError
-from spacekit.simulate.detectors import find_detector
+from spacekit.simulate.detectors import Detector, find_detector
 
-__all__ = ["FOCUS_BINS_NM", "Psf", "add_stars", "hst_psf", "stamp_window"]
+__all__ = ["FOCUS_BINS_NM", "Psf", "add_stars", "hst_psf", "pixel_matrix", "stamp_window"]
 
 FOCUS_BINS_NM: Final = (-18.0, 0.0, 18.0)
 _DIAMETER_M: Final = 2.4
@@ -46,7 +47,7 @@ class _Optics:
     ----------
     obscuration, strut_width : float
         In units of the aperture.
-    spherical_nm, defocus_nm : float
+    spherical_nm, defocus_nm, astigmatism_nm : float
         Aberrations at mean focus.
     blur_px : dict of float to float
         Wavelength (nm) to sigma of a Gaussian: charge diffusion, jitter, zonal errors of the
@@ -61,6 +62,7 @@ class _Optics:
     strut_width: float = 0.022
     spherical_nm: float = 20.0
     defocus_nm: float = 0.0
+    astigmatism_nm: float = 12.0
     blur_px: dict[float, float] | None = None
     halo: dict[float, float] | None = None
     halo_px: float = 1.0
@@ -73,11 +75,13 @@ class _Optics:
 
 
 #: IR and the red of UVIS: fitted to encircled energies of reference stars in exposures that were
-#: drawn with STScI's library PSFs. UV of UVIS: widths of the WFC3 Instrument Handbook, table 6.7.
-#: WFC and HRC: the diffusion kernels of the ACS Instrument Handbook, 5.6.1. Halos: the same,
-#: 5.6.5 (HRC: a tenth of the light at 800 nm; SBC: FWHM of some 20 px).
+#: drawn with STScI's library PSFs; how these stars are elongated on the detector (0.035 along y in
+#: IR, 0.02 along a diagonal in UVIS) then follows from the pixels' shapes. UV of UVIS: widths of
+#: the WFC3 Instrument Handbook, table 6.7. WFC and HRC: the diffusion kernels of the ACS
+#: Instrument Handbook, 5.6.1. Halos: the same, 5.6.5 (HRC: a tenth of the light at 800 nm; SBC:
+#: FWHM of some 20 px).
 _OPTICS: Final[dict[str, _Optics]] = {
-    "ir": _Optics(0.322, 0.026, 49.0, 38.0, {1000.0: 0.336}),
+    "ir": _Optics(0.322, 0.026, 49.0, 38.0, 0.0, {1000.0: 0.336}),
     "uvis": _Optics(
         blur_px={270.0: 0.62, 336.0: 0.55, 440.0: 0.40, 555.0: 0.29, 590.0: 0.27, 804.0: 0.375}
     ),
@@ -144,27 +148,42 @@ def hst_psf(detector: str, filter_name: str, focus_bin: int) -> Psf:
         raise MissingExtraError("Simulating", "simulate") from error
 
     row = find_detector(detector)
-    pixel = row.scale_arcsec
-    spread = _blurred_optics(galsim, detector, row.filter(filter_name).pivot_angstrom, focus_bin)
-    observed = galsim.Convolve(spread, galsim.Pixel(pixel))
+    pixel = galsim.JacobianWCS(*pixel_matrix(row).ravel())
+    wavelength_nm = row.filter(filter_name).pivot_angstrom / 10
+    spread = _blurred_optics(galsim, pixel, detector, wavelength_nm, focus_bin)
+    observed = galsim.Convolve(spread, pixel.toWorld(galsim.Pixel(1.0)))
     core = _phases(observed, pixel, _CORE_PX, _CORE_PHASES)
     wings = _phases(observed, pixel, _WING_PX, _WING_PHASES)
     half, inner = _WING_PX // 2, _CORE_PX // 2
     hole = slice(half - inner, half + inner + 1)
     wings[:, :, hole, hole] = 0.0
     np.clip(wings, 0.0, None, out=wings)
-    kernel = spread.drawImage(nx=_CORE_PX, ny=_CORE_PX, scale=pixel, method="no_pixel").array
+    kernel = spread.drawImage(nx=_CORE_PX, ny=_CORE_PX, wcs=pixel, method="no_pixel").array
     kernel = np.clip(kernel, 0.0, None)
     return Psf(core, wings, np.asarray(kernel / kernel.sum(), np.float32))
 
 
-def _blurred_optics(galsim: Any, detector: str, pivot_angstrom: float, focus_bin: int) -> Any:
-    """Give GalSim's profile of the telescope, diffusion and halo, without the pixel."""
-    kind, pixel = _OPTICS[detector], find_detector(detector).scale_arcsec
-    wavelength_nm = pivot_angstrom / 10
+def pixel_matrix(detector: Detector) -> NDArray[np.float64]:
+    """Give the arcsec on the sky of a step in x and in y, shape (2, 2); symmetric.
+
+    The linear part of the distortion without its turn: spikes keep their place on the
+    detector's diagonals. Pixels of IR are 12% longer in x than in y, those of HRC and SBC are
+    askew: optics that are round on the sky aren't on the detector, and a mosaic, whose pixels
+    are square, shows them round again.
+    """
+    xx, xy, yx, yy = detector.linear_arcsec
+    _, stretch = polar(np.array([[xx, xy], [yx, yy]]))
+    return np.asarray(stretch)
+
+
+def _blurred_optics(
+    galsim: Any, pixel: Any, detector: str, wavelength_nm: float, focus_bin: int
+) -> Any:
+    """Give GalSim's profile of the telescope (on the sky), diffusion and halo (on pixels)."""
+    kind = _OPTICS[detector]
     aberrations = [0.0] * 12
     aberrations[4] = (kind.defocus_nm + FOCUS_BINS_NM[focus_bin]) / wavelength_nm
-    aberrations[5] = 12.0 / wavelength_nm
+    aberrations[5] = kind.astigmatism_nm / wavelength_nm
     aberrations[11] = kind.spherical_nm / wavelength_nm
     optics = galsim.OpticalPSF(
         lam=wavelength_nm,
@@ -178,23 +197,22 @@ def _blurred_optics(galsim: Any, detector: str, pivot_angstrom: float, focus_bin
         pad_factor=2.0,
     )
     # The filters' width smooths the rings of a monochromatic PSF as well.
-    airy_arcsec = 206265e-9 * wavelength_nm / _DIAMETER_M
-    blur = galsim.Gaussian(
-        sigma=max(kind.at(kind.blur_px, wavelength_nm) * pixel, 0.15 * airy_arcsec)
-    )
+    airy_px = 206265e-9 * wavelength_nm / _DIAMETER_M / np.sqrt(pixel.pixelArea())
+    blur = galsim.Gaussian(sigma=max(kind.at(kind.blur_px, wavelength_nm), 0.15 * airy_px))
     share = kind.at(kind.halo, wavelength_nm)
     if share > 0:
-        blur = (1 - share) * blur + share * galsim.Gaussian(sigma=kind.halo_px * pixel)
-    return galsim.Convolve(optics, blur)
+        blur = (1 - share) * blur + share * galsim.Gaussian(sigma=kind.halo_px)
+    return galsim.Convolve(optics, pixel.toWorld(blur))
 
 
-def _phases(profile: Any, pixel: float, size: int, phases: int) -> NDArray[np.float32]:
+def _phases(profile: Any, pixel: Any, size: int, phases: int) -> NDArray[np.float32]:
     """Sample a pixel-integrated profile at (phases + 1)**2 offsets from -1/2 to 1/2 px."""
+    fine_pixel = type(pixel)(*(pixel.getMatrix().ravel() / phases))
     n = size * phases + 1
     # As far out as the shortest wavelength reaches into the stamp; odd like n.
     drawn = n + 2 * int(np.ceil(_HALF_BAND * n))
     image = profile.drawImage(
-        nx=drawn, ny=drawn, scale=pixel / phases, method="no_pixel", dtype=np.float32
+        nx=drawn, ny=drawn, wcs=fine_pixel, method="no_pixel", dtype=np.float32
     ).array
     # method="no_pixel" gives flux per fine pixel: one of `phases`**2 in a pixel.
     fine = _over_band(image, n) * phases**2
