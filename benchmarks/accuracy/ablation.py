@@ -1,9 +1,8 @@
 """What each branch is worth: the bundled model with less to see, on the same visits.
 
 Each branch is trained by itself, so that what one says alone is what it would say in a model of its
-own. They are tested on the first set that calibrates the model: none of them learned from it, and
-they are compared by the order of their answers alone. The original's network is trained beside
-them.
+own. They are tested on the set that calibrates the model: none of them learned from it, and they
+are compared by the order of their answers alone. The original's network is trained beside them.
 """
 
 from __future__ import annotations

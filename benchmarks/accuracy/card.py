@@ -152,7 +152,7 @@ def _head(made: dict[str, Any]) -> list[str]:
         f"{rows['tune']} to choose the best epoch by, {rows['calibrate']} to calibrate and to "
         f"choose thresholds by ({made['calibrate_good']} good).",
         f"{made['ambiguous']} more, with an offset of 0.25 to 0.5 px, were left out. "
-        f"Seeds {seeds['train']}; {seeds['calibrate']} and {seeds['calibrate-more']};",
+        f"Seeds {seeds['train']} and {seeds['calibrate']};",
         f"{made['epochs_run']} epochs. No real visit was trained on. "
         f"It sees {7 + len(EVIDENCE)} numbers and 3 categories of the table.",
         *[f"Note: {note}." for note in made["notes"]],
@@ -228,9 +228,9 @@ def _ablation(work: Path) -> list[str]:
         "",
         "Each branch of the bundled model by itself: they are trained so, and their words are "
         "added up. Beside them the original's network, trained on the same visits for five "
-        f"epochs. All are asked about visits that calibrate (seed {SETS['calibrate'].seed}), from "
-        "which none of them learned (`python -m benchmarks.accuracy ablate WORK`). Recall is at "
-        "the false-positive rate that each has on these.",
+        "epochs. All are asked about the visits that calibrate, from which none of them learned "
+        "(`python -m benchmarks.accuracy ablate WORK`). Recall is at the false-positive rate that "
+        "each has on these.",
         "",
         markdown(head, cells),
         "",

@@ -34,18 +34,18 @@ def parts_of(train: Dataset, calibrating: int) -> Split:
 
 
 def fit(work: Path, settings: TrainingSettings = SETTINGS) -> tuple[Trained, Dataset]:
-    """Train on the set of that name, calibrate on two others; go on from a checkpoint."""
+    """Train on the set of that name, calibrate on another; go on from a checkpoint."""
     scratch = work / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
-    train, *others = (
+    train, other = (
         load_set(work, name, settings.image_size, scratch / name, ambiguous=False)
-        for name in ("train", "calibrate", "calibrate-more")
+        for name in ("train", "calibrate")
     )
-    data = join_datasets([train, *others], scratch)
+    data = join_datasets([train, other], scratch)
     trained = train_model(
         data,
         settings,
-        split=parts_of(train, len(data) - len(train)),
+        split=parts_of(train, len(other)),
         checkpoint=work / "model.part.npz",
         progress=_say,
     )

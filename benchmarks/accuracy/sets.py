@@ -40,7 +40,7 @@ class VisitSet:
     paired, single : int
         Visits in matched pairs (and the few single ones among them), and single good ones.
     exposures : bool
-        Whether all pairs have exposure products; else 30% of the scenes have, as single ones.
+        Whether all have exposure products; else 30% of the scenes have.
     """
 
     seed: int
@@ -54,15 +54,13 @@ class VisitSet:
         draw, good = DrawSettings(sizes=SIZES), DrawSettings(sizes=SIZES, modes=(ALIGNED,))
         pipeline = PipelineSettings(exposure_products=self.exposures)
         pairs = ("pairs", self.seed, self.paired, SimulationSettings(draw, pipeline))
-        single = ("single", self.seed + 1, self.single, SimulationSettings(good))
+        single = ("single", self.seed + 1, self.single, SimulationSettings(good, pipeline))
         return (pairs, single) if self.single else (pairs,)
 
 
 SETS: Final = {
     "train": VisitSet(seed=3001, paired=2000),
     "calibrate": VisitSet(seed=3101, paired=560, single=570, exposures=True),
-    # thresholds that few good visits reach want many of them
-    "calibrate-more": VisitSet(seed=3301, paired=1140, single=690, exposures=True),
     "test": VisitSet(seed=3401, paired=1140, single=690, exposures=True),
 }
 
