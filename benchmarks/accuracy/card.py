@@ -53,13 +53,12 @@ def _regimes(model: Model, data: Dataset, truth: pd.DataFrame) -> dict[str, pd.D
         view: pd.concat([truth, ask(model, data, view).drop(columns="index")], axis="columns")
         for view in VIEWS
     }
-    pairs = (truth["part"] == "pairs").to_numpy()
     kept = truth["folder_exposures"]
     folder = pd.concat([told["exposures"][kept], told["filters"][~kept]]).sort_index()
     ten = ask(model, data, "table", frames=False).drop(columns="index")
     return {
         "folder": folder.assign(plain=plain_match(data)),
-        "exposures": told["exposures"][pairs],
+        "exposures": told["exposures"],
         "filters": told["filters"],
         "total": told["total"],
         "table": told["table"],
@@ -70,7 +69,7 @@ def _regimes(model: Model, data: Dataset, truth: pd.DataFrame) -> dict[str, pd.D
 #: What the regimes are called in the card.
 _WORDS = {
     "folder": "products as in a visit's folder",
-    "exposures": "pairs, all with exposure products",
+    "exposures": "filter and exposure products",
     "filters": "filter products, no exposure products",
     "total": "total only",
     "table": "published columns and frames",
