@@ -21,31 +21,31 @@ BUNDLED: Final = Path(__file__).resolve().parents[2] / "src/spacekit/model/bundl
 SETTINGS: Final = TrainingSettings(epochs=10, batch_size=32, seed=1, threads=1)
 
 
-def parts_of(train: Dataset, calibrating: int) -> Split:
-    """Split the training set and so many rows, laid after it, of those that calibrate.
+def parts_of(train: Dataset, calibrate: Dataset) -> Split:
+    """Split two sets laid one after the other.
 
-    Nine in ten proposals of the first are learned from, the tenth decides when to stop. The test
-    set is another one altogether.
+    Nine in ten proposals of the first are learned from, the tenth decides when to stop; the
+    second calibrates. The test set is another one altogether.
     """
     drawn = split_groups(train.index, train.labels, SETTINGS.seed)
     learned = np.sort(np.concatenate([drawn.train, drawn.calibrate, drawn.test]))
-    rest = np.arange(len(train), len(train) + calibrating)
+    rest = np.arange(len(train), len(train) + len(calibrate))
     return Split(learned, drawn.tune, rest, rest)
 
 
 def fit(work: Path, settings: TrainingSettings = SETTINGS) -> tuple[Trained, Dataset]:
-    """Train on the set of that name, calibrate on another; go on from a checkpoint."""
+    """Train on the set of that name, calibrate on the other; go on from a checkpoint."""
     scratch = work / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
-    train, other = (
+    train, calibrate = (
         load_set(work, name, settings.image_size, scratch / name, ambiguous=False)
         for name in ("train", "calibrate")
     )
-    data = join_datasets([train, other], scratch)
+    data = join_datasets([train, calibrate], scratch)
     trained = train_model(
         data,
         settings,
-        split=parts_of(train, len(other)),
+        split=parts_of(train, calibrate),
         checkpoint=work / "model.part.npz",
         progress=_say,
     )

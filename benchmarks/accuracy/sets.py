@@ -1,6 +1,6 @@
 """The simulated visits that the bundled model is trained, calibrated and tested on.
 
-Sets with seeds of their own, so that no scene is in two of them. Matched pairs give the
+Three sets with seeds of their own, so that no scene is in two of them. Matched pairs give the
 bad visits, and a good one to each; single good visits are added where a rate of false alarms is
 to be measured. Everything follows from the seeds: a set is made again by the same command.
 """

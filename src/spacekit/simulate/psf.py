@@ -2,9 +2,9 @@
 
 The optics are GalSim's: 2.4 m aperture, central obscuration, four struts, a little defocus that
 changes from visit to visit (breathing; HST Data Handbook: a few nm to tens of nm rms), a small
-fixed astigmatism and spherical aberration (no coma: it would shift filters). One PSF a detector,
-filter and focus, kept for the life of the process (1.6 MB each); stars are then added by slicing
-and interpolating arrays.
+fixed astigmatism (not in IR) and spherical aberration (no coma: it would shift filters). One PSF a
+detector, filter and focus, kept for the life of the process (1.6 MB each); stars are then added by
+slicing and interpolating arrays.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class _Optics:
 #: Instrument Handbook, 5.6.1. Halos: the same, 5.6.5 (HRC: a tenth of the light at 800 nm; SBC:
 #: FWHM of some 20 px).
 _OPTICS: Final[dict[str, _Optics]] = {
-    "ir": _Optics(0.322, 0.026, 49.0, 38.0, 0.0, {1000.0: 0.336}),
+    "ir": _Optics(0.322, 0.026, 49.0, 38.0, astigmatism_nm=0.0, blur_px={1000.0: 0.336}),
     "uvis": _Optics(
         blur_px={270.0: 0.62, 336.0: 0.55, 440.0: 0.40, 555.0: 0.29, 590.0: 0.27, 804.0: 0.375}
     ),
@@ -171,8 +171,7 @@ def pixel_matrix(detector: Detector) -> NDArray[np.float64]:
     askew: optics that are round on the sky aren't on the detector, and a mosaic, whose pixels
     are square, shows them round again.
     """
-    xx, xy, yx, yy = detector.linear_arcsec
-    _, stretch = polar(np.array([[xx, xy], [yx, yy]]))
+    _, stretch = polar(np.reshape(detector.linear_arcsec, (2, 2)))
     return np.asarray(stretch)
 
 
