@@ -16,7 +16,8 @@ import pytest
 
 from spacekit.errors import OutputError
 from spacekit.files import ensure_folder, write_text
-from spacekit.measure.prep import PrepSettings, measure_mosaic
+from spacekit.measure.prep import measure_mosaic
+from spacekit.measure.settings import PrepSettings
 from spacekit.model.images import FolderFrames
 from spacekit.parallel import run_jobs
 from spacekit.report.pictures import bring_pictures

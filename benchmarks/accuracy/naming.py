@@ -14,8 +14,9 @@ from benchmarks.accuracy.sets import read_parts
 from benchmarks.accuracy.truths import MANY_SOURCES, read_truth
 from benchmarks.offsets import against_truth, by_title, products_off
 from benchmarks.tables import markdown
+from spacekit.measure.file_names import findings_path
 from spacekit.measure.findings import Findings, Group
-from spacekit.measure.findings_file import findings_path, read_findings
+from spacekit.measure.findings_file import read_findings
 from spacekit.measure.verdict import judge
 from spacekit.visit.corruption import ALIGNED_PX
 

@@ -21,8 +21,9 @@ from benchmarks.genuine.runs import Run
 from benchmarks.tables import markdown
 from spacekit.files import write_text
 from spacekit.measure.evidence import measure_evidence
-from spacekit.measure.prep import PrepSettings, measure_mosaic
+from spacekit.measure.prep import measure_mosaic
 from spacekit.measure.schema import PUBLISHED
+from spacekit.measure.settings import PrepSettings
 from spacekit.measure.summary import Evidence
 from spacekit.visit.drizzled import Drizzled, read_drizzled
 from spacekit.visit.nouns import Mosaic

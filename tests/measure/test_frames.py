@@ -13,11 +13,11 @@ from spacekit.measure.features import Catalogs
 from spacekit.measure.frames import (
     Crop,
     Frames,
-    FrameSettings,
     average,
     render_frames,
     save_frames,
 )
+from spacekit.measure.settings import FrameSettings
 from spacekit.visit.catalogs import ReferenceCatalog, Sources
 from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.drizzled import Drizzled, read_drizzled

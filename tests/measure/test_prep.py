@@ -18,7 +18,8 @@ from PIL import Image
 from spacekit.errors import OutputError, ProductError, TableError, VisitError
 from spacekit.files import exclusive
 from spacekit.measure.batch import measure_all
-from spacekit.measure.prep import PrepSettings, measure_mosaic
+from spacekit.measure.prep import measure_mosaic
+from spacekit.measure.settings import PrepSettings
 from spacekit.skopes.hst.svm.prep import run_preprocessing
 from spacekit.visit.discovery import find_mosaics
 

@@ -13,8 +13,9 @@ import pytest
 from spacekit.errors import FrameError, ModelFileError, TableError
 from spacekit.evaluate.predictions import joined, report_text
 from spacekit.evaluate.tally import tally_of
+from spacekit.measure.file_names import findings_path
 from spacekit.measure.findings import Findings, Group, Offset
-from spacekit.measure.findings_file import findings_path, write_findings
+from spacekit.measure.findings_file import write_findings
 from spacekit.measure.schema import PUBLISHED
 from spacekit.model.infer import BATCH, Model
 from spacekit.skopes.hst.svm import predict

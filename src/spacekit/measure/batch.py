@@ -7,12 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from spacekit.measure.blink import save_blinks
-from spacekit.measure.findings_file import findings_path, write_findings
-from spacekit.measure.frames import frame_paths, save_frames
-from spacekit.measure.prep import PrepSettings, measure_mosaic
+from spacekit.measure.file_names import findings_path, frame_paths
 from spacekit.measure.records import Record, fingerprint, read_record, write_record
-from spacekit.measure.sheet import write_stamps
+from spacekit.measure.settings import PrepSettings
 from spacekit.parallel import run_jobs
 from spacekit.visit.nouns import Mosaic, Problem
 
@@ -91,7 +88,17 @@ def _kept(mosaic: Mosaic, mark: str, settings: PrepSettings, output: Path) -> Re
 
 
 def _work(mosaic: Mosaic, settings: PrepSettings, output: Path, mark: str) -> Record:
-    """Measure one mosaic and write what comes of it; runs in a worker."""
+    """Measure one mosaic and write what comes of it; runs in a worker.
+
+    What measures is loaded here: over a second, that a process which only hands out work would
+    take before its workers could start to load the same.
+    """
+    from spacekit.measure.blink import save_blinks
+    from spacekit.measure.findings_file import write_findings
+    from spacekit.measure.frames import save_frames
+    from spacekit.measure.prep import measure_mosaic
+    from spacekit.measure.sheet import write_stamps
+
     measured = measure_mosaic(mosaic, settings)
     record = Record(measured.index, measured.row, measured.problems)
     if measured.frames is not None:

@@ -20,8 +20,9 @@ from scipy.ndimage import maximum_filter, uniform_filter
 
 from spacekit.errors import ProductError
 from spacekit.files import replacing
-from spacekit.measure.frames import Crop, FrameSettings, average, stretch
-from spacekit.measure.picture_names import BLINK_KINDS
+from spacekit.measure.file_names import BLINK_KINDS
+from spacekit.measure.frames import Crop, average, stretch
+from spacekit.measure.settings import FrameSettings
 from spacekit.visit.drizzled import Drizzled, Read, read_drizzled
 from spacekit.visit.nouns import Mosaic, Product
 

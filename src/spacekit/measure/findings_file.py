@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from spacekit.errors import ProductError
 from spacekit.files import write_json
+from spacekit.measure.file_names import findings_path
 from spacekit.measure.findings import (
     CORRELATION,
     SOURCES,
@@ -28,7 +29,7 @@ from spacekit.measure.findings import (
 from spacekit.visit.names import is_plain_name
 from spacekit.visit.values import as_count, as_number, as_text
 
-__all__ = ["find_beside_frames", "findings_path", "read_findings", "write_findings"]
+__all__ = ["find_beside_frames", "read_findings", "write_findings"]
 
 _FORMAT: Final = 4
 _LARGEST_BYTES: Final = 1_000_000
@@ -37,11 +38,6 @@ _LARGEST: Final = 1e7
 _TITLE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}( [a-z0-9]{2})?")
 
 _T = TypeVar("_T")
-
-
-def findings_path(folder: Path, index: str) -> Path:
-    """Name the file of a mosaic below the image folder: ``<index>/<index>_offsets.json``."""
-    return folder / index / f"{index}_offsets.json"
 
 
 def find_beside_frames(images: Path, index: str, suffix: str) -> Path | None:

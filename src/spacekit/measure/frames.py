@@ -21,16 +21,15 @@ from scipy import sparse
 from spacekit.errors import FrameError
 from spacekit.files import replacing
 from spacekit.measure.features import Catalogs, inside_footprint, sky_to_pixels
-from spacekit.measure.picture_names import FRAME_NAMES
+from spacekit.measure.file_names import frame_paths
+from spacekit.measure.settings import FrameSettings
 from spacekit.visit.catalogs import ReferenceCatalog, Sources
 from spacekit.visit.drizzled import Drizzled
 
 __all__ = [
     "Crop",
-    "FrameSettings",
     "Frames",
     "average",
-    "frame_paths",
     "render_frames",
     "save_frames",
     "stretch",
@@ -53,38 +52,6 @@ _PALETTE: Final = np.vstack(
         np.array([*_GOOD_COLOURS.values(), _FAIR_COLOUR, _GAIA_COLOUR], np.uint8),
     ]
 )
-
-
-@dataclass(frozen=True)
-class FrameSettings:
-    """How frames are drawn.
-
-    Parameters
-    ----------
-    size_px : int
-        Long side of a frame.
-    black_percentile : float
-        Percentile of the exposed pixels that becomes black: a little below the sky.
-    white_percentile : float
-        Percentile that becomes white.
-    least_range : float
-        White is at least this many times the noise above black, so that noise stays dark.
-    most_range : float
-        White is at most this many times the noise above black, so that one saturated star
-        doesn't darken all others.
-    linear_range : float
-        The asinh is linear up to about this many times the noise.
-    radius_fraction : float
-        Radius of the circles over the long side.
-    """
-
-    size_px: int = 512
-    black_percentile: float = 2.0
-    white_percentile: float = 99.98
-    least_range: float = 50.0
-    most_range: float = 5000.0
-    linear_range: float = 4.0
-    radius_fraction: float = 1 / 100
 
 
 @dataclass(frozen=True)
@@ -175,12 +142,6 @@ def render_frames(
         source=_overlay(plain, image, crop, sources),
         gaia=_overlay(plain, image, crop, _gaia_rings(image, catalogs.reference, radius)),
     )
-
-
-def frame_paths(folder: Path, index: str) -> tuple[Path, Path, Path]:
-    """Name the three PNG files of a mosaic below the image folder: ``<index>/<index>....png``."""
-    plain, source, gaia = (folder / index / f"{index}{name}.png" for name in FRAME_NAMES)
-    return plain, source, gaia
 
 
 def save_frames(frames: Frames, folder: Path, index: str) -> tuple[Path, Path, Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from spacekit.errors import ProductError, SpacekitError
@@ -13,46 +13,20 @@ from spacekit.measure.blink import Blink, render_blinks
 from spacekit.measure.evidence import measure_evidence
 from spacekit.measure.features import Features, measure_features, read_catalogs
 from spacekit.measure.findings import Findings
-from spacekit.measure.frames import Frames, FrameSettings, render_frames
-from spacekit.measure.schema import EVIDENCE, INDEX, LABEL, REPORTED
+from spacekit.measure.frames import Frames, render_frames
+from spacekit.measure.schema import EVIDENCE, INDEX, LABEL, REPORTED, Row
+from spacekit.measure.settings import PrepSettings
 from spacekit.measure.sheet import Stamps
 from spacekit.measure.summary import Evidence
 from spacekit.visit.corruption import label_of_copy
 from spacekit.visit.drizzled import reading_headers_once
 from spacekit.visit.nouns import Mosaic, Problem
 
-__all__ = ["Measurement", "PrepSettings", "Row", "measure_mosaic"]
+__all__ = ["Measurement", "measure_mosaic"]
 
-#: One row of the scraped table: numbers (NaN where unknown) and words.
-Row = dict[str, float | str]
 _Extra = TypeVar("_Extra")
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PrepSettings:
-    """What is measured of each mosaic.
-
-    Parameters
-    ----------
-    draw : bool
-        Whether to render frames.
-    evidence : bool
-        Whether to measure our own columns from the pixels; NaN without.
-    blink : bool
-        Whether to draw the products for blinking, beside the frames.
-    labelled : bool
-        Whether the mosaics are corrupted copies, whose label is recorded in their folder.
-    frames : FrameSettings
-        How frames are drawn.
-    """
-
-    draw: bool = True
-    evidence: bool = True
-    blink: bool = True
-    labelled: bool = False
-    frames: FrameSettings = field(default_factory=FrameSettings)
 
 
 @dataclass(frozen=True)

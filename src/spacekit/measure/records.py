@@ -16,8 +16,8 @@ from typing import Any
 
 from spacekit import __version__
 from spacekit.files import write_json
-from spacekit.measure.prep import PrepSettings, Row
-from spacekit.measure.schema import COLUMNS
+from spacekit.measure.schema import COLUMNS, Row
+from spacekit.measure.settings import PrepSettings
 from spacekit.visit.nouns import Mosaic, Problem, Product
 
 __all__ = ["Record", "fingerprint", "read_record", "write_record"]

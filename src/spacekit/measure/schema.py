@@ -22,6 +22,7 @@ __all__ = [
     "TRUTH_PREFIX",
     "Column",
     "Kind",
+    "Row",
     "column_order",
     "truth_columns",
 ]
@@ -79,6 +80,9 @@ PUBLISHED: Final[tuple[Column, ...]] = (
     Column("wcs", Kind.CATEGORY, "", "kind of WCS, from WCSTYPE"),
     Column("cat", Kind.CATEGORY, "", "class of the target"),
 )
+
+#: One row of the scraped table: numbers (NaN where unknown) and words.
+Row = dict[str, float | str]
 
 INDEX: Final = "index"
 LABEL: Final = "label"

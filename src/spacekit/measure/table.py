@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from spacekit.errors import TableError
-from spacekit.measure.prep import Row
 from spacekit.measure.schema import (
     CATEGORIES,
     COLUMNS,
@@ -19,6 +18,7 @@ from spacekit.measure.schema import (
     PUBLISHED,
     REPORTED,
     Kind,
+    Row,
     column_order,
 )
 from spacekit.visit.tables import numbers_of

@@ -15,7 +15,7 @@ from PIL import Image
 
 from spacekit.errors import FrameError
 from spacekit.files import replacing
-from spacekit.measure.picture_names import BLINK_KINDS
+from spacekit.measure.file_names import BLINK_KINDS
 from spacekit.model.images import read_png
 from spacekit.report.nouns import Pictures
 from spacekit.visit.names import is_plain_name

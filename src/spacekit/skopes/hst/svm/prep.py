@@ -12,10 +12,9 @@ from spacekit.errors import TableError, VisitError
 from spacekit.extras import require
 from spacekit.files import ensure_folder, exclusive, write_csv, write_problems
 from spacekit.measure.batch import IMAGES, Progress, measure_all
-from spacekit.measure.frames import FrameSettings
-from spacekit.measure.prep import PrepSettings
 from spacekit.measure.records import Record
 from spacekit.measure.schema import INDEX
+from spacekit.measure.settings import FrameSettings, PrepSettings
 from spacekit.measure.store import read_store, write_store
 from spacekit.measure.table import raw_table, ready_table, with_classes
 from spacekit.measure.targets import ask_archive, read_targets
