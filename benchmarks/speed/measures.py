@@ -145,9 +145,15 @@ def predict(bench: Bench, made: Path, count: int, goal: float) -> list[Row]:
     for name, more in (("with the page", ()), ("without the page", ("--no-report",))):
         command = (sys.executable, *arguments, *more)
         with pinned(bench.core):
-            runs = [run(command, bench.work / "predict", _PATH) for _ in range(bench.reps)]
+            runs = [_cold(command, bench.work / "predict") for _ in range(bench.reps)]
         rows += _of_runs(f"predict, cold, {count} visits, {name}", runs, there, goal)
     return rows
+
+
+def _cold(command: tuple[Any, ...], folder: Path) -> Run:
+    """Run in an empty folder: pictures of the page that still hold would be kept."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return run(command, folder, _PATH)
 
 
 def _of_runs(what: str, ours: list[Run], theirs: list[Run] | None, goal: float) -> list[Row]:
