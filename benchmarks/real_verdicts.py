@@ -14,10 +14,8 @@ where it was. ``--docs`` writes `docs/tables/real-verdicts.md` and `docs/img/rea
 from __future__ import annotations
 
 import argparse
-import shutil
+import os
 import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -25,54 +23,21 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.accuracy.answers import VIEWS, ask
-from benchmarks.real_pipeline import SETTINGS
+from benchmarks.real_visits import ENGINES, process_scenes
 from benchmarks.tables import markdown
-from spacekit.errors import SpacekitError
 from spacekit.files import write_csv
 from spacekit.measure.schema import INDEX, LABEL
 from spacekit.model.dataset import build_dataset
 from spacekit.model.features import read_table
 from spacekit.model.images import open_frames
 from spacekit.model.infer import Model, load_model
-from spacekit.mosaic.engines import Engine, drizzlepac_engine, embedded_engine
-from spacekit.mosaic.pipeline import PipelineSettings
-from spacekit.mosaic.real.run import DrizzlepacSettings, check_interpreter
-from spacekit.simulate.dataset import write_scene
-from spacekit.simulate.draw import DrawSettings, draw_spec
+from spacekit.mosaic.real.run import check_interpreter
 from spacekit.simulate.labels import label_table, read_truths
-from spacekit.simulate.reprocess import process_simulated
-from spacekit.simulate.spec import VisitSpec
 from spacekit.skopes.hst.svm.prep import run_preprocessing
 
 _DOCS: Final = Path(__file__).parents[1] / "docs"
-#: The real pipeline takes a minute for an IR subarray and several for a CCD's.
-_DRAW: Final = DrawSettings({"ir": 0.7, "uvis": 0.15, "wfc": 0.15}, {512: 1.0})
-_SEED: Final = 4001
 _SHOWN: Final = ("exposures", "filters", "total")
 _COLOURS: Final = {0.0: "tab:blue", 1.0: "tab:red"}
-
-
-def specs(scenes: int) -> Iterator[VisitSpec]:
-    """Give the scenes, none of which has reference stars enough for a fit."""
-    for number in range(scenes):
-        yield replace(draw_spec(_SEED, number, _DRAW), gaia="few")
-
-
-def process(work: Path, visit: Path, engines: dict[str, Engine]) -> None:
-    """Run each engine on a visit's exposures; a visit that one can't process is left out."""
-    for name, engine in engines.items():
-        out = work / name / visit.name
-        if (out / "truth.json").is_file() or (work / "failed" / visit.name).is_file():
-            continue
-        shutil.rmtree(out, ignore_errors=True)
-        try:
-            process_simulated(visit, out, engine, name)
-        except SpacekitError as error:
-            (work / "failed").mkdir(exist_ok=True)
-            (work / "failed" / visit.name).write_text(f"{name}: {error}\n", encoding="utf-8")
-            for made in engines:
-                shutil.rmtree(work / made / visit.name, ignore_errors=True)
-            print(f"{visit.name}: {name}: {error}", flush=True)
 
 
 def answers(work: Path, name: str, model: Model) -> pd.DataFrame:
@@ -128,24 +93,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--scenes", type=int, default=70, help="70 take over an hour")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--docs", action="store_true")
     parser.add_argument(
         "--drizzlepac-python", type=Path, default=Path(".venv-drizzlepac/bin/python")
     )
     asked = parser.parse_args()
     check_interpreter(asked.drizzlepac_python)
-    engines = {
-        "embedded": embedded_engine(PipelineSettings(exposure_products=True)),
-        "drizzlepac": drizzlepac_engine(
-            DrizzlepacSettings(asked.drizzlepac_python, time_limit_s=1800)
-        ),
-    }
-    for spec in specs(asked.scenes):
-        for visit in write_scene(asked.work / "simulated", spec, SETTINGS):
-            process(asked.work, visit, engines)
-            print(visit.name, spec.detector, spec.mode, flush=True)
+    for told in process_scenes(asked.work, asked.scenes, asked.drizzlepac_python, asked.workers):
+        print(told, flush=True)
     model = load_model()
-    table = pd.concat([answers(asked.work, name, model) for name in engines])
+    table = pd.concat([answers(asked.work, name, model) for name in ENGINES])
     write_csv(asked.work / "answers.csv", table)
     print(text := summary(table))
     if asked.docs:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks import real_verdicts
+from benchmarks import real_verdicts, real_visits
 from spacekit.errors import PipelineError
 
 
@@ -45,10 +45,30 @@ def test_a_visit_that_one_pipeline_cannot_process_is_left_out_of_both(
             raise PipelineError("no product")
         (out / "truth.json").touch()
 
-    monkeypatch.setattr(real_verdicts, "process_simulated", processed)
-    engines = {"embedded": list, "drizzlepac": list}
+    visit = tmp_path / "simulated" / "i00001"
+    monkeypatch.setattr(real_visits, "write_scene", lambda *_: [visit])
+    monkeypatch.setattr(real_visits, "process_simulated", processed)
     for _ in range(2):
-        real_verdicts.process(tmp_path, tmp_path / "simulated" / "i00001", engines)  # type: ignore[arg-type]
+        (words,) = real_visits.process_scenes(tmp_path, 1, Path("python"), workers=1)
+        assert "drizzlepac: no product" in words
     assert calls == ["embedded", "drizzlepac"]
     assert not (tmp_path / "embedded" / "i00001").exists()
     assert "no product" in (tmp_path / "failed" / "i00001").read_text()
+
+
+def test_a_visit_that_both_pipelines_have_processed_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def processed(visit: Path, out: Path, engine: object, name: str) -> None:
+        calls.append(name)
+        out.mkdir(parents=True)
+        (out / "truth.json").touch()
+
+    monkeypatch.setattr(real_visits, "write_scene", lambda *_: [tmp_path / "i00001"])
+    monkeypatch.setattr(real_visits, "process_simulated", processed)
+    for _ in range(2):
+        (words,) = real_visits.process_scenes(tmp_path, 1, Path("python"), workers=1)
+        assert words.endswith("processed")
+    assert calls == ["embedded", "drizzlepac"]
