@@ -81,6 +81,7 @@ def write_product(
     frame: WCS | None = None,
     exposures: int = 2,
     exptime_s: float = 1000.0,
+    context: NDArray[np.integer] | None = None,
 ) -> Product:
     """Write a drizzled file ("total", "f606w", "f606w aa") and give its product."""
     band, _, exposure = which.partition(" ")
@@ -92,6 +93,8 @@ def write_product(
         fits.ImageHDU(sci.astype(np.float32), header, name="SCI"),
         fits.ImageHDU(wht.astype(np.float32), header, name="WHT"),
     ]
+    if context is not None:
+        hdus.append(fits.ImageHDU(context.astype(np.int32), header, name="CTX"))
     hdus[0].header.update({"EXPTIME": exptime_s, "NUMEXP": exposures, "DETECTOR": "UVIS"})
     path = folder / f"{name}_drc.fits"
     fits.HDUList(hdus).writeto(path, overwrite=True)

@@ -61,7 +61,8 @@ def stars(where: np.ndarray) -> Sources:
     some = np.ones(len(where))
     none = Sources.none()
     return replace(none, x=where[:, 0] * 1.0, y=where[:, 1] * 1.0, snr=100 * some, flux=some,
-                   size_px=some, sharpness=some, e1=some, e2=some, weight_ratio=some)  # fmt: skip
+                   size_px=some, sharpness=some, e1=some, e2=some, weight_ratio=some,
+                   chip=some)  # fmt: skip
 
 
 def test_inputs_are_named_as_the_pipeline_names_them():

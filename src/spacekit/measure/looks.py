@@ -43,6 +43,8 @@ _CONFIRMED_PX = 3.0
 _SURE_SOURCES = 10
 #: Products whose WCSs agree to this everywhere share a pixel grid, px.
 _SAME_GRID_PX = 0.005
+#: Detectors of two chips.
+_TWO_CHIPS = frozenset(("uvis", "wfc"))
 #: The footprint's outline is read from every so many pixels.
 _OUTLINE_STEP = 4
 
@@ -162,6 +164,10 @@ class Look:
         extended = (sources.size_px >= _SMALL_PX) & (sources.sharpness <= _SHARP)
         return _places(sources.select(_is_round(sources) & extended & (sources.snr >= _SURE_SNR)))
 
+    def on_chip(self, number: float) -> Look:
+        """Keep the sources that lie on one chip."""
+        return replace(self, sources=self.sources.select(self.sources.chip == number))
+
     def confirmed_by(self, other: Look) -> Look:
         """Keep the sources that another product shows too, here or at one shift.
 
@@ -240,6 +246,8 @@ def look_at(
 def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
     """Look at a product in its own pixels."""
     sources = find_sources(drizzled.sci, drizzled.wht)
+    if product.name.exposure and product.name.detector in _TWO_CHIPS:
+        sources = _on_chips(sources, drizzled)
     twins, moving = None, card(drizzled.primary, "MTFLAG") in ("T", True)
     if moving:
         spots = on_body(drizzled.sci, drizzled.wht, sources.x, sources.y)
@@ -261,6 +269,18 @@ def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
         moving=moving,
         twins=twins,
     )
+
+
+def _on_chips(sources: Sources, drizzled: Drizzled) -> Sources:
+    """Tell on which chip each source of an exposure lies, where its context image does."""
+    try:
+        context = drizzled.context_at(
+            np.rint(sources.y).astype(int), np.rint(sources.x).astype(int)
+        )
+    except ProductError:  # none, or none that can be read: then chips can't be told apart
+        return sources
+    # bit k: input chip k; one that both chips reach is on neither
+    return replace(sources, chip=np.select([context[0] == 1, context[0] == 2], [1.0, 2.0], 0.0))
 
 
 def _positive(drizzled: Drizzled, key: str, otherwise: float) -> float:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from spacekit.errors import ProductError
+from spacekit.measure.chips import chip_shifts
 from spacekit.measure.correlation import Sharp, correlate, sharpened
 from spacekit.measure.findings import CORRELATION, SOURCES, Group, Offset
 from spacekit.measure.looks import Frame, Look
@@ -260,14 +261,25 @@ def compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
             shifts[look.title] = comparer.shift(look, medoid, guess) or guess
     shifts.pop(medoid.title)
     unmatched = tuple(look for look in looks if look not in known)
-    parts = {
-        look.title: part
-        for look in known
-        if look is not medoid
-        and not (look.single and look.product.name.detector in _ONE_CHIP)
-        and (part := second_shift(look, medoid, shifts[look.title])) is not None
-    }
+    parts = {}
+    for look in known:
+        if look is not medoid and (two := _parts(look, medoid, shifts[look.title])) is not None:
+            shifts[look.title], parts[look.title] = two
     return Comparison(frame, medoid, shifts, parts, unmatched, tuple(looks))
+
+
+def _parts(look: Look, reference: Look, first: Shift) -> tuple[Shift, Shift] | None:
+    """Give two shifts of a product of which a part, of an exposure a chip, has one of its own.
+
+    The first is that of the rest: across two chips a shift of the whole is that of neither.
+    """
+    if look.single and look.product.name.detector in _ONE_CHIP:
+        return None
+    chips = chip_shifts(look, reference, first)
+    if chips is not None:
+        return chips
+    second = second_shift(look, reference, first)
+    return None if second is None else (first, second)
 
 
 def _shifts_from(base: Look, looks: Sequence[Look], comparer: _Comparer) -> dict[str, Shift]:

@@ -48,6 +48,8 @@ class Sources:
     weight_ratio : ndarray, float64
         Mean weight of the central 3 x 3 pixels over the median weight around, NaN where the
         weight around isn't even (a chip gap, an edge).
+    chip : ndarray, float64
+        Number, from 1, of the input chip it lies on, where it was asked for; 0 unknown.
     """
 
     x: Floats
@@ -59,6 +61,7 @@ class Sources:
     e1: Floats
     e2: Floats
     weight_ratio: Floats
+    chip: Floats
 
     def __len__(self) -> int:
         return len(self.x)
@@ -136,7 +139,7 @@ def _measure(
     core = stamps[:, STAMP_HALF_PX - 1 : STAMP_HALF_PX + 2, STAMP_HALF_PX - 1 : STAMP_HALF_PX + 2]
     sources = Sources(
         x + peaks.x, y + peaks.y, peaks.snr, flux, size, sharpness(core), e1, e2,
-        _weight_ratio(weights, ring),
+        _weight_ratio(weights, ring), np.zeros(len(x)),
     )  # fmt: skip
     return sources.select(
         (flux > 0) & (np.hypot(x, y) < _CENTROID_REACH_PX) & _first_of_twins(sources)

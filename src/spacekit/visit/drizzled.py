@@ -177,14 +177,20 @@ class Drizzled:
         ProductError
             If there is none, or it isn't of the image's shape.
         """
+        return np.array(self._mapped_context()[..., rows, columns], dtype=np.int32, ndmin=3)
+
+    def context_at(self, y: NDArray[np.intp], x: NDArray[np.intp]) -> NDArray[np.int32]:
+        """Give the context of some pixels, shape (planes, len(y)); as of `context`."""
+        return np.array(self._mapped_context()[..., y, x], dtype=np.int32, ndmin=2)
+
+    def _mapped_context(self) -> NDArray[np.integer]:
         shape = self._context.shape
         planes = shape[:-2]
         if shape[-2:] != self.shape or not (planes == () or 1 <= planes[0] <= _MOST_PLANES):
             raise ProductError(f"{self.path}: CTX has the shape {shape}, SCI {self.shape}")
         if self._context.dtype.kind not in "iu":
             raise ProductError(f"{self.path}: CTX holds no whole numbers")
-        part = self._context.map(self.path)[..., rows, columns]
-        return np.array(part, dtype=np.int32, ndmin=3)
+        return self._context.map(self.path)
 
     @cached_property
     def _context(self) -> Plane:
