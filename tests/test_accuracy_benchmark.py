@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks.accuracy.score import by_group, share, summary, threshold_at, within_total
+from benchmarks.accuracy.score import by_disagreement, by_group, share, summary, threshold_at
 from benchmarks.accuracy.sets import SETS
+from benchmarks.accuracy.truths import between_filters
 
 
 def answers(good: int = 1000, bad: int = 100) -> pd.DataFrame:
@@ -67,7 +68,10 @@ def test_groups_hold_every_visit_once() -> None:
 def test_what_the_total_can_show_is_counted_by_what_it_is_made_of() -> None:
     told = answers()
     many = told[(told["label"] == 1) & (told["usable"] >= 10)]
-    rows = [line.split("|") for line in within_total(told).splitlines()[2:]]
+    rows = [
+        line.split("|")
+        for line in by_disagreement(told, "total_offset_px", "apart", (2, 10)).splitlines()[2:]
+    ]
     counts = {
         row[1].strip(): int(row[2].split("n=")[1].strip()[:-1]) for row in rows if "n=" in row[2]
     }
@@ -96,3 +100,9 @@ def test_no_scene_is_in_two_sets() -> None:
 @pytest.mark.parametrize("name", ["calibrate", "test"])
 def test_sets_measure_a_rate_of_false_alarms(name: str) -> None:
     assert SETS[name].single + SETS[name].paired // 2 >= 800
+
+
+def test_filters_lie_apart_by_their_largest_distance() -> None:
+    filters = [{"dxdy_px": place} for place in ([0.0, 0.0], [3.0, 4.0], [1.0, 1.0])]
+    assert between_filters(filters) == 5
+    assert between_filters(filters[:1]) == 0

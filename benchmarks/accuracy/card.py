@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.answers import VIEWS, ask, plain_match
 from benchmarks.accuracy.framing import framing_table
 from benchmarks.accuracy.naming import naming_tables, read_naming
-from benchmarks.accuracy.score import by_group, share, summary, within_total
+from benchmarks.accuracy.score import by_disagreement, by_group, share, summary
 from benchmarks.accuracy.sets import SETS, load_set
 from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
 from benchmarks.tables import markdown
@@ -21,7 +22,7 @@ from spacekit.measure.schema import EVIDENCE
 from spacekit.model.calibrate import Calibration
 from spacekit.model.dataset import Dataset
 from spacekit.model.infer import Model, load_model
-from spacekit.visit.corruption import ALIGNED_PX
+from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
 
 __all__ = ["test_model", "write_card"]
 
@@ -103,6 +104,7 @@ def write_card(work: Path, model_file: Path, card: Path) -> None:
     for regime in ("folder", "total"):
         for title, rows in by_group(answers[regime]):
             lines += ["", f"### By {title}, {_WORDS[regime]}", "", rows]
+    lines += _within_filters(answers["filters"])
     lines += _within_total(answers["total"])
     lines += ["", "## Which product is off, and by how much", ""]
     for one in naming_tables(*read_naming(work, "test"), truth):
@@ -196,6 +198,26 @@ def _plain(folder: pd.DataFrame) -> list[str]:
     ]
 
 
+def _within_filters(filters: pd.DataFrame) -> list[str]:
+    """Say how what filter products show of an error bounds what is found of it."""
+    bad = filters[(filters["label"] == 1) & (filters["usable"] >= MANY_SOURCES)]
+    blind = bad["filters_offset_px"] < MISALIGNED_PX
+    return [
+        "",
+        "### What bounds the answers to filter products without exposure products",
+        "",
+        f"Of the misaligned visits with {MANY_SOURCES} usable sources and more {share(blind)}",
+        f"have filter products that lie less than {MISALIGNED_PX} px apart in the middle of the "
+        "mosaic (or one filter):",
+        "there it is the exposures of a filter that disagree, which its shapes and weights tell "
+        "only in part.",
+        "",
+        by_disagreement(
+            filters, "filters_offset_px", "filter products apart by", (MISALIGNED_PX, np.inf)
+        ),
+    ]
+
+
 def _within_total(total: pd.DataFrame) -> list[str]:
     """Say what the total alone can show, and how much of that is found."""
     bad = total[total["label"] == 1]
@@ -210,7 +232,7 @@ def _within_total(total: pd.DataFrame) -> list[str]:
         "pixels can tell.",
         f"By what is in the total, visits with {MANY_SOURCES} usable sources and more:",
         "",
-        within_total(total),
+        by_disagreement(total, "total_offset_px", "exposures disagree by", (2, 10)),
     ]
 
 

@@ -16,7 +16,7 @@ from spacekit.evaluate.metrics import measure
 from spacekit.model.calibrate import FALSE_POSITIVE_RATE, ceiling
 from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
 
-__all__ = ["OFFSETS_PX", "by_group", "share", "summary", "threshold_at", "within_total"]
+__all__ = ["OFFSETS_PX", "by_disagreement", "by_group", "share", "summary", "threshold_at"]
 
 OFFSETS_PX: Final = (0.5, 1, 2, 5, 10, 20, np.inf)
 
@@ -83,26 +83,36 @@ def _precision(bad: pd.DataFrame, good: pd.DataFrame, prevalence: float) -> str:
     return f"{found[0]:.2f} ({found[2]:.2f}-{found[1]:.2f})"
 
 
-def within_total(answers: pd.DataFrame) -> str:
-    """Give a table of recall by how far the exposures disagree that the total is made of.
+def by_disagreement(
+    answers: pd.DataFrame, column: str, what: str, marked: tuple[float, float]
+) -> str:
+    """Give a table of recall by how far those disagree that an answer rests on.
 
-    It leaves filters of a single exposure out; where these are what is off, the total's pixels
-    are those of an aligned visit.
+    Parameters
+    ----------
+    answers : DataFrame
+        As `summary` takes them.
+    column : str
+        The true disagreement, px.
+    what : str
+        Heads it in the table.
+    marked : tuple of float
+        A span that gets a row of its own, px.
     """
     hard = answers[answers["label"].notna()]
     limit = threshold_at(hard)
     bad = hard[(hard["label"] == 1) & (hard["usable"] >= MANY_SOURCES)]
     edges = (0, ALIGNED_PX, *OFFSETS_PX[:-1], np.inf)
     words = [f"{low:g} to {high:g} px" for low, high in itertools.pairwise(edges[:-1])]
-    groups = pd.cut(bad["total_offset_px"], edges, right=False, labels=[*words, "over 20 px"])
+    groups = pd.cut(bad[column], edges, right=False, labels=[*words, "over 20 px"])
     spans = [(key, bad[groups == key]) for key in groups.cat.categories]
-    spans.append(("**2 to 10 px**", bad[bad["total_offset_px"].between(2, 10)]))
+    low, high = marked
+    name = f"{low:g} to {high:g} px" if high < np.inf else f"{low:g} px and more"
+    spans.append((f"**{name}**", bad[bad[column].between(low, high)]))
     rows = [
         [key, share(some["y_pred"] == 1), share(some["log_ratio"] > limit)] for key, some in spans
     ]
-    return markdown(
-        ["exposures disagree by", "recall, stored thresholds", "recall at FPR 0.5%"], rows
-    )
+    return markdown([what, "recall, stored thresholds", "recall at FPR 0.5%"], rows)
 
 
 def by_group(answers: pd.DataFrame) -> Iterator[tuple[str, str]]:

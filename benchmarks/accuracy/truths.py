@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +17,7 @@ from spacekit.measure.schema import CATEGORIES, LABEL
 from spacekit.skopes.hst.svm.simulate import keeps_exposure_products
 from spacekit.visit.corruption import ALIGNED_PX
 
-__all__ = ["MANY_SOURCES", "read_truth", "read_truths"]
+__all__ = ["MANY_SOURCES", "between_filters", "read_truth", "read_truths"]
 
 #: With so many usable sources a visit can be judged.
 MANY_SOURCES: Final = 10
@@ -58,6 +61,7 @@ def _row(row: dict[str, Any], truth: dict[str, Any]) -> dict[str, Any]:
         "label": np.nan if pd.isna(row[LABEL]) else float(row[LABEL]),
         "offset_px": offset,
         "total_offset_px": truth["total_offset_px"],
+        "filters_offset_px": between_filters(truth["filters"].values()),
         "mode": truth["mode"] if offset > ALIGNED_PX else "aligned",
         "detector": _DETECTORS[int(row["det"])].upper(),
         "wcs": _WCS.get(int(row["wcs"]), "unknown"),
@@ -69,3 +73,9 @@ def _row(row: dict[str, Any], truth: dict[str, Any]) -> dict[str, Any]:
         "hard": bool(hard),
         "folder_exposures": keeps_exposure_products(spec["number"], spec["seed"]),
     }
+
+
+def between_filters(filters: Iterable[dict[str, Any]]) -> float:
+    """Give how far filter products lie apart in the middle of the mosaic, px; 0 for one alone."""
+    pairs = itertools.combinations([entry["dxdy_px"] for entry in filters], 2)
+    return max((math.dist(first, second) for first, second in pairs), default=0.0)
