@@ -53,6 +53,24 @@ def test_chips_that_agree_are_no_parts(tmp_path: Path) -> None:
     assert max(offset.length_px for offset in found.values()) < 0.15
 
 
+def test_an_exposure_that_is_turned_as_a_whole_has_no_part(tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    stars, flux = scatter(rng, 60, SHAPE), np.full(60, 1500.0)
+    away = stars - 200
+    turned = stars + np.radians(0.15) * np.column_stack([-away[:, 1], away[:, 0]])
+    products = [write_product(tmp_path, "total", image(rng, stars, flux, SHAPE))]
+    for exposure, places in (("aa", stars), ("ab", stars), ("ac", turned)):
+        pixels = image(rng, places, flux, SHAPE)
+        products.append(
+            write_product(tmp_path, f"f606w {exposure}", pixels, exposures=1, context=CHIPS)
+        )
+    found = measure_evidence(mosaic(tmp_path, *products)).findings.exposures.offsets
+    assert not any(offset.part_sources for offset in found)
+    off = next(offset for offset in found if offset.exposure == "ac")
+    assert off.roll_deg == pytest.approx(0.15, abs=0.02)
+    assert off.largest_px == pytest.approx(np.radians(0.15) * 280, rel=0.2)
+
+
 def test_without_a_context_image_so_few_stars_tell_no_chip(tmp_path: Path) -> None:
     found = offsets(tmp_path, (0.7, 0.0), context=None)
     assert not any(offset.part_sources for offset in found.values())

@@ -21,6 +21,9 @@ _SETTINGS = MatchSettings(search_px=8, boxes_px=(3,), chance=1e-3, warp_fewest=1
 #: Two chips differ by more than this, and by so many standard errors.
 _APART_PX = 0.4
 _SIGMAS = 5.0
+#: An exposure that is turned as a whole moves its chips apart too: its sources scatter about one
+#: turn less than so many times as much as each chip's do about a shift.
+_BETTER = 1.3
 #: A second chip's sources scatter no more than this; chance's do.
 _MOST_SCATTER_PX = 0.3
 
@@ -39,13 +42,15 @@ def chip_shifts(look: Look, reference: Look, first: Shift) -> tuple[Shift, Shift
     -------
     two of Shift, or None
         The chip that lies nearer to where `first` has the exposure, and the other one; None where
-        they can't be told apart.
+        they can't be told apart, or `first` explains both by a turn or scale.
     """
     found = [_of_chip(look, reference, first, number) for number in (1.0, 2.0)]
     known = [shift for shift in found if shift is not None]
     if len(known) < 2:
         return None
     near, far = sorted(known, key=lambda shift: _apart(shift, first))
+    if first.warped and first.scatter_px < _BETTER * max(near.scatter_px, far.scatter_px):
+        return None
     error = float(np.hypot(near.uncertainty_px, far.uncertainty_px))
     return (near, far) if _apart(far, near) > max(_APART_PX, _SIGMAS * error) else None
 
