@@ -33,21 +33,28 @@ def test_summary_counts_verdicts_and_agreement() -> None:
     assert cells[1:] == ["1 of 1", "1 of 1", "1 of 1", "0 of 1", "2 of 3", "0.50"]
 
 
-def test_a_visit_that_one_pipeline_cannot_process_is_left_out_of_both(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = []
+def pipelines(
+    monkeypatch: pytest.MonkeyPatch, visit: Path, failing: str | None = None
+) -> list[str]:
+    """Put pipelines in place that write a truth, but for one that fails; give who was called."""
+    calls: list[str] = []
 
     def processed(visit: Path, out: Path, engine: object, name: str) -> None:
         calls.append(name)
         out.mkdir(parents=True)
-        if name == "drizzlepac":
+        if name == failing:
             raise PipelineError("no product")
         (out / "truth.json").touch()
 
-    visit = tmp_path / "simulated" / "i00001"
     monkeypatch.setattr(real_visits, "write_scene", lambda *_: [visit])
     monkeypatch.setattr(real_visits, "process_simulated", processed)
+    return calls
+
+
+def test_a_visit_that_one_pipeline_cannot_process_is_left_out_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = pipelines(monkeypatch, tmp_path / "simulated" / "i00001", failing="drizzlepac")
     for _ in range(2):
         (words,) = real_visits.process_scenes(tmp_path, 1, Path("python"), workers=1)
         assert "drizzlepac: no product" in words
@@ -59,15 +66,7 @@ def test_a_visit_that_one_pipeline_cannot_process_is_left_out_of_both(
 def test_a_visit_that_both_pipelines_have_processed_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = []
-
-    def processed(visit: Path, out: Path, engine: object, name: str) -> None:
-        calls.append(name)
-        out.mkdir(parents=True)
-        (out / "truth.json").touch()
-
-    monkeypatch.setattr(real_visits, "write_scene", lambda *_: [tmp_path / "i00001"])
-    monkeypatch.setattr(real_visits, "process_simulated", processed)
+    calls = pipelines(monkeypatch, tmp_path / "i00001")
     for _ in range(2):
         (words,) = real_visits.process_scenes(tmp_path, 1, Path("python"), workers=1)
         assert words.endswith("processed")
