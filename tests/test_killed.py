@@ -182,7 +182,7 @@ def read(path: Path) -> None:
             read_store(path)
         case ".onnx":
             load_model(path)
-        case ".png" | ".webp" | ".jpg":
+        case ".png" | ".jpg":
             with Image.open(path) as image:
                 image.load()
         case ".txt" | ".out" | ".html":

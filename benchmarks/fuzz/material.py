@@ -63,7 +63,10 @@ def _write_tables(folder: Path, name: str) -> None:
     table.assign(label=1).to_csv(folder / "labelled.csv", index=False)
     frames = folder / "out" / "img" / name
     stack = np.stack(
-        [np.asarray(read_png(frames / f"{name}{end}.png"))[:64, :64] for end in SUFFIXES]
+        [
+            np.asarray(read_png(frames / f"{name}{end}.png").convert("RGB"))[:64, :64]
+            for end in SUFFIXES
+        ]
     )
     np.savez_compressed(folder / "frames.npz", index=np.array([name]), images=stack[None])
     problems = "index,file,reason,fatal\n" + f"{name},x_drz.fits,file is empty,0\n"

@@ -223,7 +223,7 @@ READERS: Final[dict[str, Reader]] = {
     "arrays": Reader(_arrays, "frames.npz", "*.npz", "zip"),
     "frames": Reader(_frames, "out/img", "*[a-z0-9].png", "png"),
     "stamps": Reader(_stamps, "out/img", "*_stamps.png", "png"),
-    "pictures": Reader(_pictures, "out/img", "*_blink_*.webp", "bytes"),
+    "pictures": Reader(_pictures, "out/img", "*_blink_*.jpg", "bytes"),
     "store": Reader(_store, "out", "svm_data.h5", "bytes"),
     "catalog": Reader(
         lambda c: read_sources(_one(c, "*_total_*_point-cat.ecsv")),

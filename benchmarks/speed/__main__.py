@@ -114,7 +114,7 @@ def _measure(bench: Bench, name: str, seed: int) -> list[Row]:
     if kind == "predict":
         few = size == "2"
         count = 20 if bench.quick and not few else int(size)
-        return measures.predict(bench, made, count, 8.0 if few else 15.0)
+        return measures.predict(bench, visit, made, count, 8.0 if few else 15.0)
     rest = {"forward": measures.forward, "stream": measures.stream, "training": measures.training}
     return rest[kind](bench, made)
 

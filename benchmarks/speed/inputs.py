@@ -77,7 +77,12 @@ def repeat_visit(visit: Path, folder: Path, count: int) -> Path:
 
 
 def repeat_rows(
-    made: Path, folder: Path, count: int, *, labelled: bool = False, frames: bool = True
+    made: Path,
+    folder: Path,
+    count: int,
+    *,
+    labelled: bool = False,
+    images: Path | str | None = None,
 ) -> Path:
     """Make a table of `count` rows, and frames to them, of the one that prep made.
 
@@ -91,8 +96,8 @@ def repeat_rows(
         Rows.
     labelled : bool
         Label every other row 1, with frames in ``img/0/`` and ``img/1/``.
-    frames : bool
-        Whether to link frames.
+    images : Path or str, optional
+        The folder of the frames, ``made / "img"`` if not given; "" for none.
 
     Returns
     -------
@@ -113,10 +118,11 @@ def repeat_rows(
     rows[["point", "segment"]] += spread
     if labelled:
         rows.insert(list(rows.columns).index("index"), "label", np.arange(count) % 2)
-    for number, name in enumerate(rows["index"] if frames else ()):
+    pictures = made / "img" if images is None else images
+    for number, name in enumerate(rows["index"] if pictures else ()):
         place = folder / "img" / (str(number % 2) if labelled else "") / name
         place.mkdir(parents=True, exist_ok=True)
-        for path in (made / "img" / old).iterdir():
+        for path in (Path(pictures) / old).iterdir():
             _link(path, place / path.name.replace(old, name))
     rows.to_csv(folder / "svm_data.csv", index=False)
     # the original takes no other columns in training

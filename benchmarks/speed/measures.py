@@ -61,7 +61,7 @@ class Bench:
         with pinned(self.core):
             return job(_OURS, name, arguments, self.work / "jobs" / name, _PATH)
 
-    def table(self, made: Path, name: str, count: int, **more: bool) -> Path:
+    def table(self, made: Path, name: str, count: int, **more: Any) -> Path:
         """Make a table of `count` rows, see `benchmarks.speed.inputs.repeat_rows`."""
         folder = self.work / "tables" / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,34 +129,71 @@ def frames_of(bench: Bench, visit: Path, size: str) -> list[Row]:
     ]  # fmt: skip
 
 
-def predict(bench: Bench, made: Path, count: int, goal: float) -> list[Row]:
-    """Measure the predict command, cold, on `count` visits with frames."""
+def predict(bench: Bench, visit: Path, made: Path, count: int, goal: float) -> list[Row]:
+    """Measure the predict command, cold, on `count` visits with frames.
+
+    Both answer for the same visits, each from the frames that its own prep drew of them; then
+    both from ours, and both from the original's.
+    """
     table = bench.table(made, str(count), count)
-    arguments = (*_PREDICT, table, table.parent / "img")
-    there = None
-    if bench.original is not None:
-        command = (bench.original.python, *arguments)
-        folder = bench.work / "predict-original"
-        there = bench.attempt(
-            f"original, predict {count}",
-            lambda: [run(command, folder) for _ in range(bench.slow_reps)],
-        )
-    rows = []
-    for name, more in (("with the page", ()), ("without the page", ("--no-report",))):
-        command = (sys.executable, *arguments, *more)
+    page, answer = _cold(bench, table), _cold(bench, table, "--no-report")
+    what = f"predict, cold, {count} visits"
+    drawn = _drawn_by_original(bench, visit)
+    if drawn is None:
+        return [
+            *_of_runs(f"{what}, with the page", page, None, goal),
+            *_of_runs(f"{what}, without the page", answer, None, goal),
+        ]
+    large = bench.table(made, f"{count}-original", count, images=str(drawn))
+    theirs = _cold_original(bench, large)
+    return [
+        *_of_runs(f"{what}, with the page", page, theirs, goal),
+        *_of_runs(f"{what}, without the page", answer, theirs, goal),
+        *_of_runs(f"{what}, both from our frames", answer, _cold_original(bench, table)),
+        *_of_runs(f"{what}, both from the original's frames",
+                  _cold(bench, large, "--no-report"), theirs),
+    ]  # fmt: skip
+
+
+def _drawn_by_original(bench: Bench, visit: Path) -> Path | None:
+    """Let the original draw the visit's frames; gives their folder."""
+    out = bench.work / "drawn-original"
+    if not (out / "img").is_dir():
+        bench.theirs("prep", path=str(visit.parent), out=str(out), reps=1)
+    return out / "img" if (out / "img").is_dir() else None
+
+
+def _cold(bench: Bench, table: Path, *more: str) -> list[Run]:
+    """Run our command, in an empty folder: pictures that still hold would be kept."""
+    folder = bench.work / "predict"
+    runs = []
+    for _ in range(bench.reps):
+        shutil.rmtree(folder, ignore_errors=True)
         with pinned(bench.core):
-            runs = [_cold(command, bench.work / "predict") for _ in range(bench.reps)]
-        rows += _of_runs(f"predict, cold, {count} visits, {name}", runs, there, goal)
-    return rows
+            runs.append(run((sys.executable, *_answer(table), *more), folder, _PATH))
+    return runs
 
 
-def _cold(command: tuple[Any, ...], folder: Path) -> Run:
-    """Run in an empty folder: pictures of the page that still hold would be kept."""
-    shutil.rmtree(folder, ignore_errors=True)
-    return run(command, folder, _PATH)
+def _cold_original(bench: Bench, table: Path) -> list[Run] | None:
+    """Run the original's command."""
+    if bench.original is None:
+        return None
+    command = (bench.original.python, *_answer(table))
+    folder = bench.work / "predict-original"
+    found: list[Run] | None = bench.attempt(
+        f"original, {table.parent.name}",
+        lambda: [run(command, folder) for _ in range(bench.slow_reps)],
+    )
+    return found
 
 
-def _of_runs(what: str, ours: list[Run], theirs: list[Run] | None, goal: float) -> list[Row]:
+def _answer(table: Path) -> tuple[Any, ...]:
+    return (*_PREDICT, table, table.parent / "img")
+
+
+def _of_runs(
+    what: str, ours: list[Run], theirs: list[Run] | None, goal: float | None = None
+) -> list[Row]:
     other = {
         name: Spread.of([getattr(r, name) for r in theirs]) if theirs else None
         for name in ("cpu_s", "rss_mb")
@@ -192,7 +229,8 @@ def forward(bench: Bench, made: Path) -> list[Row]:
 
     mine = {name: Spread.of(ours[name], 1000) for name in ("png", "forward", "load")}
     return [
-        Row("predict, warm, from PNG", "ms a visit", mine["png"], spread("png"), "original"),
+        Row("predict, warm, both from our frames", "ms a visit", mine["png"], spread("png"),
+            "original"),
         Row("network alone", "ms a visit", mine["forward"], spread("forward"), "original", 10.0),
         Row("network alone, against its floor", "ms a visit", mine["forward"], least, "floor",
             note=note),
@@ -299,7 +337,7 @@ def stream(bench: Bench, made: Path) -> list[Row]:
     counts = (500, 5000) if bench.quick else (5000, 50_000)
     runs = []
     for count in counts:
-        table = bench.table(made, f"stream-{count}", count, frames=False)
+        table = bench.table(made, f"stream-{count}", count, images="")
         (table.parent / "none").mkdir(exist_ok=True)
         command = (sys.executable, *_PREDICT, table, table.parent / "none", "--no-report")
         with pinned(bench.core):

@@ -26,7 +26,7 @@ def visit(folder: str, size: int | None, seed: int) -> dict[str, str]:
     return {"folder": str(make_visit(Path(folder), size, seed))}
 
 
-def rows(made: str, folder: str, count: int, **more: bool) -> dict[str, str]:
+def rows(made: str, folder: str, count: int, **more: Any) -> dict[str, str]:
     """Repeat rows and frames."""
     from benchmarks.speed.inputs import repeat_rows
 
@@ -55,7 +55,7 @@ def stages(path: str, out: str, reps: int) -> Lists:
         _lap(laps, "png", save_frames, drawn, folder, mosaic.index)
         found = _lap(laps, "evidence", measure_evidence, mosaic, catalogs.reference)
         blinks = _lap(laps, "blink", render_blinks, mosaic)
-        _lap(laps, "webp", save_blinks, blinks, folder, mosaic.index)
+        _lap(laps, "jpeg", save_blinks, blinks, folder, mosaic.index)
         _lap(laps, "stamps", write_stamps, found.stamps, folder, mosaic.index)
     return laps
 

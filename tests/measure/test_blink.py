@@ -81,9 +81,8 @@ def test_files_are_small_and_gray(tmp_path: Path, mosaics: dict[str, Mosaic]) ->
     paths = save_blinks(render_blinks(mosaic), tmp_path, index)
     names = {path.name for path in paths}
     filters = [product.name.filter for product in mosaic.filters]
-    assert names == {f"{index}_{k}_{f}.webp" for k in ("blink", "blinkfield") for f in filters}
+    assert names == {f"{index}_{k}_{f}.jpg" for k in ("blink", "blinkfield") for f in filters}
     assert sum(path.stat().st_size for path in paths) < 200_000
     for path in paths:
         with Image.open(path) as image:
-            channels = np.asarray(image.convert("RGB")).astype(int)
-        assert np.ptp(channels, axis=2).max() <= 3  # WebP rounds
+            assert image.mode == "L"

@@ -56,8 +56,8 @@ def draw_pictures(img: Path, name: str, rng: np.random.Generator, shift: int = 5
     for suffix in ("", "_source", "_gaia", "_stamps"):
         Image.fromarray(np.repeat(gray[:, :, None], 3, axis=2)).save(folder / f"{name}{suffix}.png")
     for kind in ("blink", "blinkfield"):
-        Image.fromarray(gray).save(folder / f"{name}_{kind}_f110w.webp")
-        Image.fromarray(np.roll(gray, shift, 1)).save(folder / f"{name}_{kind}_f160w.webp")
+        Image.fromarray(gray).save(folder / f"{name}_{kind}_f110w.jpg")
+        Image.fromarray(np.roll(gray, shift, 1)).save(folder / f"{name}_{kind}_f160w.jpg")
 
 
 _MEASURED = Offset(

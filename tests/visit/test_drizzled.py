@@ -39,7 +39,7 @@ def write(path: Path, sci: np.ndarray | None = None, wht: np.ndarray | None = No
     return path
 
 
-def test_pixels_are_native_and_the_footprint_is_where_weight_and_pixel_are(tmp_path: Path) -> None:
+def test_pixels_are_native_and_the_footprint_is_where_weight_is(tmp_path: Path) -> None:
     sci = np.ones(SHAPE, dtype=np.float32)
     wht = np.ones(SHAPE, dtype=np.float32)
     sci[0, 0], wht[1, 1], wht[2, 2], wht[3, 3] = np.nan, 0, np.nan, -1
@@ -49,8 +49,17 @@ def test_pixels_are_native_and_the_footprint_is_where_weight_and_pixel_are(tmp_p
     assert image.sci.dtype.isnative
     assert image.wht.min() == 0
     expected = np.ones(SHAPE, dtype=bool)
-    expected[[0, 1, 2, 3], [0, 1, 2, 3]] = False
+    expected[[1, 2, 3], [1, 2, 3]] = False
     np.testing.assert_array_equal(image.footprint, expected)
+    assert not image.is_blank
+
+
+def test_a_footprint_without_values_is_blank(tmp_path: Path) -> None:
+    sci, wht = np.full(SHAPE, np.nan, dtype=np.float32), np.ones(SHAPE, dtype=np.float32)
+    assert read_drizzled(write(tmp_path / "x.fits", sci, wht)).is_blank
+    assert read_drizzled(write(tmp_path / "y.fits", wht, 0 * wht)).is_blank
+    sci[-1, -1] = 0
+    assert not read_drizzled(write(tmp_path / "z.fits", sci, wht)).is_blank
 
 
 def test_strips_put_together_are_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +73,8 @@ def test_strips_put_together_are_the_image(tmp_path: Path, monkeypatch: pytest.M
     strips = list(image.strips(rows, columns))
     assert [s[0].start for s in strips] == [1, 8, 15, 22, 29]
     inside = np.concatenate([s[2] for s in strips])
-    np.testing.assert_array_equal(inside, image.footprint[rows, columns])
+    there = image.footprint & np.isfinite(image.sci)
+    np.testing.assert_array_equal(inside, there[rows, columns])
     assert (inside == 0).sum() == 4
     pixels = np.concatenate([s[1] for s in strips])
     np.testing.assert_array_equal(pixels, np.where(inside > 0, image.sci[rows, columns], 0))

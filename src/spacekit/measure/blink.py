@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, WebPImagePlugin
+from PIL import Image, JpegImagePlugin
 from scipy.ndimage import maximum_filter, uniform_filter
 
 from spacekit.errors import ProductError
@@ -35,9 +35,9 @@ _LEAST_SIGMA, _MOST_SIGMA = 5.0, 30.0
 #: Windows with less of their area exposed in all products come after all others.
 _LEAST_EXPOSED: Final = 0.9
 #: Named, so that Pillow needn't load its forty formats to find it.
-_FORMAT: Final = WebPImagePlugin.WebPImageFile.format
-#: Blinking wants the eye's contrast, not the last bit: 8-bit gray at this WebP quality.
-_QUALITY: Final = 80
+_FORMAT: Final = JpegImagePlugin.JpegImageFile.format
+#: Blinking wants the eye's contrast, not the last bit: 8-bit gray at this quality.
+_QUALITY: Final = 87
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def render_blinks(
 
 
 def save_blinks(blinks: Sequence[Blink], folder: Path, index: str) -> list[Path]:
-    """Write ``<index>/<index>_blink_<product>.webp`` and ``_blinkfield_``, each whole or not.
+    """Write ``<index>/<index>_blink_<product>.jpg`` and ``_blinkfield_``, each whole or not.
 
     Raises
     ------
@@ -145,9 +145,9 @@ def save_blinks(blinks: Sequence[Blink], folder: Path, index: str) -> list[Path]
     paths = []
     for blink in blinks:
         for kind, picture in zip(BLINK_KINDS, (blink.cutout, blink.field), strict=True):
-            path = folder / index / f"{index}_{kind}_{blink.product}.webp"
+            path = folder / index / f"{index}_{kind}_{blink.product}.jpg"
             with replacing(path) as part:
-                Image.fromarray(picture).save(part, _FORMAT, quality=_QUALITY, method=1)
+                Image.fromarray(picture).save(part, _FORMAT, quality=_QUALITY)
             paths.append(path)
     return paths
 
@@ -184,7 +184,7 @@ def _render(images: dict[str, Drizzled], settings: BlinkSettings) -> tuple[Blink
     crop = Crop.around(footprint, settings.field_px)
     if crop is None:
         return ()
-    views = [_View.of(name, image, crop) for name, image in images.items() if image.footprint.any()]
+    views = [_View.of(name, image, crop) for name, image in images.items() if not image.is_blank]
     views = sorted(views, key=lambda v: -float(v.signal.sum()))[: settings.most]
     if len(views) < 2:
         return ()

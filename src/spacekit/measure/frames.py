@@ -127,7 +127,7 @@ def render_frames(
     """
     settings = settings or FrameSettings()
     crop = Crop.around(image.footprint, settings.size_px)
-    if crop is None:
+    if crop is None or image.is_blank:
         raise FrameError(f"{image.path}: no pixel is exposed (weight 0 or NaN everywhere)")
     gray = stretch(*average(image, crop), crop.scale, settings)
     plain = np.repeat(np.flipud(gray)[:, :, None], 3, axis=2)
@@ -160,7 +160,7 @@ def save_frames(frames: Frames, folder: Path, index: str) -> tuple[Path, Path, P
 
 
 def _indexed(frame: NDArray[np.uint8]) -> Image.Image:
-    """Give a frame as a palette image; one with other colours as it is."""
+    """Give a frame as a gray or a palette image; one with other colours as it is."""
     codes, known = _colour_codes(frame), _colour_codes(_PALETTE)
     # a table of all colours: only the few pages of it that hold some take memory
     places = np.zeros(1 << 24, np.uint8)
@@ -168,6 +168,8 @@ def _indexed(frame: NDArray[np.uint8]) -> Image.Image:
     place = places[codes]
     if (known[place] != codes).any():
         return Image.fromarray(frame)
+    if place.max() < _LEVELS:
+        return Image.fromarray(frame[..., 0])
     image = Image.fromarray(place, mode="P")
     image.putpalette(_PALETTE.tobytes())
     return image

@@ -97,7 +97,7 @@ def _measure(mosaic: Mosaic, settings: PrepSettings) -> Measurement:
         raise ProductError(f"{mosaic.folder}: total drizzled image is missing")
     read = reading_headers_once()
     image = read(mosaic.total.drizzled)
-    if not image.footprint.any():
+    if image.is_blank:
         raise ProductError(f"{image.path}: no pixel is exposed (weight 0 or NaN everywhere)")
     catalogs, problems = read_catalogs(mosaic)
     features, more = measure_features(mosaic, image, catalogs)

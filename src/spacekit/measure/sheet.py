@@ -75,13 +75,13 @@ def write_stamps(stamps: Stamps, folder: Path, index: str) -> Path:
     return path
 
 
-def read_stamps(path: Path) -> Stamps | None:
+def read_stamps(path: Path) -> NDArray[np.uint8] | None:
     """Read a contact sheet back; None where there is none.
 
     Returns
     -------
-    Stamps or None
-        To 1 / 510 of what was written.
+    ndarray, shape (32, 2, 32, 32), uint8, or None
+        Image and weight of each stamp as `Stamps.pixels`, but 0 to 255; 0 where there is none.
 
     Raises
     ------
@@ -98,9 +98,9 @@ def read_stamps(path: Path) -> Stamps | None:
             sheet = np.asarray(image)
     except FrameError as error:
         raise FrameError(f"{error}; run prep again") from error
-    pixels = np.stack([[sheet[c][::-1] for c in _cell(n)] for n in range(COUNT)])
-    present = np.asarray(pixels[:, 1].any(axis=(1, 2)), dtype=bool)
-    return Stamps((pixels / np.float32(255)).astype(np.float32), present)
+    cells = sheet.reshape(ROWS, _PITCH[0], COLUMNS, _PITCH[1])[:, :SIDE_PX, :, : 2 * SIDE_PX]
+    halves = cells[:, ::-1].reshape(ROWS, SIDE_PX, COLUMNS, 2, SIDE_PX)
+    return halves.transpose(0, 2, 3, 1, 4).reshape(COUNT, 2, SIDE_PX, SIDE_PX)
 
 
 def _cell(number: int) -> list[tuple[slice, slice]]:

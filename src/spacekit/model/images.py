@@ -25,7 +25,7 @@ from spacekit.errors import FrameError
 from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps
 from spacekit.model.levels import Picture, normalise_stack
 from spacekit.visit.names import is_plain_name
-from spacekit.visit.pictures import open_picture
+from spacekit.visit.pictures import is_copy, open_picture
 from spacekit.visit.values import MALFORMED
 
 __all__ = [
@@ -61,6 +61,9 @@ MOST_TIMES = 200
 
 #: Values of an array that are looked at together.
 _BLOCK_VALUES = 10_000_000
+
+#: From this opacity on, of 255, a pixel is its colour; below, it is a figure's margin.
+_OPAQUE = 128
 
 #: What zipfile and numpy raise on a file that is cut off, encrypted or something else.
 _BROKEN_ARCHIVE = (
@@ -149,6 +152,7 @@ class FolderFrames:
     def __init__(self, root: Path, reduce_to: int | None = None) -> None:
         self.root = Path(root)
         self.reduce_to = reduce_to
+        self._resolved = self.root.resolve()
 
     def load(self, index: str, size: int, label: int | None = None) -> Frames:
         """Read the frames of a mosaic; nothing outside the root is opened."""
@@ -156,12 +160,13 @@ class FolderFrames:
         if isinstance(folder, str):
             return Frames(None, (folder,))
         pictures: list[Image.Image | None] = []
-        notes = []
-        for suffix in SUFFIXES:
-            name = f"{index}{suffix}.png"
+        notes: list[str] = []
+        paths = [folder / f"{index}{suffix}.png" for suffix in SUFFIXES]
+        for path in paths:
             try:
-                self._inside(folder / name)
-                pictures.append(read_png(folder / name))
+                self._inside(path)
+                again = pictures and pictures[0] is not None and is_copy(path, paths[0])
+                pictures.append(pictures[0] if again else read_png(path))
             except FrameError as error:
                 pictures.append(None)
                 notes.append(str(error))
@@ -176,9 +181,7 @@ class FolderFrames:
         except FrameError as error:
             notes.append(str(error))
             return None
-        if stamps is None or not stamps.present.any():
-            return None
-        return np.rint(stamps.pixels * 255).astype(np.uint8)
+        return None if stamps is None or not stamps[:, 1].any() else stamps
 
     def _folder(self, index: str, label: int | None) -> Path | str:
         """Find the folder of a mosaic, or why there is none."""
@@ -195,7 +198,7 @@ class FolderFrames:
 
     def _inside(self, path: Path) -> None:
         """Refuse a link that leads out of the root."""
-        if not path.resolve().is_relative_to(self.root.resolve()):
+        if not path.resolve().is_relative_to(self._resolved):
             raise FrameError(f"{path}: leads out of {self.root}; put the file itself there")
 
 
@@ -252,12 +255,12 @@ class ArrayFrames:
 
 
 def read_png(path: Path) -> Image.Image:
-    """Read a PNG as RGB, transparent pixels white (as a figure's margin).
+    """Read a PNG as RGB or 8-bit gray, transparent pixels white (as a figure's margin).
 
     Returns
     -------
     PIL.Image.Image
-        Mode RGB.
+        Mode RGB, or L where the file has no colours.
 
     Raises
     ------
@@ -265,20 +268,21 @@ def read_png(path: Path) -> Image.Image:
         If it is missing, no PNG, cut off, or unreasonably large.
     """
     with open_picture(path, "PNG") as image:
-        return _rgb(image)
+        return _opaque(image)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB bytes."""
+def _opaque(image: Image.Image) -> Image.Image:
+    """Any mode to RGB or gray bytes."""
     if image.mode in ("I", "I;16", "I;16B", "F"):
         deep = np.asarray(image, dtype=np.float32)
-        return Image.fromarray((deep / 257).clip(0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGB", "L", "1") or (image.mode == "P" and not image.has_transparency_data):
-        return image.convert("RGB")
-    rgba = np.asarray(image.convert("RGBA"))
-    rgb = rgba[:, :, :3].copy()
-    rgb[rgba[:, :, 3] < 128] = 255
-    return Image.fromarray(rgb)
+        return Image.fromarray((deep / 257).clip(0, 255).astype(np.uint8))
+    if not image.has_transparency_data:
+        return image.convert("L" if image.mode in ("L", "1") else "RGB")
+    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
+    rgb, opacity = rgba.convert("RGB"), rgba.getchannel("A")
+    if opacity.getextrema()[0] < _OPAQUE:
+        rgb.paste((255, 255, 255), mask=opacity.point([255 * (a < _OPAQUE) for a in range(256)]))
+    return rgb
 
 
 def _check_sizes(path: Path, packed: zipfile.ZipFile, folder: Path) -> None:

@@ -15,15 +15,21 @@ size, margin, padding nor stretch may say anything about the mosaic, so each sta
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 __all__ = ["Picture", "footprint_box", "normalise_stack", "rarity", "relevel"]
 
 #: Brighter than this in all channels is margin, darker is outside the footprint.
 WHITE, BLACK = 250, 2
+_UNDER_WHITE = [255 * (level < WHITE) for level in range(256)]
+_OVER_BLACK = [255 * (level > BLACK) for level in range(256)]
+
+#: What is narrower isn't taken for a footprint, px.
+_LEAST_SIDE = 8
 
 #: A pixel whose channels differ by more is overlay, not gray.
 COLOURED = 24
@@ -38,8 +44,8 @@ def normalise_stack(
 
     Parameters
     ----------
-    pictures : sequence of three PIL.Image.Image, RGB
-        Plain, source, gaia; sizes may differ.
+    pictures : sequence of three PIL.Image.Image, RGB or L
+        Plain, source, gaia; sizes may differ, and one may be there twice.
     size : int
         Side of the result, px.
     reduce_to : int, optional
@@ -50,31 +56,36 @@ def normalise_stack(
     ndarray, shape (3, size, size, 3), uint8
     """
     plain = pictures[0]
-    box = footprint_box(np.asarray(plain))
-    stack = []
+    box = footprint_box(plain)
+    fitted: dict[int, Picture] = {}
     for picture in pictures:
-        y0, y1, x0, x1 = box if picture.size == plain.size else footprint_box(np.asarray(picture))
-        cut = picture.crop((x0, y0, x1, y1))
-        if reduce_to is not None:
-            cut = _fit(cut, reduce_to)
-        stack.append(_square(_fit(cut, size), size))
-    return relevel(np.stack(stack))
+        if id(picture) not in fitted:
+            cut = picture.crop(box if picture.size == plain.size else footprint_box(picture))
+            if reduce_to is not None:
+                cut = _fit(cut, reduce_to)
+            fitted[id(picture)] = _square(_fit(cut, size), size)
+    return relevel(np.stack([fitted[id(picture)] for picture in pictures]))
 
 
-def footprint_box(picture: Picture) -> tuple[int, int, int, int]:
-    """Rows and columns (y0, y1, x0, x1) that are left without white margin and black border.
+def footprint_box(picture: Image.Image) -> tuple[int, int, int, int]:
+    """Bound what is left of a picture without its white margin and its black border.
 
-    A picture that is all margin or all black is left whole.
+    Returns
+    -------
+    tuple of int
+        Left, top, right and bottom, as Pillow takes them; of a picture that is all margin or all
+        black, the whole.
     """
-    low, high = _extremes(picture)
-    box = (0, len(picture), 0, picture.shape[1])
-    for shown in (low < WHITE, high > BLACK, low < WHITE, high > BLACK):
-        y0, y1, x0, x1 = box
-        inner = shown[y0:y1, x0:x1]
-        rows, columns = np.flatnonzero(inner.any(axis=1)), np.flatnonzero(inner.any(axis=0))
-        if len(rows) < 8 or len(columns) < 8:
+    bands = picture.split()
+    low = reduce(ImageChops.darker, bands).point(_UNDER_WHITE)
+    high = reduce(ImageChops.lighter, bands).point(_OVER_BLACK)
+    box = (0, 0, *picture.size)
+    for shown in (low, high, low, high):
+        inner = shown.crop(box).getbbox()
+        if inner is None or min(inner[2] - inner[0], inner[3] - inner[1]) < _LEAST_SIDE:
             return box
-        box = (y0 + rows[0], y0 + rows[-1] + 1, x0 + columns[0], x0 + columns[-1] + 1)
+        left, top = box[:2]
+        box = (left + inner[0], top + inner[1], left + inner[2], top + inner[3])
     return box
 
 
@@ -99,7 +110,7 @@ def _square(picture: Image.Image, side: int) -> Picture:
     """Centre a picture on a black square."""
     square = np.zeros((side, side, 3), np.uint8)
     y0, x0 = (side - picture.height) // 2, (side - picture.width) // 2
-    square[y0 : y0 + picture.height, x0 : x0 + picture.width] = np.asarray(picture)
+    square[y0 : y0 + picture.height, x0 : x0 + picture.width] = np.asarray(picture.convert("RGB"))
     return square
 
 
@@ -112,7 +123,7 @@ def relevel(stack: Picture) -> Picture:
         Plain, source, gaia. Levels up to `BLACK` are outside the footprint.
     """
     low, high = _extremes(stack)
-    coloured = high.astype(np.int16) - low > COLOURED
+    coloured = high - low > COLOURED
     gray = low[0][~coloured[0]]
     table = rarity(np.bincount(gray, minlength=256))
     levels: Picture = np.repeat(table[low][..., None], 3, axis=3)

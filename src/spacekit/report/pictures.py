@@ -19,7 +19,7 @@ from spacekit.measure.file_names import BLINK_KINDS
 from spacekit.model.images import read_png
 from spacekit.report.nouns import Pictures
 from spacekit.visit.names import is_plain_name
-from spacekit.visit.pictures import open_picture
+from spacekit.visit.pictures import is_copy, open_picture
 
 __all__ = ["BUDGET_BYTES", "MEDIA", "bring_pictures"]
 
@@ -27,10 +27,12 @@ __all__ = ["BUDGET_BYTES", "MEDIA", "bring_pictures"]
 MEDIA: Final = "media"
 #: All pictures of a mosaic together; the page has another 2 kB on it.
 BUDGET_BYTES: Final = 190_000
-#: JPEG qualities and long sides that are tried until the budget holds, and the least that such
-#: pictures take of the first step's bytes (73 mosaics, genuine and simulated; the last: whatever).
-_STEPS: Final = ((75, 512, 1.0), (60, 512, 0.65), (45, 448, 0.39), (30, 384, 0.23), (20, 256, 0.0))
-#: Blinking shows what changes: these are worth more quality, and are gray.
+#: JPEG qualities and long sides, finest first, and the least bytes that such pictures take in
+#: units of the usual step's, which fits most often (26 mosaics, genuine and simulated; the last
+#: takes whatever comes).
+_STEPS: Final = ((75, 512, 1.3), (60, 512, 1.0), (45, 448, 0.6), (30, 384, 0.34), (20, 256, 0.0))
+_USUAL: Final = 1
+#: Blinking shows what changes: these are worth more quality.
 _BLINK_BONUS: Final = 12
 #: A contact sheet holds many small pictures.
 _SHEET_SIDE: Final = 2
@@ -70,10 +72,12 @@ def bring_pictures(img: Path, index: str, report: Path) -> Pictures:
     target = report / MEDIA / index
     if _is_current(sources, target):
         return Pictures(tuple(sources), _absent(sources))
-    pictures, notes = {}, []
+    pictures: dict[str, Image.Image] = {}
+    notes: list[str] = []
     for kind, source in sources.items():
         try:
-            pictures[kind] = _read(source)
+            again = "plain" in pictures and is_copy(source, sources["plain"])
+            pictures[kind] = pictures["plain"] if again else _read(source)
         except FrameError as error:
             notes.append(str(error).replace(str(source), source.name))
     _clear(target)
@@ -99,8 +103,8 @@ def _sources(folder: Path, index: str, img: Path) -> dict[str, Path]:
     files = {kind: folder / f"{index}{suffix}.png" for kind, suffix in _FRAMES.items()}
     for kind in BLINK_KINDS:
         start = f"{index}_{kind}_"
-        found = sorted(folder.glob(f"*_{kind}_*.webp"))
-        products = {p.name.removeprefix(start).removesuffix(".webp"): p for p in found}
+        found = sorted(folder.glob(f"*_{kind}_*.jpg"))
+        products = {p.name.removeprefix(start).removesuffix(".jpg"): p for p in found}
         known = [name for name, p in products.items() if p.name.startswith(start)]
         for name in [name for name in known if _PRODUCT.fullmatch(name)][:_MOST_BLINKS]:
             files[f"{kind}_{name}"] = products[name]
@@ -137,7 +141,7 @@ def _clear(target: Path) -> None:
 
 
 def _read(path: Path) -> Image.Image:
-    """Decode a PNG or WebP of bounded size.
+    """Decode a PNG or JPEG of bounded size.
 
     Raises
     ------
@@ -146,34 +150,47 @@ def _read(path: Path) -> Image.Image:
     """
     if path.suffix == ".png":
         return read_png(path)
-    with open_picture(path, "WEBP") as image:
-        return image.convert("RGB")
+    with open_picture(path, "JPEG") as image:
+        return image.convert("L")
 
 
 def _within_budget(pictures: dict[str, Image.Image]) -> dict[str, bytes]:
-    """Encode pictures, at lower quality and smaller until they fit together."""
-    encoded: dict[str, bytes] = {}
-    full = 0  # bytes of the first step
-    for quality, side, share in _STEPS:
-        if full * share > BUDGET_BYTES:
-            continue
-        encoded = {
-            kind: _encode(kind, picture, quality, side) for kind, picture in pictures.items()
-        }
-        size = sum(map(len, encoded.values()))
-        if size <= BUDGET_BYTES:
+    """Encode pictures as finely as their bytes together allow.
+
+    The usual step comes first, its bytes tell which of the others may be worth a try.
+    """
+    encoded = _encode_all(pictures, _USUAL)
+    usual = _bytes(encoded)
+    if usual * _STEPS[0][2] <= BUDGET_BYTES:
+        finest = _encode_all(pictures, 0)
+        return finest if _bytes(finest) <= BUDGET_BYTES else encoded
+    for step in range(_USUAL + 1, len(_STEPS)):
+        if _bytes(encoded) <= BUDGET_BYTES:
             break
-        full = full or size
+        if usual * _STEPS[step][2] <= BUDGET_BYTES:
+            encoded = _encode_all(pictures, step)
     return encoded
 
 
+def _bytes(encoded: dict[str, bytes]) -> int:
+    return sum(map(len, encoded.values()))
+
+
+def _encode_all(pictures: dict[str, Image.Image], step: int) -> dict[str, bytes]:
+    """Encode pictures at a step; one that is there twice, once."""
+    made: dict[int, bytes] = {}
+    for kind, picture in pictures.items():
+        if id(picture) not in made:
+            made[id(picture)] = _encode(kind, picture, *_STEPS[step][:2])
+    return {kind: made[id(picture)] for kind, picture in pictures.items()}
+
+
 def _encode(kind: str, picture: Image.Image, quality: int, side: int) -> bytes:
-    blinks = kind.startswith(BLINK_KINDS)
-    small = picture.convert("L") if blinks else picture.copy()
+    small = picture.copy()
     longest = side * _SHEET_SIDE if kind == "stamps" else side
     small.thumbnail((longest, longest), Image.Resampling.BOX)
     buffer = io.BytesIO()
     # thin coloured circles need their colour at full resolution
-    quality += _BLINK_BONUS if blinks else 0
+    quality += _BLINK_BONUS if kind.startswith(BLINK_KINDS) else 0
     small.save(buffer, format="JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()

@@ -101,13 +101,21 @@ class Drizzled:
 
     @cached_property
     def footprint(self) -> NDArray[np.bool_]:
-        """Where there is an exposure: weight above 0 and a finite pixel, shape (ny, nx)."""
+        """Where there is an exposure: weight above 0 and finite, shape (ny, nx)."""
         inside = np.zeros(self.shape, dtype=bool)
-        for rows, (sci, wht) in self._strips(("SCI", "WHT"), *map(slice, (0, 0), self.shape)):
-            here = np.isfinite(sci, out=inside[rows])
-            here &= wht > 0
+        for rows, (wht,) in self._strips(("WHT",), *self._whole):
+            here = np.greater(wht, 0, out=inside[rows])
             here &= wht < np.inf
         return inside
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether no pixel of the footprint has a value."""
+        return not any(inside.any() for _, _, inside in self.strips(*self._whole))
+
+    @property
+    def _whole(self) -> tuple[slice, slice]:
+        return slice(0, self.shape[0]), slice(0, self.shape[1])
 
     def strips(
         self, rows: slice, columns: slice
@@ -124,9 +132,9 @@ class Drizzled:
         rows : slice
             Which rows.
         sci : ndarray, shape (rows, columns), float32
-            Their pixels, native byte order; 0 outside the footprint.
+            Their pixels, native byte order; 0 outside the footprint and where they aren't finite.
         inside : ndarray, shape (rows, columns), float32
-            Their part of the footprint: 1 inside, 0 outside.
+            1 in the footprint where there is a value, 0 elsewhere.
 
         Raises
         ------
@@ -137,9 +145,10 @@ class Drizzled:
             inside = self.footprint[some, columns].astype(np.float32)
             with np.errstate(invalid="ignore"):
                 np.multiply(sci, inside, out=sci)
-            # the pipeline leaves 0 outside; NaN and infinities outlive a product with 0
+            # NaN and infinities, which the pipeline doesn't leave, outlive a product with 0
             if not np.isfinite(np.vdot(sci, sci)):
-                sci[inside == 0] = 0
+                without = ~np.isfinite(sci)
+                sci[without] = inside[without] = 0
             yield some, sci, inside
 
     def _strips(

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from PIL import Image, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
+from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
 from spacekit.errors import FrameError
 from spacekit.visit.values import MALFORMED
 
-__all__ = ["open_picture"]
+__all__ = ["is_copy", "open_picture"]
 
 #: Larger pictures are refused before they are decoded (a figure of ours has 0.3 Mpx).
 _MOST_PIXELS: Final = 64_000_000
@@ -24,21 +24,21 @@ _TOO_LARGE: Final = "too large for a frame"
 #: Asked by name for a format that isn't loaded, Pillow loads all of its forty.
 _FORMATS: Final = {
     "PNG": PngImagePlugin.PngImageFile.format,
-    "WEBP": WebPImagePlugin.WebPImageFile.format,
+    "JPEG": JpegImagePlugin.JpegImageFile.format,
 }
 
 _PICTURE_FAULTS: Final = (*MALFORMED, struct.error, zlib.error)
 
 
 @contextmanager
-def open_picture(path: Path, kind: Literal["PNG", "WEBP"]) -> Iterator[Image.Image]:
+def open_picture(path: Path, kind: Literal["PNG", "JPEG"]) -> Iterator[Image.Image]:
     """Open a picture; its pixels are decoded inside the block.
 
     Parameters
     ----------
     path : Path
         The file.
-    kind : {"PNG", "WEBP"}
+    kind : {"PNG", "JPEG"}
         The only format that is taken.
 
     Yields
@@ -67,3 +67,15 @@ def open_picture(path: Path, kind: Literal["PNG", "WEBP"]) -> Iterator[Image.Ima
     except _PICTURE_FAULTS as error:
         detail = ascii(str(error)[:100])[1:-1]
         raise FrameError(f"{path}: can't be read as {kind} ({detail})") from error
+
+
+def is_copy(path: Path, other: Path) -> bool:
+    """Whether a picture is another's copy, as frames with nothing to overlay are.
+
+    False where either can't be read: opening it tells what is wrong.
+    """
+    try:
+        same_size = path.stat().st_size == other.stat().st_size
+        return same_size and path.read_bytes() == other.read_bytes()
+    except OSError:
+        return False
