@@ -200,14 +200,13 @@ def average(image: Drizzled, crop: Crop) -> tuple[NDArray[np.float32], NDArray[n
     """
     height, width = (side.stop - side.start for side in (crop.rows, crop.columns))
     down, across = _overlaps(height, crop.shape[0]), _overlaps(width, crop.shape[1])
-    rows_of = np.zeros((2, crop.shape[0], width), np.float32)  # brightness and area, columns whole
+    total, area = np.zeros((2, *crop.shape), np.float32)
     for rows, sci, inside in image.strips(crop.rows, crop.columns):
         start, stop = rows.start - crop.rows.start, rows.stop - crop.rows.start
         cells = slice(start * crop.shape[0] // height, -(-stop * crop.shape[0] // height))
         weights = down[cells, start:stop]
-        rows_of[0, cells] += weights @ sci
-        rows_of[1, cells] += weights @ inside
-    total, area = ((across @ plane.T).T for plane in rows_of)
+        total[cells] += (across @ (weights @ sci).T).T
+        area[cells] += (across @ (weights @ inside).T).T
     exposed = area > 0.5 * height * width / (crop.shape[0] * crop.shape[1])
     if not exposed.any():  # lone pixels
         exposed = area > 0
