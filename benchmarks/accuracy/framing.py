@@ -14,8 +14,9 @@ from PIL import Image, ImageOps
 
 from benchmarks.accuracy.sets import read_parts
 from benchmarks.tables import markdown
+from spacekit.measure.file_names import frame_paths
 from spacekit.measure.schema import INDEX
-from spacekit.model.images import SUFFIXES, open_frames, read_png
+from spacekit.model.images import open_frames, read_png
 from spacekit.model.infer import Model
 
 __all__ = ["framing_table"]
@@ -81,9 +82,8 @@ def _answers(model: Model, table: pd.DataFrame, images: Path) -> NDArray[np.floa
 def _redraw(folder: Path, target: Path, change: Callable[[Image.Image], Image.Image]) -> None:
     """Copy a mosaic's pictures with its frames changed."""
     target.mkdir(parents=True)
-    for suffix in SUFFIXES:
-        name = f"{folder.name}{suffix}.png"
-        change(read_png(folder / name)).save(target / name, compress_level=1)
+    for path in frame_paths(folder.parent, folder.name):
+        change(read_png(path)).save(target / path.name, compress_level=1)
     sheet = folder / f"{folder.name}_stamps.png"
     if sheet.is_file():
         shutil.copyfile(sheet, target / sheet.name)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from spacekit.evaluate.results import Result, write_result
-from spacekit.model.images import SUFFIXES, read_png
+from spacekit.measure.file_names import frame_paths
+from spacekit.model.images import read_png
 from spacekit.simulate.dataset import SimulationSettings, write_visit
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_pair
@@ -61,13 +62,8 @@ def _write_tables(folder: Path, name: str) -> None:
     pd.DataFrame(classes).to_csv(folder / "targets.csv", index=False)
     table = pd.read_csv(folder / "out" / "svm_data.csv")
     table.assign(label=1).to_csv(folder / "labelled.csv", index=False)
-    frames = folder / "out" / "img" / name
-    stack = np.stack(
-        [
-            np.asarray(read_png(frames / f"{name}{end}.png").convert("RGB"))[:64, :64]
-            for end in SUFFIXES
-        ]
-    )
+    frames = [read_png(path) for path in frame_paths(folder / "out" / "img", name)]
+    stack = np.stack([np.asarray(frame.convert("RGB"))[:64, :64] for frame in frames])
     np.savez_compressed(folder / "frames.npz", index=np.array([name]), images=stack[None])
     problems = "index,file,reason,fatal\n" + f"{name},x_drz.fits,file is empty,0\n"
     (folder / "out" / "problems.csv").write_text(problems)

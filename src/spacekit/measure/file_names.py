@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-__all__ = ["BLINK_KINDS", "FRAME_NAMES", "findings_path", "frame_paths"]
+__all__ = ["BLINK_KINDS", "findings_path", "frame_paths"]
 
 #: Suffixes of the three frames of a mosaic, in the order of the stack.
-FRAME_NAMES: Final = ("", "_source", "_gaia")
+_SUFFIXES: Final = ("", "_source", "_gaia")
 
 #: Between a mosaic's name and a product's in the names of the pictures that are blinked.
 BLINK_KINDS: Final = ("blink", "blinkfield")
@@ -16,7 +16,7 @@ BLINK_KINDS: Final = ("blink", "blinkfield")
 
 def frame_paths(folder: Path, index: str) -> tuple[Path, Path, Path]:
     """Name the three PNG files of a mosaic below the image folder: ``<index>/<index>....png``."""
-    plain, source, gaia = (folder / index / f"{index}{name}.png" for name in FRAME_NAMES)
+    plain, source, gaia = (folder / index / f"{index}{name}.png" for name in _SUFFIXES)
     return plain, source, gaia
 
 

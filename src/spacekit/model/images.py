@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spacekit.errors import FrameError
-from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps
+from spacekit.measure.file_names import frame_paths
+from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps, stamps_path
 from spacekit.model.levels import Picture, normalise_stack
 from spacekit.visit.names import is_plain_name
 from spacekit.visit.pictures import is_copy, open_picture
@@ -31,7 +32,6 @@ from spacekit.visit.values import MALFORMED
 __all__ = [
     "AT_ONCE",
     "NO_STAMPS",
-    "SUFFIXES",
     "ArrayFrames",
     "FolderFrames",
     "FrameSource",
@@ -40,9 +40,6 @@ __all__ = [
     "open_frames",
     "read_png",
 ]
-
-#: File name endings of the three frames: plain, source, gaia.
-SUFFIXES = ("", "_source", "_gaia")
 
 #: Stacks of frames that are loaded ahead.
 AT_ONCE = 16
@@ -161,7 +158,7 @@ class FolderFrames:
             return Frames(None, (folder,))
         pictures: list[Image.Image | None] = []
         notes: list[str] = []
-        paths = [folder / f"{index}{suffix}.png" for suffix in SUFFIXES]
+        paths = frame_paths(folder.parent, index)
         for path in paths:
             try:
                 self._inside(path)
@@ -170,7 +167,7 @@ class FolderFrames:
             except FrameError as error:
                 pictures.append(None)
                 notes.append(str(error))
-        stamps = self._stamps(folder / f"{index}_stamps.png", notes)
+        stamps = self._stamps(stamps_path(folder.parent, index), notes)
         return replace(_stack(pictures, notes, size, self.reduce_to), stamps=stamps)
 
     def _stamps(self, path: Path, notes: list[str]) -> Picture | None:

@@ -15,7 +15,8 @@ from PIL import Image
 
 from spacekit.errors import FrameError
 from spacekit.files import replacing
-from spacekit.measure.file_names import BLINK_KINDS
+from spacekit.measure.file_names import BLINK_KINDS, frame_paths
+from spacekit.measure.sheet import stamps_path
 from spacekit.model.images import read_png
 from spacekit.report.nouns import Pictures
 from spacekit.visit.names import is_plain_name
@@ -36,7 +37,7 @@ _USUAL: Final = 1
 _BLINK_BONUS: Final = 12
 #: A contact sheet holds many small pictures.
 _SHEET_SIDE: Final = 2
-_FRAMES: Final = {"plain": "", "source": "_source", "gaia": "_gaia", "stamps": "_stamps"}
+_FRAMES: Final = ("plain", "source", "gaia")
 _MOST_BLINKS: Final = 6
 _PRODUCT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
 
@@ -100,7 +101,8 @@ def _folder(img: Path, index: str) -> Path | None:
 
 def _sources(folder: Path, index: str, img: Path) -> dict[str, Path]:
     """Name the pictures that are there by kind: frames, stamps, then what blinks."""
-    files = {kind: folder / f"{index}{suffix}.png" for kind, suffix in _FRAMES.items()}
+    files = dict(zip(_FRAMES, frame_paths(folder.parent, index), strict=True))
+    files["stamps"] = stamps_path(folder.parent, index)
     for kind in BLINK_KINDS:
         start = f"{index}_{kind}_"
         found = sorted(folder.glob(f"*_{kind}_*.jpg"))
