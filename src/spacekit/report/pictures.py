@@ -28,11 +28,11 @@ __all__ = ["BUDGET_BYTES", "MEDIA", "bring_pictures"]
 MEDIA: Final = "media"
 #: All pictures of a mosaic together; the page has another 2 kB on it.
 BUDGET_BYTES: Final = 190_000
-#: JPEG qualities and long sides, finest first, and the least bytes that such pictures take in
-#: units of the usual step's, which fits most often (26 mosaics, genuine and simulated; the last
-#: takes whatever comes).
-_STEPS: Final = ((75, 512, 1.3), (60, 512, 1.0), (45, 448, 0.6), (30, 384, 0.34), (20, 256, 0.0))
+#: JPEG qualities and long sides, finest first. The usual one fits most often; where its pictures
+#: take less than a share of the budget, the finest may (26 mosaics, genuine and simulated).
+_STEPS: Final = ((75, 512), (60, 512), (45, 512), (32, 512), (25, 448), (20, 384), (20, 256))
 _USUAL: Final = 1
+_ROOM_FOR_FINEST: Final = 0.75
 #: Blinking shows what changes: these are worth more quality.
 _BLINK_BONUS: Final = 12
 #: A contact sheet holds many small pictures.
@@ -157,20 +157,18 @@ def _read(path: Path) -> Image.Image:
 
 
 def _within_budget(pictures: dict[str, Image.Image]) -> dict[str, bytes]:
-    """Encode pictures as finely as their bytes together allow.
-
-    The usual step comes first, its bytes tell which of the others may be worth a try.
-    """
+    """Encode pictures so finely that their bytes fit together, at the largest one's expense."""
     encoded = _encode_all(pictures, _USUAL)
-    usual = _bytes(encoded)
-    if usual * _STEPS[0][2] <= BUDGET_BYTES:
+    if _bytes(encoded) <= _ROOM_FOR_FINEST * BUDGET_BYTES:
         finest = _encode_all(pictures, 0)
         return finest if _bytes(finest) <= BUDGET_BYTES else encoded
-    for step in range(_USUAL + 1, len(_STEPS)):
-        if _bytes(encoded) <= BUDGET_BYTES:
-            break
-        if usual * _STEPS[step][2] <= BUDGET_BYTES:
-            encoded = _encode_all(pictures, step)
+    steps = dict.fromkeys(pictures, _USUAL)
+    while _bytes(encoded) > BUDGET_BYTES and steps:
+        largest = max(steps, key=lambda kind: len(encoded[kind]))
+        steps[largest] += 1
+        encoded[largest] = _encode(largest, pictures[largest], *_STEPS[steps[largest]])
+        if steps[largest] == len(_STEPS) - 1:
+            del steps[largest]
     return encoded
 
 
@@ -183,7 +181,7 @@ def _encode_all(pictures: dict[str, Image.Image], step: int) -> dict[str, bytes]
     made: dict[int, bytes] = {}
     for kind, picture in pictures.items():
         if id(picture) not in made:
-            made[id(picture)] = _encode(kind, picture, *_STEPS[step][:2])
+            made[id(picture)] = _encode(kind, picture, *_STEPS[step])
     return {kind: made[id(picture)] for kind, picture in pictures.items()}
 
 
