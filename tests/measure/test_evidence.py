@@ -126,6 +126,22 @@ def test_hot_pixels_of_dithered_exposures_are_not_taken_for_the_sky(tmp_path, co
         assert (offset.dx_px, offset.dy_px) == pytest.approx((0, 0.6), abs=0.1)
 
 
+@pytest.mark.parametrize(("count", "found"), [(5, 0), (12, 1)])
+def test_few_stars_at_the_dither_are_what_persists_in_the_detector(tmp_path, count, found):
+    """Stars of an earlier exposure stay where they were; many say that there was no dither."""
+    rng = np.random.default_rng(8)
+    stars, flux = scatter(rng, count, SHAPE, 40), np.full(count, 900.0)
+    whole = np.zeros(SHAPE, np.float32)
+    whole[20:-20, 20:-20] = 1
+    products = [write_product(tmp_path, "total", image(rng, stars[:0], flux[:0], SHAPE), whole)]
+    for letters, dither in (("aa", (0, 0)), ("ab", (2, -3))):
+        pixels = image(rng, stars + np.array(dither), flux, SHAPE)
+        wht = np.roll(whole, dither[::-1], axis=(0, 1))
+        products.append(write_product(tmp_path, f"f606w {letters}", pixels, wht, exposures=1))
+    findings = measure_evidence(mosaic(tmp_path, *products)).findings
+    assert len(findings.exposures.offsets if findings.exposures else ()) == found
+
+
 def test_an_exposure_whose_stars_were_rejected_is_found_all_the_same(tmp_path):
     """The total shows none of the stars: rejection took all for cosmic rays, not the hot pixels."""
     rng = np.random.default_rng(5)

@@ -140,6 +140,8 @@ _HELPERS = 3
 _SURE_STARS = 8
 #: A shift this near to the dither needs better proof.
 _LIKE_DITHER_PX = 1.5
+#: Fewer stars that match there may be what persists in the detector.
+_FEWEST_AT_DITHER = 6
 
 
 @dataclass
@@ -172,7 +174,7 @@ class _Comparer:
         found = correlate(first, second, avoid=detector_shift(look, reference))
         # what cosmic rays and hot pixels are left of may match far off
         single = look.single and reference.single
-        far = found is not None and np.hypot(*_vector(found)) > _FAR_PX
+        far = found is not None and np.hypot(found.dx_px, found.dy_px) > _FAR_PX
         return None if single and far else found
 
     def _image(self, look: Look) -> Sharp | None:
@@ -198,9 +200,8 @@ def _by_sources(look: Look, reference: Look, expected: Shift | None) -> Shift | 
         kinds.insert(0, (reference.round_places, look.round_places))
     if expected is None and look.against is not None and reference.against is not None:
         expected = look.against.plus(reference.against.reversed())
-        pattern = detector_shift(look, reference)
         # hot pixels that the total shows too say that it is the dither
-        if pattern is not None and np.hypot(*(_vector(expected) - pattern)) < _LIKE_DITHER_PX:
+        if _is_like_dither(expected, detector_shift(look, reference)):
             expected = None
     if expected is not None:
         for first, second in kinds:
@@ -210,26 +211,31 @@ def _by_sources(look: Look, reference: Look, expected: Shift | None) -> Shift | 
     return _searched(kinds, reference, look)
 
 
-def _vector(shift: Shift) -> Floats:
-    return np.array([shift.dx_px, shift.dy_px])
+def _is_like_dither(shift: Shift, pattern: Floats | None) -> bool:
+    """Whether a shift may be that of hot pixels that aren't quite where the footprints put them."""
+    if pattern is None:
+        return False
+    return bool(np.hypot(shift.dx_px - pattern[0], shift.dy_px - pattern[1]) < _LIKE_DITHER_PX)
 
 
 def _searched(kinds: Sequence[tuple[Places, Places]], reference: Look, look: Look) -> Shift | None:
     """Look for a shift far and wide.
 
     Hot pixels of two single exposures match too, at the dither between them: those pairs are
-    left out, and come back only for what has a star's extent (exposures without a dither).
+    left out, and come back only for what has a star's extent (exposures without a dither), of
+    which there must be more than the stars of an earlier exposure that persist in the detector.
     """
     pattern = detector_shift(look, reference)
-    tries = list(kinds)
-    if pattern is not None:
-        tries = [without_pairs(*pair, pattern) for pair in kinds]
-        tries.append((reference.star_places, look.star_places))
-    for first, second in tries:
-        found = match_positions(first, second)
-        if found is not None:
+    for pair in kinds:
+        found = match_positions(*(pair if pattern is None else without_pairs(*pair, pattern)))
+        if found is not None and not _is_like_dither(found, pattern):
             return found
-    return None
+    if pattern is None:
+        return None
+    found = match_positions(reference.star_places, look.star_places)
+    if found is None or (_is_like_dither(found, pattern) and found.sources < _FEWEST_AT_DITHER):
+        return None
+    return found
 
 
 def compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
