@@ -42,7 +42,8 @@ _GAIA_COLOUR: Final = (0, 255, 255)
 _GOOD_FLAG, _FAIR_FLAG = 1, 5
 
 #: Levels of gray in a frame: steps of 2 in 255, which noise drowns. With the overlays' colours
-#: they make a palette, and a file of a third the size of an RGB one.
+#: they make a palette, and a file of a third the size of an RGB one. (Gray without a palette would
+#: be filtered by PNG, which for noise only takes time, twice as much to write and to read.)
 _COMPRESSION: Final = 3
 _LEVELS: Final = 128
 _GRAYS: Final = np.rint(np.linspace(0, 255, _LEVELS)).astype(np.uint8)
@@ -160,7 +161,7 @@ def save_frames(frames: Frames, folder: Path, index: str) -> tuple[Path, Path, P
 
 
 def _indexed(frame: NDArray[np.uint8]) -> Image.Image:
-    """Give a frame as a gray or a palette image; one with other colours as it is."""
+    """Give a frame as a palette image; one with other colours as it is."""
     codes, known = _colour_codes(frame), _colour_codes(_PALETTE)
     # a table of all colours: only the few pages of it that hold some take memory
     places = np.zeros(1 << 24, np.uint8)
@@ -168,8 +169,6 @@ def _indexed(frame: NDArray[np.uint8]) -> Image.Image:
     place = places[codes]
     if (known[place] != codes).any():
         return Image.fromarray(frame)
-    if place.max() < _LEVELS:
-        return Image.fromarray(frame[..., 0])
     image = Image.fromarray(place, mode="P")
     image.putpalette(_PALETTE.tobytes())
     return image
