@@ -144,7 +144,7 @@ def _head(made: dict[str, Any]) -> list[str]:
         f"    {made['command']}",
         "    python -m benchmarks.accuracy card WORK",
         "",
-        "The last wrote this card; every figure below comes from it.",
+        "The last wrote this card; every figure below comes from it but for the ablation's.",
         "",
         "## Trained on",
         "",
