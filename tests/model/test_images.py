@@ -101,6 +101,24 @@ def test_missing_overlay_is_the_plain_frame(tmp_path: Path, sky: NDArray[np.uint
     assert "_gaia.png" in frames.notes[1]
 
 
+def test_a_frame_that_is_a_copy_is_read_once(
+    tmp_path: Path, sky: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sky.copy()
+    other[95:105, 100] = (255, 0, 0)
+    for suffix, picture in (("", sky), ("_source", other), ("_gaia", sky)):
+        save(tmp_path, picture, suffix)
+    read = []
+    monkeypatch.setattr(
+        "spacekit.model.images.read_png", lambda path: read.append(path.name) or read_png(path)
+    )
+    frames = FolderFrames(tmp_path).load(NAME, 64)
+    assert read == [f"{NAME}.png", f"{NAME}_source.png"]
+    assert frames.pixels is not None
+    assert np.array_equal(frames.pixels[0], frames.pixels[2])
+    assert not np.array_equal(frames.pixels[0], frames.pixels[1])
+
+
 def test_nothing_there_is_a_note(tmp_path: Path) -> None:
     frames = FolderFrames(tmp_path).load(NAME, 64)
     assert frames.pixels is None
