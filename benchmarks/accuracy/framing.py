@@ -16,6 +16,7 @@ from benchmarks.accuracy.sets import read_parts
 from benchmarks.tables import markdown
 from spacekit.measure.file_names import frame_paths
 from spacekit.measure.schema import INDEX
+from spacekit.measure.sheet import stamps_path
 from spacekit.model.images import open_frames, read_png
 from spacekit.model.infer import Model
 
@@ -84,6 +85,6 @@ def _redraw(folder: Path, target: Path, change: Callable[[Image.Image], Image.Im
     target.mkdir(parents=True)
     for path in frame_paths(folder.parent, folder.name):
         change(read_png(path)).save(target / path.name, compress_level=1)
-    sheet = folder / f"{folder.name}_stamps.png"
+    sheet = stamps_path(folder.parent, folder.name)
     if sheet.is_file():
         shutil.copyfile(sheet, target / sheet.name)
