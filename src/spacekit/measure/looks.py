@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from spacekit.errors import ProductError
 from spacekit.measure.bodies import on_body
+from spacekit.measure.ghosts import ghosts_among
 from spacekit.measure.matching import Places, match_positions
 from spacekit.measure.peaks import ROUNDEST_TRACK
 from spacekit.measure.shift import Shift
@@ -45,6 +46,8 @@ _SURE_SOURCES = 10
 _SAME_GRID_PX = 0.005
 #: Detectors of two chips.
 _TWO_CHIPS = frozenset(("uvis", "wfc"))
+#: Detectors whose filters' ghosts are found as sources; those of the CCDs are too wide and faint.
+_WITH_GHOSTS = frozenset(("sbc",))
 #: The footprint's outline is read from every so many pixels.
 _OUTLINE_STEP = 4
 
@@ -246,6 +249,8 @@ def look_at(
 def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
     """Look at a product in its own pixels."""
     sources = find_sources(drizzled.sci, drizzled.wht)
+    if product.name.detector in _WITH_GHOSTS:
+        sources = sources.select(~ghosts_among(sources.x, sources.y, sources.flux))
     if product.name.exposure and product.name.detector in _TWO_CHIPS:
         sources = _on_chips(sources, drizzled)
     twins, moving = None, card(drizzled.primary, "MTFLAG") in ("T", True)
