@@ -159,6 +159,15 @@ def test_stars_are_rounder_on_the_sky_than_pixels(name):
     assert np.hypot(xx - yy, 2 * xy) / (xx + yy) < 0.75 * (long - short) / (long + short)
 
 
+@pytest.mark.parametrize(
+    ("name", "band", "most"), [("hrc", "F330W", 0.08), ("sbc", "F150LP", 0.05)]
+)
+def test_focus_elongates_stars_no_more_than_measured_astigmatism_allows(name, band, most):
+    """12 nm, as the other detectors have, would make it 0.14 and 0.09."""
+    stars = [star(hst_psf(name, band, focus), 20.0, 20.0, 41) for focus in (0, 2)]
+    assert np.hypot(*np.subtract(*map(ellipticity, stars))) < most
+
+
 @GENUINE_STARS
 def test_stars_are_as_concentrated_as_in_genuine_exposures(hap, name, band, visits):
     genuine = [energies(c) for visit in visits for c in reference_stars(hap, visit, band)]
