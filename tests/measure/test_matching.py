@@ -92,6 +92,14 @@ def test_rotation_shows_and_the_largest_shift_is_at_the_edge(corner_px, count):
     assert match.scatter_px < 0.1
 
 
+def test_few_sources_do_not_seem_rotated_by_their_errors():
+    rng = np.random.default_rng(6)
+    for _ in range(400):
+        sky = scatter(rng, 12, SHAPE)
+        match = match_positions(sky, sky + rng.normal(0, 0.15, sky.shape))
+        assert match is None or match.roll_deg == 0
+
+
 def test_a_small_scale_difference_counts_too():
     rng = np.random.default_rng(10)
     sky = scatter(rng, 300, SHAPE)

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.special import bdtrc
+from scipy.special import bdtrc, fdtrc
 
 from spacekit.measure.shift import Shift
 from spacekit.measure.votes import MatchSettings, likely_shifts, log_trials, surprise
@@ -59,6 +59,8 @@ _CORES_PX = (0.15, 0.25, 0.5)
 _SPREAD_CHANCE = 0.01
 #: The scatter of fewer matches is as likely as not far below their errors.
 _TELLING = 8
+#: How rarely chance may make a linear model fit so much better than a shift.
+_WARP_BY_CHANCE = 2e-6
 #: Unit of x and y in the linear model.
 _UNIT_PX = 1000.0
 #: Shifts beside the result at which matches are counted that chance makes.
@@ -212,10 +214,12 @@ def _fit(
     both = good | warp_good
     rest = _loss(difference[both] - terms[both, :1] @ shift)
     warped = _loss(difference[both] - terms[both] @ warp)
-    gained = (rest - warped) / max(warped, 1e-12) * (2 * both.sum() - 6) / 4
+    left = 2 * both.sum() - 6
+    gained = (rest - warped) / max(warped, 1e-12) * left / 4
     moved = np.hypot(*((terms - [1, 0, 0]) @ warp)[both].T)
-    # F > 8 with 4 and many degrees of freedom happens by chance once in 1e5
-    if warp_good.sum() >= settings.warp_fewest and gained > 8 and moved.max() > 0.1:
+    # of Fisher's distribution: 4 parameters more, whose gain chance alone would reach so often
+    by_chance = fdtrc(4, left, max(gained, 0.0)) > _WARP_BY_CHANCE
+    if warp_good.sum() >= settings.warp_fewest and not by_chance and moved.max() > 0.1:
         return warp, warp_good
     return np.vstack([shift, np.zeros((2, 2))]), good
 

@@ -20,7 +20,7 @@ from spacekit.simulate.detectors import DETECTORS, Detector, find_detector
 from spacekit.simulate.exposures import Conditions
 from spacekit.simulate.headers import PRIORS
 from spacekit.simulate.pointing import MODES, draw_offset_px, possible_modes
-from spacekit.simulate.psf import FOCUS_BINS_NM
+from spacekit.simulate.psf import FIELD_BINS, FOCUS_BINS_NM
 from spacekit.simulate.sky import SCENE_KINDS
 from spacekit.simulate.spec import VisitSpec
 
@@ -217,7 +217,7 @@ def _draw_conditions(spec: VisitSpec, detector: Detector, rng: Generator) -> Vis
         conditions=Conditions(
             float(rng.lognormal(0, 0.25)),
             float(np.exp(rng.uniform(np.log(0.12), np.log(1.1)))),
-            int(rng.integers(len(FOCUS_BINS_NM))),
+            *(int(k) for k in divmod(rng.integers(len(FOCUS_BINS_NM) * FIELD_BINS), FIELD_BINS)),
         ),
     )
 

@@ -61,11 +61,14 @@ class Conditions:
         Factor on the detector's typical rate.
     focus_bin : int
         Index into `spacekit.simulate.psf.FOCUS_BINS_NM`.
+    field_bin : int
+        Where in the detector's field: up to `spacekit.simulate.psf.FIELD_BINS` - 1.
     """
 
     sky: float = 1.0
     cosmic_rays: float = 1.0
     focus_bin: int = 1
+    field_bin: int = 1
 
 
 @dataclass(frozen=True)
@@ -225,8 +228,9 @@ class _Light:
 
     @property
     def psf(self) -> Psf:
-        """Of the detector, filter and focus."""
-        return hst_psf(self.detector.name, self.shutter.band.name, self.conditions.focus_bin)
+        """Of the detector, filter, focus and place."""
+        seen = self.conditions
+        return hst_psf(self.detector.name, self.shutter.band.name, seen.focus_bin, seen.field_bin)
 
     @property
     def noise(self) -> float:

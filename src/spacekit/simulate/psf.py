@@ -1,10 +1,10 @@
 """Point spread functions: HST's optics, charge diffusion and pixel, at sub-pixel phases.
 
 The optics are GalSim's: 2.4 m aperture, central obscuration, four struts, a little defocus that
-changes from visit to visit (breathing; HST Data Handbook: a few nm to tens of nm rms), a small
-fixed astigmatism (not in IR) and spherical aberration (no coma: it would shift filters). One PSF a
-detector, filter and focus, kept for the life of the process (1.6 MB each); stars are then added by
-slicing and interpolating arrays.
+changes from visit to visit (breathing; HST Data Handbook: a few nm to tens of nm rms), astigmatism
+(not in IR) as the place in the detector's field has it, and spherical aberration (no coma: it would
+shift filters). One PSF a detector, filter, focus and place, kept for the life of the process
+(1.6 MB each); stars are then added by slicing and interpolating arrays.
 """
 
 from __future__ import annotations
@@ -21,9 +21,19 @@ from scipy.linalg import polar
 from spacekit.errors import MissingExtraError
 from spacekit.simulate.detectors import Detector, find_detector
 
-__all__ = ["FOCUS_BINS_NM", "Psf", "add_stars", "hst_psf", "pixel_matrix", "stamp_window"]
+__all__ = [
+    "FIELD_BINS",
+    "FOCUS_BINS_NM",
+    "Psf",
+    "add_stars",
+    "hst_psf",
+    "pixel_matrix",
+    "stamp_window",
+]
 
 FOCUS_BINS_NM: Final = (-18.0, 0.0, 18.0)
+#: Places in the field: the third of it with the least astigmatism, the middle one, the worst.
+FIELD_BINS: Final = 3
 _DIAMETER_M: Final = 2.4
 _STRUTS: Final = 4
 #: Spikes lie along the detector's diagonals; the struts are turned to that.
@@ -47,8 +57,10 @@ class _Optics:
     ----------
     obscuration, strut_width : float
         In units of the aperture.
-    spherical_nm, defocus_nm, astigmatism_nm : float
+    spherical_nm, defocus_nm : float
         Aberrations at mean focus.
+    astigmatism_nm : tuple of float
+        Median of each third of the field, one of `FIELD_BINS` each.
     blur_px : dict of float to float
         Wavelength (nm) to sigma of a Gaussian: charge diffusion, jitter, zonal errors of the
         mirror; interpolated.
@@ -62,7 +74,7 @@ class _Optics:
     strut_width: float = 0.022
     spherical_nm: float = 20.0
     defocus_nm: float = 0.0
-    astigmatism_nm: float = 12.0
+    astigmatism_nm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     blur_px: dict[float, float] | None = None
     halo: dict[float, float] | None = None
     halo_px: float = 1.0
@@ -80,26 +92,29 @@ class _Optics:
 #: the WFC3 Instrument Handbook, table 6.7. WFC and HRC: the diffusion kernels of the ACS
 #: Instrument Handbook, 5.6.1. Halos: the same, 5.6.5 (HRC: a tenth of the light at 800 nm; SBC:
 #: FWHM of some 20 px). Astigmatism: Tiny Tim's pupil tables (spacetelescope/tinytim, Krist, Hook &
-#: Stoehr 2011), field and centre added up: the median of HRC is 4.7 nm (1 to 8), of SBC 5.0 (2 to
-#: 9), in Zernikes of the annular pupil, 0.945 times that in GalSim's; the 12 nm of the others lie
-#: within theirs (UVIS 7 to 14 nm, WFC 2 to 34).
+#: Stoehr 2011), field and centre added up over the whole field (WFC 0 to 39 nm, UVIS 0 to 23, HRC 0
+#: to 10, SBC 1 to 9), times 0.945 from Zernikes of the annular pupil to GalSim's.
 _OPTICS: Final[dict[str, _Optics]] = {
-    "ir": _Optics(0.322, 0.026, 49.0, 38.0, astigmatism_nm=0.0, blur_px={1000.0: 0.336}),
+    "ir": _Optics(0.322, 0.026, 49.0, 38.0, blur_px={1000.0: 0.336}),
     "uvis": _Optics(
-        blur_px={270.0: 0.62, 336.0: 0.55, 440.0: 0.40, 555.0: 0.29, 590.0: 0.27, 804.0: 0.375}
+        astigmatism_nm=(5.5, 7.5, 11.6),
+        blur_px={270.0: 0.62, 336.0: 0.55, 440.0: 0.40, 555.0: 0.29, 590.0: 0.27, 804.0: 0.375},
     ),
     "wfc": _Optics(
+        astigmatism_nm=(12.3, 18.7, 27.0),
         blur_px={400.0: 0.60, 550.0: 0.51, 800.0: 0.45},
         halo={850.0: 0.0, 1000.0: 0.15},
         halo_px=12.0,
     ),
     "hrc": _Optics(
-        astigmatism_nm=4.4,
+        astigmatism_nm=(3.1, 4.5, 6.2),
         blur_px={400.0: 0.47, 550.0: 0.45, 800.0: 0.43},
         halo={650.0: 0.0, 800.0: 0.10, 1000.0: 0.30},
         halo_px=22.0,
     ),
-    "sbc": _Optics(astigmatism_nm=4.7, blur_px={150.0: 0.70}, halo={150.0: 0.20}, halo_px=8.5),
+    "sbc": _Optics(
+        astigmatism_nm=(3.0, 4.4, 7.3), blur_px={150.0: 0.70}, halo={150.0: 0.20}, halo_px=8.5
+    ),
 }
 
 
@@ -131,8 +146,8 @@ class Psf:
 
 
 @lru_cache(maxsize=96)
-def hst_psf(detector: str, filter_name: str, focus_bin: int) -> Psf:
-    """Make the PSF of a detector, a filter and a focus; cached.
+def hst_psf(detector: str, filter_name: str, focus_bin: int, field_bin: int = 1) -> Psf:
+    """Make the PSF of a detector, a filter, a focus and a place; cached.
 
     Parameters
     ----------
@@ -140,6 +155,8 @@ def hst_psf(detector: str, filter_name: str, focus_bin: int) -> Psf:
         As in `spacekit.simulate.detectors.DETECTORS`.
     focus_bin : int
         Index into `FOCUS_BINS_NM`.
+    field_bin : int
+        Which third of the field, from 0 (the least astigmatism) to `FIELD_BINS` - 1.
 
     Raises
     ------
@@ -154,17 +171,23 @@ def hst_psf(detector: str, filter_name: str, focus_bin: int) -> Psf:
     row = find_detector(detector)
     pixel = galsim.JacobianWCS(*pixel_matrix(row).ravel())
     wavelength_nm = row.filter(filter_name).pivot_angstrom / 10
-    spread = _blurred_optics(galsim, pixel, detector, wavelength_nm, focus_bin)
-    observed = galsim.Convolve(spread, pixel.toWorld(galsim.Pixel(1.0)))
-    core = _phases(observed, pixel, _CORE_PX, _CORE_PHASES)
-    wings = _phases(observed, pixel, _WING_PX, _WING_PHASES)
+    kind = _OPTICS[detector]
+    aberrations_nm = {
+        4: kind.defocus_nm + FOCUS_BINS_NM[focus_bin],
+        5: kind.astigmatism_nm[field_bin],
+        11: kind.spherical_nm,
+    }
+    optics = _optics(galsim, kind, aberrations_nm, wavelength_nm)
+    spread = pixel.toImage(galsim.Convolve(optics, _blur(galsim, kind, pixel, wavelength_nm)))
+    observed = _transform(galsim.Convolve(spread, galsim.Pixel(1.0)))
+    core = _phases(observed, _CORE_PX, _CORE_PHASES)
+    wings = _phases(observed, _WING_PX, _WING_PHASES)
     half, inner = _WING_PX // 2, _CORE_PX // 2
     hole = slice(half - inner, half + inner + 1)
     wings[:, :, hole, hole] = 0.0
     np.clip(wings, 0.0, None, out=wings)
-    kernel = spread.drawImage(nx=_CORE_PX, ny=_CORE_PX, wcs=pixel, method="no_pixel").array
-    kernel = np.clip(kernel, 0.0, None)
-    return Psf(core, wings, np.asarray(kernel / kernel.sum(), np.float32))
+    kernel = np.clip(_transform(spread).draw(_CORE_PX, 1), 0.0, None)
+    return Psf(core, wings, kernel / kernel.sum())
 
 
 def pixel_matrix(detector: Detector) -> NDArray[np.float64]:
@@ -179,16 +202,54 @@ def pixel_matrix(detector: Detector) -> NDArray[np.float64]:
     return np.asarray(stretch)
 
 
-def _blurred_optics(
-    galsim: Any, pixel: Any, detector: str, wavelength_nm: float, focus_bin: int
+@dataclass(frozen=True)
+class _Transform:
+    """Fourier transform of a real profile.
+
+    Parameters
+    ----------
+    values : ndarray, shape (2 n + 1, n + 1), complex64
+        At wave numbers -n to n steps (y) and 0 to n steps (x); beyond them it is nothing.
+    step : float
+        Radians per px.
+    """
+
+    values: NDArray[np.complex64]
+    step: float
+
+    def draw(self, size: int, phases: int) -> NDArray[np.float32]:
+        """Sample the profile at (size, size) places 1 / phases px apart, the middle at its centre.
+
+        By the sum itself: the few wave numbers that the telescope passes and the few px that are
+        wanted make it far cheaper than an FFT, which would need as many samples of either.
+        """
+        n = self.values.shape[1] - 1
+        places = (np.arange(size) - size // 2) / phases
+        waves = np.exp(1j * self.step * np.outer(places, np.arange(-n, n + 1)))
+        waves = waves.astype(np.complex64)
+        rows, columns = waves @ self.values, waves[:, n:]
+        image = rows.real @ columns.real.T - rows.imag @ columns.imag.T
+        return image * np.float32(2 * (self.step / (2 * np.pi)) ** 2)
+
+
+def _transform(profile: Any) -> _Transform:
+    """Let GalSim draw the transform of a profile on pixels, so finely that no drawing overlaps."""
+    reach = (1 + 2 * _HALF_BAND) * _WING_PX
+    step = min(profile.stepk, 2 * np.pi / reach)
+    n = int(np.ceil(profile.maxk / step))
+    values = profile.drawKImage(nx=2 * n + 1, ny=2 * n + 1, scale=step).array[:, n:]
+    values = values.astype(np.complex64)
+    # What lies at -x is the conjugate of what lies at +x; x = 0 must not count twice.
+    values[:, 0] /= 2
+    return _Transform(values, float(step))
+
+
+def _optics(
+    galsim: Any, kind: _Optics, aberrations_nm: dict[int, float], wavelength_nm: float
 ) -> Any:
-    """Give GalSim's profile of the telescope (on the sky), diffusion and halo (on pixels)."""
-    kind = _OPTICS[detector]
-    aberrations = [0.0] * 12
-    aberrations[4] = (kind.defocus_nm + FOCUS_BINS_NM[focus_bin]) / wavelength_nm
-    aberrations[5] = kind.astigmatism_nm / wavelength_nm
-    aberrations[11] = kind.spherical_nm / wavelength_nm
-    optics = galsim.OpticalPSF(
+    """Give GalSim's profile of the telescope, on the sky; aberrations by Noll's numbers."""
+    aberrations = [aberrations_nm.get(k, 0.0) / wavelength_nm for k in range(12)]
+    return galsim.OpticalPSF(
         lam=wavelength_nm,
         diam=_DIAMETER_M,
         aberrations=aberrations,
@@ -199,26 +260,24 @@ def _blurred_optics(
         oversampling=1.5,
         pad_factor=2.0,
     )
+
+
+def _blur(galsim: Any, kind: _Optics, pixel: Any, wavelength_nm: float) -> Any:
+    """Give the profile of diffusion and halo, on the sky."""
     # The filters' width smooths the rings of a monochromatic PSF as well.
     airy_px = 206265e-9 * wavelength_nm / _DIAMETER_M / np.sqrt(pixel.pixelArea())
     blur = galsim.Gaussian(sigma=max(kind.at(kind.blur_px, wavelength_nm), 0.15 * airy_px))
     share = kind.at(kind.halo, wavelength_nm)
     if share > 0:
         blur = (1 - share) * blur + share * galsim.Gaussian(sigma=kind.halo_px)
-    return galsim.Convolve(optics, pixel.toWorld(blur))
+    return pixel.toWorld(blur)
 
 
-def _phases(profile: Any, pixel: Any, size: int, phases: int) -> NDArray[np.float32]:
+def _phases(transform: _Transform, size: int, phases: int) -> NDArray[np.float32]:
     """Sample a pixel-integrated profile at (phases + 1)**2 offsets from -1/2 to 1/2 px."""
-    fine_pixel = type(pixel)(*(pixel.getMatrix().ravel() / phases))
     n = size * phases + 1
     # As far out as the shortest wavelength reaches into the stamp; odd like n.
-    drawn = n + 2 * int(np.ceil(_HALF_BAND * n))
-    image = profile.drawImage(
-        nx=drawn, ny=drawn, wcs=fine_pixel, method="no_pixel", dtype=np.float32
-    ).array
-    # method="no_pixel" gives flux per fine pixel: one of `phases`**2 in a pixel.
-    fine = _over_band(image, n) * phases**2
+    fine = _over_band(transform.draw(n + 2 * int(np.ceil(_HALF_BAND * n)), phases), n)
     steps = np.arange(size)[None, :] * phases + phases - np.arange(phases + 1)[:, None]
     return np.ascontiguousarray(fine[steps[:, None, :, None], steps[None, :, None, :]])
 
