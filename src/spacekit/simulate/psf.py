@@ -229,7 +229,7 @@ class _Transform:
         waves = waves.astype(np.complex64)
         rows, columns = waves @ self.values, waves[:, n:]
         image = rows.real @ columns.real.T - rows.imag @ columns.imag.T
-        return image * np.float32(2 * (self.step / (2 * np.pi)) ** 2)
+        return np.asarray(image * np.float32(2 * (self.step / (2 * np.pi)) ** 2))
 
 
 def _transform(profile: Any) -> _Transform:
