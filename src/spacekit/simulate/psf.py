@@ -178,15 +178,17 @@ def hst_psf(detector: str, filter_name: str, focus_bin: int, field_bin: int = 1)
         11: kind.spherical_nm,
     }
     optics = _optics(galsim, kind, aberrations_nm, wavelength_nm)
-    spread = pixel.toImage(galsim.Convolve(optics, _blur(galsim, kind, pixel, wavelength_nm)))
-    observed = _transform(galsim.Convolve(spread, galsim.Pixel(1.0)))
+    spread = _transform(
+        galsim, pixel.toImage(galsim.Convolve(optics, _blur(galsim, kind, pixel, wavelength_nm)))
+    )
+    observed = spread.over_pixels()
     core = _phases(observed, _CORE_PX, _CORE_PHASES)
     wings = _phases(observed, _WING_PX, _WING_PHASES)
     half, inner = _WING_PX // 2, _CORE_PX // 2
     hole = slice(half - inner, half + inner + 1)
     wings[:, :, hole, hole] = 0.0
     np.clip(wings, 0.0, None, out=wings)
-    kernel = np.clip(_transform(spread).draw(_CORE_PX, 1), 0.0, None)
+    kernel = np.clip(spread.draw(_CORE_PX, 1), 0.0, None)
     return Psf(core, wings, kernel / kernel.sum())
 
 
@@ -231,15 +233,21 @@ class _Transform:
         image = rows.real @ columns.real.T - rows.imag @ columns.imag.T
         return np.asarray(image * np.float32(2 * (self.step / (2 * np.pi)) ** 2))
 
+    def over_pixels(self) -> _Transform:
+        """Give the transform of the profile integrated over pixels."""
+        n = self.values.shape[1] - 1
+        pixel = np.sinc(np.arange(-n, n + 1) * self.step / (2 * np.pi)).astype(np.float32)
+        return _Transform(self.values * pixel[:, None] * pixel[n:], self.step)
 
-def _transform(profile: Any) -> _Transform:
+
+def _transform(galsim: Any, profile: Any) -> _Transform:
     """Let GalSim draw the transform of a profile on pixels, so finely that no drawing overlaps."""
     reach = (1 + 2 * _HALF_BAND) * _WING_PX
     step = min(profile.stepk, 2 * np.pi / reach)
     n = int(np.ceil(profile.maxk / step))
-    values = profile.drawKImage(nx=2 * n + 1, ny=2 * n + 1, scale=step).array[:, n:]
-    values = values.astype(np.complex64)
     # What lies at -x is the conjugate of what lies at +x; x = 0 must not count twice.
+    half = galsim.ImageCF(galsim.BoundsI(0, n, -n, n), scale=step)
+    values = profile.drawKImage(half, recenter=False).array
     values[:, 0] /= 2
     return _Transform(values, float(step))
 
