@@ -123,6 +123,13 @@ def faint(rng, *stars):
     return np.concatenate([*stars, rng.uniform(0, 500, (300, 2))])
 
 
+def test_crossmatch_of_fields_apart_finds_nothing():
+    rng = np.random.default_rng(1)
+    places = rng.uniform(0, 100, (30, 2))
+    ours, theirs = crossmatch(places, np.add(places, (400.0, 0.0)))
+    assert len(ours) == len(theirs) == 0
+
+
 def test_crossmatch_finds_a_small_offset_and_trusts_no_large_one():
     rng = np.random.default_rng(5)
     stars = rng.uniform(0, 500, (80, 2))

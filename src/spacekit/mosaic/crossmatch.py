@@ -148,13 +148,18 @@ def _common_offset(
 ) -> NDArray[np.float64] | None:
     counts = _differences(reference, comparison)
     side = len(counts)
+    if counts.sum() < _LEAST_MATCHES:
+        return None
     box = np.rint(ndimage.uniform_filter(counts, _SAMPLES, mode="constant") * _SAMPLES**2)
     power, mean = _tail_power(box), float(box.mean())
     window = np.hanning(_SAMPLES + 3)[1:-1]
     smooth = box
     for axis in (0, 1):
         smooth = ndimage.convolve1d(smooth, window / window.sum(), axis=axis, mode="constant")
-    least = max(3.0, np.argmax(gammainc(np.arange(1, box.max() + 1), mean) ** power <= _CHANCE) + 1)
+    rare = gammainc(np.arange(1, box.max() + 1), mean) ** power <= _CHANCE
+    if not rare.any():
+        return None
+    least = max(3.0, np.argmax(rare) + 1)
     y, x = np.nonzero((smooth == ndimage.maximum_filter(smooth, size=3)) & (smooth >= least))
     if not y.size:
         return None
