@@ -162,6 +162,16 @@ def test_files_of_another_make_are_refused(tmp_path: Path) -> None:
         read_store(path)
 
 
+def test_a_small_file_that_unpacks_to_very_much_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.h5"
+    kinds = np.dtype([("index", "S400"), ("numexp", "f8")])
+    with h5py.File(path, "w") as file:
+        file.create_dataset(f"{KEY}/table", (2_000_000,), kinds, chunks=True, compression="gzip")
+    assert path.stat().st_size < 100_000
+    with pytest.raises(TableError, match="too large"):
+        read_store(path)
+
+
 def test_links_into_other_files_are_not_followed(tmp_path: Path) -> None:
     whole, path = tmp_path / "whole.h5", tmp_path / "x.h5"
     write_store(whole, raw_table([row("a")]))

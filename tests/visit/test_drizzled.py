@@ -15,6 +15,24 @@ from spacekit.visit.values import as_count, as_number, as_text, card
 SHAPE = (30, 40)
 
 
+@pytest.mark.parametrize("what", ["header", "HDUs"])
+def test_what_goes_on_and_on_is_refused(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "x.fits"
+    fits.PrimaryHDU().writeto(path)
+    more = b"COMMENT on and on".ljust(80) * 36
+    with path.open("ab") as file:
+        if what == "header":
+            file.seek(0)
+            file.truncate()
+            file.write(b"SIMPLE  =                    T".ljust(80) * 36 + more * 2000)
+        else:
+            empty = fits.ImageHDU()
+            block = (repr(empty.header).replace(chr(10), "") + "END").ljust(2880).encode()
+            file.write(block * 1000)
+    with pytest.raises(ProductError, match=rf"over \d+ ?\w* ?{'HDUs' if what == 'HDUs' else ''}"):
+        read_drizzled(path)
+
+
 def sky_header() -> fits.Header:
     cards = {
         "CTYPE1": "RA---TAN",

@@ -24,6 +24,9 @@ KEY: Final = "mydata"
 
 _MOST_ROWS: Final = 10_000_000
 _LARGEST_BYTES: Final = 4_000_000_000
+#: A table may unpack to so much, or to so many times its file.
+_UNPACKED_FREELY: Final = 100_000_000
+_MOST_TIMES: Final = 200
 
 
 def write_store(path: Path, table: pd.DataFrame) -> None:
@@ -90,7 +93,9 @@ def _records(path: Path, file: Any) -> Any:
     data = file[f"{KEY}/table"]
     if not isinstance(data, h5py.Dataset) or data.ndim != 1 or data.dtype.names is None:
         raise TableError(f"{made}; run prep again to make one")
-    if data.shape[0] > _MOST_ROWS or data.shape[0] * data.dtype.itemsize > _LARGEST_BYTES:
+    size = data.shape[0] * data.dtype.itemsize
+    unpacked = max(_UNPACKED_FREELY, _MOST_TIMES * path.stat().st_size)
+    if data.shape[0] > _MOST_ROWS or size > min(_LARGEST_BYTES, unpacked):
         raise TableError(f"{path}: table of {data.shape[0]} rows is too large")
     kinds = {name: data.dtype[name] for name in data.dtype.names}
     if INDEX not in kinds or any(t.shape or t.kind not in "iufSb" for t in kinds.values()):

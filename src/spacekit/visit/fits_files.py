@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, BinaryIO, Final, Literal
 
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
@@ -22,6 +22,10 @@ __all__ = ["check_pixels", "open_fits", "read_wcs", "readable_cards"]
 #: Axes of an array and columns of a table (FITS 4.0, sections 4.4.1.1 and 7.2.1).
 _MOST_AXES: Final = 999
 _BLOCK_BYTES: Final = 2880
+_CARD_BYTES: Final = 80
+#: A header may be so long, and a file have so many; the pipeline's are 0.2 MB, and have 5.
+_LONGEST_HEADER_BYTES: Final = 4_000_000
+_MOST_HDUS: Final = 500
 #: Axes of a WCS, of whatever version, and the order of a SIP polynomial (Shupe et al. 2005).
 _MOST_OF_WCS: Final = 9
 _SIP_ORDERS: Final = ("A_ORDER", "B_ORDER", "AP_ORDER", "BP_ORDER")
@@ -96,11 +100,17 @@ def _check_axes(path: Path) -> None:
     """Refuse headers that promise more axes or columns than FITS can have, or less than no data.
 
     astropy goes through as many axes as the header says when it opens the file, two thousand
-    million of them if need be, and goes backwards, for ever, over data of negative length.
+    million of them if need be, and goes backwards, for ever, over data of negative length; over
+    headers that don't end, and files of nothing but headers, it goes for minutes.
     """
+    count = 0
     with path.open("rb") as file:
         while file.read(8) in {b"SIMPLE  ", b"XTENSION"}:
             file.seek(-8, os.SEEK_CUR)
+            count += 1
+            if count > _MOST_HDUS:
+                raise ProductError(f"{path}: broken (over {_MOST_HDUS} HDUs); fetch it again")
+            _check_end(path, file)
             try:
                 header = fits.Header.fromfile(file)
             except (OSError, ValueError, EOFError):
@@ -114,6 +124,19 @@ def _check_axes(path: Path) -> None:
                 if (as_number(promised) or 0) < 0:
                     raise ProductError(f"{path}: broken ({key} is {promised}); fetch it again")
             file.seek(_data_bytes(header), os.SEEK_CUR)
+
+
+def _check_end(path: Path, file: BinaryIO) -> None:
+    """Refuse a header that is longer than any; the file is left where it was."""
+    start = file.tell()
+    while block := file.read(_BLOCK_BYTES):
+        cards = (block[k : k + _CARD_BYTES] for k in range(0, len(block), _CARD_BYTES))
+        if b"END     " in block and any(c.rstrip() == b"END" for c in cards):
+            break
+        if file.tell() - start > _LONGEST_HEADER_BYTES:
+            limit = f"{_LONGEST_HEADER_BYTES / 1e6:.0f} MB"
+            raise ProductError(f"{path}: broken (a header of over {limit}); fetch it again")
+    file.seek(start)
 
 
 def _data_bytes(header: fits.Header) -> int:
