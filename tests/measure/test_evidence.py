@@ -3,16 +3,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
-from spacekit.measure.evidence import measure_evidence
+from spacekit.measure.evidence import _chosen, measure_evidence
+from spacekit.measure.looks import Notes
 from spacekit.measure.schema import COLUMNS, EVIDENCE, REPORTED
 from spacekit.measure.summary import Evidence
 from spacekit.visit.catalogs import ReferenceCatalog
 from spacekit.visit.discovery import find_mosaics
+from spacekit.visit.names import parse_name
 from spacekit.visit.nouns import Product
 
 from .fields import brightness, cosmic_rays, image, mosaic, scatter, wcs, write_product
@@ -425,3 +428,18 @@ def test_genuine_exposures_agree_with_the_truth(hap):
     for offset in evidence.findings.exposures.offsets:
         expected = true[offset.exposure] - true[offset.reference.split()[1]]
         assert np.hypot(*(expected - (offset.dx_px, offset.dy_px))) < 0.05
+
+
+def test_of_too_many_exposures_some_of_every_filter_are_looked_at():
+    names = [("f606w", k) for k in range(60)] + [("f814w", k) for k in range(4)]
+    start = "hst_16901_01_wfc3_uvis"
+    products = [
+        Product(parse_name(f"{start}_{band}_iza101{k:02d}"), drizzled=Path("x.fits"))
+        for band, k in names
+    ]
+    notes = Notes([], {})
+    chosen = _chosen(products, notes)
+    assert len(chosen) == 48
+    assert sum(p.name.filter == "f814w" for p in chosen) == 4
+    assert "16 of 64 exposure products were not looked at" in notes.reasons
+    assert _chosen(products[:9], notes) == products[:9]

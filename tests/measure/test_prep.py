@@ -99,6 +99,21 @@ def test_a_second_run_does_nothing_and_a_changed_visit_is_done_again(
     assert not any(NAMES[0] in p for p in changed)
 
 
+def test_nothing_of_an_earlier_measurement_stays_beside_another(visits, tmp_path) -> None:
+    out = tmp_path / "out"
+    frames = out / "img" / NAMES[1]
+    run_preprocessing(visits, output_path=out, **QUICK)
+    assert frames.joinpath(f"{NAMES[1]}.png").is_file()
+    frames.joinpath(f"{NAMES[1]}_offsets.json").write_text("{}")
+    catalog = visits / NAMES[1][-6:] / f"{NAMES[1]}_point-cat.ecsv"
+    os.utime(catalog, ns=(0, 0))
+    run_preprocessing(visits, output_path=out, draw=0, **QUICK)
+    assert not list(frames.iterdir())
+    assert list((out / "img" / NAMES[0]).iterdir())
+    run_preprocessing(visits, output_path=out, **QUICK)
+    assert {p.suffix for p in frames.iterdir()} >= {".png"}
+
+
 def test_other_settings_are_other_frames(visits: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run_preprocessing(visits, output_path=out, **QUICK)

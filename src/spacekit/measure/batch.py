@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -101,6 +102,8 @@ def _work(mosaic: Mosaic, settings: PrepSettings, output: Path, mark: str) -> Re
 
     measured = measure_mosaic(mosaic, settings)
     record = Record(measured.index, measured.row, measured.problems)
+    if record.row is not None:
+        _clear(output / IMAGES / mosaic.index)
     if measured.frames is not None:
         save_frames(measured.frames, output / IMAGES, mosaic.index)
     save_blinks(measured.blinks, output / IMAGES, mosaic.index)
@@ -111,6 +114,16 @@ def _work(mosaic: Mosaic, settings: PrepSettings, output: Path, mark: str) -> Re
     if record.row is not None:
         write_record(output, record, mark)
     return record
+
+
+def _clear(folder: Path) -> None:
+    """Delete what an earlier measurement of a mosaic left: it would pass for this one's.
+
+    The record is written last, so that what a killed run has deleted is missed and made again.
+    """
+    for kind in ("png", "jpg", "json"):
+        for path in folder.glob(f"{glob.escape(folder.name)}*.{kind}"):
+            path.unlink(missing_ok=True)
 
 
 def _died(job: _Job) -> Record:

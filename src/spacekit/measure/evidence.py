@@ -8,6 +8,8 @@ from the pixels, never from the pipeline's catalogs, whose filters are forced to
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -40,8 +42,8 @@ __all__ = ["measure_evidence"]
 
 #: Sources that may be partners have this signal-to-noise.
 _PAIR_SNR = 10.0
-#: Exposure products beyond this number are not looked at.
-_EXPOSURE_LIMIT = 24
+#: So many exposure products are looked at; each costs as much as a filter's.
+_EXPOSURE_LIMIT = 48
 
 
 def measure_evidence(
@@ -73,9 +75,8 @@ def measure_evidence(
             frame = Frame(pixels.wcs, pixels.shape)
         filters += [look] if look else []
         del pixels
-    # most visits keep none of the exposures' images, so a missing one is no news
-    drizzled = [p for p in mosaic.exposures if p.drizzled is not None][:_EXPOSURE_LIMIT]
-    exposures = [look for p in drizzled if (look := look_at(p, frame, notes, read)[0])]
+    chosen = _chosen(mosaic.exposures, notes)
+    exposures = [look for p in chosen if (look := look_at(p, frame, notes, read)[0])]
     if total:
         exposures = [look.confirmed_by(total) for look in exposures]
 
@@ -107,6 +108,24 @@ def measure_evidence(
         stamps=stamps,
         faults=tuple(notes.faults.items()),
     )
+
+
+def _chosen(exposures: Sequence[Product], notes: Notes) -> list[Product]:
+    """Choose the exposures to look at: as many of each filter, where there are too many of all."""
+    # most visits keep none of the exposures' images, so a missing one is no news
+    drizzled = [p for p in exposures if p.drizzled is not None]
+    if len(drizzled) <= _EXPOSURE_LIMIT:
+        return drizzled
+    notes.reasons.append(
+        f"{len(drizzled) - _EXPOSURE_LIMIT} of {len(drizzled)} exposure products were not looked at"
+    )
+    seen: Counter[str] = Counter()
+    turns = []
+    for product in drizzled:
+        turns.append(seen[product.name.filter])
+        seen[product.name.filter] += 1
+    first = sorted(range(len(drizzled)), key=turns.__getitem__)[:_EXPOSURE_LIMIT]
+    return [drizzled[k] for k in sorted(first)]
 
 
 def _total(
