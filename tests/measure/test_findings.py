@@ -34,6 +34,7 @@ def offset(title: str = "f814w", **more) -> Offset:
         "sigma_px": 0.02,
         "sources": 41,
         "largest_px": 3.126,
+        "largest_sigma_px": 0.03,
         "roll_deg": 0.0,
         "scatter_px": 0.1,
         "method": "sources",
@@ -58,6 +59,19 @@ def test_what_is_written_is_read_back(tmp_path):
     path = write_findings(WHOLE, tmp_path, NAME)
     assert path == findings_path(tmp_path, NAME)
     assert read_findings(path) == WHOLE
+
+
+def test_a_visit_of_very_many_exposures_is_read_back(tmp_path):
+    many = Findings(repeats=tuple(Repeat("f814w ab", 0.0, 0.0, 0.0, 0) for _ in range(900)))
+    assert read_findings(write_findings(many, tmp_path, NAME)) == many
+
+
+def test_a_roll_is_no_surer_than_at_the_corner_where_it_counts():
+    assert offset(largest_px=3.126, sigma_px=0.01, largest_sigma_px=0.4).sure_px == (
+        pytest.approx(2.326)
+    )
+    part = {"part_dx_px": 3.0, "part_dy_px": 4.0, "part_sources": 9, "exposure": "ab"}
+    assert offset(sigma_px=0.01, largest_sigma_px=0.4, **part).sure_px == pytest.approx(4.98)
 
 
 def test_nothing_measured_is_null_and_comes_back_as_nan(tmp_path):

@@ -16,6 +16,7 @@ def offset(title: str, dx: float, dy: float, reference: str = "f606w", **more) -
     band, _, exposure = title.partition(" ")
     length = math.hypot(dx, dy)
     fields = {"exptime_s": 500.0, "sigma_px": 0.02, "sources": 41, "largest_px": length}
+    fields |= {"largest_sigma_px": more.get("sigma_px", 0.02)}
     fields |= {"roll_deg": 0.0, "scatter_px": 0.05, "method": "sources"} | more
     shift = {"dx_px": dx, "dy_px": dy, "dx_mas": 40 * dx, "dy_mas": 40 * dy}
     return Offset(filter=band, exposure=exposure, reference=reference, **shift, **fields)
@@ -89,6 +90,34 @@ def test_a_part_of_an_exposure_that_is_off():
     )
     assert verdict.culprits == ("f606w ac",)
     assert "is off by (2.0, -3.0) px in a part with 22 sources" in verdict.reason
+    assert (verdict.dx_px, verdict.dy_px) == (2.0, -3.0)
+    assert verdict.offset_mas == pytest.approx(40 * math.hypot(2, 3))
+
+
+def test_exposures_that_were_not_compared_are_told_of_by_what_rejection_took():
+    pair = exposures(offset("f606w ab", 0.03, 0.0, "f606w aa"))
+    struck = (repeat("f814w ak"), *nothing("f814w al", "f814w am"))
+    found = judge(replace(pair, repeats=struck))
+    assert found.culprits == ("f814w ak",)
+    bare = replace(pair, shapes=(shape("total"), shape("f814w", deficit=0.25)))
+    assert judge(bare).culprits == ("f814w",)
+
+
+def test_what_lies_near_its_star_tells_no_size():
+    near = Repeat("f814w ac", 40.0, 1.8, 2.9, 20)
+    found = judge(Findings(repeats=(near, *nothing("f814w ad", "f814w ae")), scale_mas=40.0))
+    assert found.culprits == ("f814w ac",)
+    assert math.isnan(found.offset_mas)
+
+
+def test_a_measured_shift_is_worth_more_than_what_rejection_took():
+    off = replace(filters(offset("f814w", 3.1, -0.4)), repeats=(repeat("f606w aa"),))
+    assert judge(off).offset_mas == pytest.approx(125.03, abs=0.01)
+
+
+def test_products_that_agree_are_told_before_what_the_total_shows():
+    fine = filters(offset("f814w", 0.07, 0.0), shapes=(shape("total", deficit=0.05),))
+    assert judge(fine).reason.startswith("F814W lies within 0.07 px of F606W (41 sources); star")
 
 
 def test_a_roll_is_told_at_the_edge():

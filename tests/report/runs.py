@@ -72,6 +72,7 @@ _MEASURED = Offset(
     sigma_px=0.03,
     sources=41,
     largest_px=3.4,
+    largest_sigma_px=0.04,
     roll_deg=3e-4,
     scatter_px=0.1,
     method="sources",

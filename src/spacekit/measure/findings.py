@@ -52,6 +52,8 @@ class Offset:
     largest_px : float
         Length of the shift where it is largest over the product's footprint; longer than
         (dx, dy) where the product is rotated, scaled or skewed.
+    largest_sigma_px : float
+        Its standard error, per axis: far from the sources a rotation is known less well.
     roll_deg : float
         Rotation from +x to +y, 0 where none is significant.
     scatter_px : float
@@ -76,6 +78,7 @@ class Offset:
     sigma_px: float
     sources: int
     largest_px: float
+    largest_sigma_px: float
     roll_deg: float
     scatter_px: float
     method: str
@@ -91,15 +94,23 @@ class Offset:
     @property
     def length_px(self) -> float:
         """The length that counts: the largest over the footprint, or of a part of an exposure."""
-        length = max(self.largest_px, math.hypot(self.dx_px, self.dy_px))
-        if self.part_sources and self.exposure:
-            length = max(length, math.hypot(self.part_dx_px, self.part_dy_px))
-        return length
+        return max(self.largest_px, math.hypot(self.dx_px, self.dy_px), self._part_px)
+
+    @property
+    def led_by_part(self) -> bool:
+        """Whether a part of an exposure lies further off than the whole."""
+        return self.length_px == self._part_px > 0
 
     @property
     def sure_px(self) -> float:
         """The length less two standard errors, 0 at least."""
-        return max(self.length_px - 2 * self.sigma_px, 0.0)
+        sigma = self.sigma_px if self.led_by_part else self.largest_sigma_px
+        return max(self.length_px - 2 * sigma, 0.0)
+
+    @property
+    def _part_px(self) -> float:
+        counts = self.part_sources and self.exposure
+        return math.hypot(self.part_dx_px, self.part_dy_px) if counts else 0.0
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,10 @@ from spacekit.visit.values import as_count, as_number, as_text
 
 __all__ = ["find_beside_frames", "read_findings", "write_findings"]
 
-_FORMAT: Final = 4
+_FORMAT: Final = 5
 _LARGEST_BYTES: Final = 1_000_000
-_MOST_ITEMS: Final = 200
+#: A visit may have so many exposures.
+_MOST_ITEMS: Final = 1000
 _LARGEST: Final = 1e7
 _TITLE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}( [a-z0-9]{2})?")
 

@@ -98,6 +98,7 @@ class Comparison:
     def _offset(self, look: Look, shift: Shift) -> Offset:
         dx, dy = (float(v) for v in shift.at(self.frame.centre[None])[0])
         part = self.parts.get(look.title)
+        largest, largest_sigma = _largest(shift, look, self.frame)
         return Offset(
             filter=look.product.name.filter,
             exposure=look.product.name.exposure,
@@ -109,7 +110,8 @@ class Comparison:
             dy_mas=dy * self.frame.scale_mas,
             sigma_px=shift.uncertainty_at(self.frame.centre),
             sources=shift.sources,
-            largest_px=_largest(shift, look, self.frame),
+            largest_px=largest,
+            largest_sigma_px=largest_sigma,
             roll_deg=shift.roll_deg,
             scatter_px=shift.scatter_px,
             method=SOURCES if shift.sources else CORRELATION,
@@ -340,7 +342,7 @@ def _medoid(known: Sequence[Look], shifts: dict[str, Shift], frame: Frame) -> Lo
     for candidate in known:
         back = shifts[candidate.title].reversed()
         apart = [
-            0.0 if look is candidate else _largest(shifts[look.title].plus(back), look, frame)
+            0.0 if look is candidate else _largest(shifts[look.title].plus(back), look, frame)[0]
             for look in known
         ]
         costs.append(float(weights @ np.array(apart)))
@@ -349,11 +351,12 @@ def _medoid(known: Sequence[Look], shifts: dict[str, Shift], frame: Frame) -> Lo
     return min(tied, key=lambda look: (look.start_mjd, look.title))
 
 
-def _largest(shift: Shift, look: Look, frame: Frame) -> float:
-    """Give the length of a shift where it is largest over a product's footprint, px."""
-    if not shift.warped or not len(look.outline):
-        return math.hypot(*shift.at(frame.centre[None])[0])
-    return float(np.hypot(*shift.at(look.outline).T).max())
+def _largest(shift: Shift, look: Look, frame: Frame) -> tuple[float, float]:
+    """Give the length of a shift where it is largest over a product's footprint, and its error."""
+    places = look.outline if shift.warped and len(look.outline) else frame.centre[None]
+    lengths = np.hypot(*shift.at(places).T)
+    worst = int(np.argmax(lengths))
+    return float(lengths[worst]), shift.uncertainty_at(places[worst])
 
 
 def spread_px(exposures: Comparison, name: str) -> float:

@@ -40,6 +40,9 @@ _MIXED_PX: Final = 0.15
 #: there are; fewer may be defects of the detector.
 _REPEATS: Final = 6.0
 _FEWEST_REPEATS: Final = 5
+#: Nearer to a star than this, rejection takes the far side of its second image only: the patch
+#: lies further off than the exposure (2.3 px seem 3.4).
+_PATCHES_APART_PX: Final = 4.0
 
 
 @dataclass(frozen=True)
@@ -76,26 +79,27 @@ def judge(findings: Findings) -> Verdict:
     findings : Findings
         As measured, or read back.
     """
-    repeated = _repeated(findings)
+    # exposures that were compared say better how they disagree than what rejection took
+    compared = _compared(findings.exposures)
+    repeated = _repeated([r for r in findings.repeats if r.title not in compared])
     blamed = {title.split()[0] for title in repeated.culprits} if repeated else set()
     between = _between(findings.filters, blamed)
     exposures = _between(findings.exposures)
-    told = [exposures] if exposures else [c for c in (repeated, between) if c]
-    clue = told[0] if told else None
-    clues = list(told)
-    clues += _unmatched(findings.exposures if clue is None else Group())
+    clues = [c for c in (exposures, repeated, None if exposures else between) if c]
+    measured = [c.shift_px for c in (exposures, between, repeated) if c and c.shift_px]
+    clues += _unmatched(Group() if clues else findings.exposures)
     clues += _unmatched(findings.filters)
-    # exposures that were measured say better how they disagree, and so does rejection
-    spread = [] if findings.exposures.offsets else disagreeing(findings)
-    clues += [c for c in spread if not blamed.intersection(c.culprits)]
-    clues = clues or shown_by_total(findings)
-    shift = clue.shift_px if clue and clue.shift_px else (math.nan,) * 3
+    # and both better than the shapes of their filter's stars
+    blamed |= {title.split()[0] for title in compared}
+    clues += [c for c in disagreeing(findings) if not blamed.intersection(c.culprits)]
+    words = [c.words for c in clues] or _told_by_total(findings)
+    shift = measured[0] if measured else (math.nan,) * 3
     return Verdict(
         culprits=tuple(dict.fromkeys(title for c in clues for title in c.culprits)),
         dx_px=shift[0],
         dy_px=shift[1],
         offset_mas=shift[2] * findings.scale_mas,
-        reason="; ".join(c.words for c in clues) or _agreement(findings),
+        reason="; ".join(words),
     )
 
 
@@ -133,22 +137,30 @@ def _between(group: Group, blamed: Set[str] = frozenset()) -> Clue | None:
 
 
 def _shift(offset: Offset) -> tuple[float, float, float]:
+    """Give the shift that decides, and its length."""
+    if offset.led_by_part:
+        return offset.part_dx_px, offset.part_dy_px, offset.length_px
     return offset.dx_px, offset.dy_px, offset.length_px
 
 
-def _repeated(findings: Findings) -> Clue | None:
+def _compared(group: Group) -> set[str]:
+    """Name the products that were measured against each other."""
+    return {group.reference, *(o.title for o in group.offsets)} if group.offsets else set()
+
+
+def _repeated(repeats: Sequence[Repeat]) -> Clue | None:
     """Say whose stars cosmic-ray rejection took for cosmic rays.
 
-    Exposure products that were compared say better how exposures disagree. Of a filter's two
-    exposures, or where most of a filter's are struck, none can be told to be the culprit.
+    Of a filter's two exposures, or where most of a filter's are struck, none can be told to be
+    the culprit.
     """
-    told = [r for r in findings.repeats if _sure(r) >= _REPEATS and _patches(r) >= _FEWEST_REPEATS]
-    if findings.exposures.offsets or not told:
+    told = [r for r in repeats if _sure(r) >= _REPEATS and _patches(r) >= _FEWEST_REPEATS]
+    if not told:
         return None
     first = max(told, key=_sure)
     struck = [r.title for r in told if _patches(r) >= _patches(first) / 2]
     members: dict[str, list[str]] = {}
-    for repeat in findings.repeats:
+    for repeat in repeats:
         members.setdefault(repeat.title.split()[0], []).append(repeat.title)
     culprits: list[str] = []
     for band in dict.fromkeys(title.split()[0] for title in struck):
@@ -163,7 +175,8 @@ def _repeated(findings: Findings) -> Clue | None:
         return Clue(tuple(culprits), words + _turn(first))
     digits = 1 if first.length_px >= 2 else 2
     words += f"({first.dx_px:.{digits}f}, {first.dy_px:.{digits}f}) px away"
-    return Clue(tuple(culprits), words, (first.dx_px, first.dy_px, first.length_px))
+    shift = (first.dx_px, first.dy_px, first.length_px)
+    return Clue(tuple(culprits), words, shift if first.length_px >= _PATCHES_APART_PX else None)
 
 
 def _turn(repeat: Repeat) -> str:
@@ -233,7 +246,7 @@ def _names(titles: Sequence[str]) -> str:
 def _size(offset: Offset) -> str:
     """Tell a shift in px and in mas, and how far it grows towards the edge."""
     digits = 1 if offset.length_px >= 2 else 2
-    if offset.part_sources and offset.exposure:
+    if offset.led_by_part:
         return (
             f"({offset.part_dx_px:.{digits}f}, {offset.part_dy_px:.{digits}f}) px "
             f"in a part with {offset.part_sources} sources"
@@ -262,6 +275,13 @@ def _unmatched(group: Group) -> list[Clue]:
         Clue((), f"sources of {name_of(title)} match {name_of(group.reference)} at no shift")
         for title in group.unmatched
     ]
+
+
+def _told_by_total(findings: Findings) -> list[str]:
+    """Say how well products agree and what the total shows all the same, or the latter alone."""
+    shown = [c.words for c in shown_by_total(findings)]
+    compared = findings.exposures.offsets or findings.filters.offsets
+    return [_agreement(findings), *shown] if compared or not shown else shown
 
 
 def _agreement(findings: Findings) -> str:

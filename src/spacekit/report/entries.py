@@ -5,6 +5,7 @@ Every cell may be a stranger's: numbers are checked, text is bounded and made pr
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,8 +28,9 @@ __all__ = ["entries_of", "read_predictions", "read_problems", "read_scraped", "s
 _LONGEST_NAME, _LONGEST_TEXT = 250, 600
 #: More problems of one mosaic say nothing more.
 _MOST_PROBLEMS: Final = 12
-#: Largest shifts between products of either kind.
+#: Largest shifts between products of either kind; that of a part of one is the culprit's alone.
 _OFFSETS: Final = ("offset_px", "exposure_offset_px")
+_CULPRIT: Final = ("culprit_dx_px", "culprit_dy_px")
 #: What the raw table is read for.
 _TARGET: Final = ("targname", "ra_targ", "dec_targ")
 #: predictions.csv is wider than what it was made from.
@@ -147,7 +149,7 @@ def entries_of(
         told[problem.index].append(shown_text(problem.reason, _LONGEST_TEXT))
     targets = {} if scraped is None else _by_name(scraped, _TARGET)
     measured = [n for n in COLUMNS if n in predictions.columns and n not in _NOT_VALUES]
-    columns = [INDEX, "reason", "rests_on", "unfamiliar", *measured]
+    columns = [INDEX, "reason", "rests_on", "unfamiliar", *_CULPRIT, *measured]
     rows = _records(predictions.reindex(columns=columns))
     verdicts = _records(verdicts_of(predictions))
     return [
@@ -177,6 +179,8 @@ def _entry(
     index = str(row[INDEX]) if isinstance(row[INDEX], str) else ""
     values = {name: n for name in measured if (n := as_number(_plain(row[name]))) is not None}
     offsets = [values[name] for name in _OFFSETS if name in values]
+    culprit = [n for name in _CULPRIT if (n := as_number(_plain(row[name]))) is not None]
+    offsets += [math.hypot(*culprit)] if len(culprit) == len(_CULPRIT) else []
     # an rms of 0 and less stands for no fit
     values = {k: v for k, v in values.items() if not (k.startswith("rms_") and v <= 0)}
     target = targets.get(index, {})

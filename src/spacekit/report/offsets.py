@@ -38,13 +38,14 @@ def read_offsets(path: Path) -> Offsets | None:
 
 
 def _group(group: Group) -> OffsetGroup:
-    matched = [_offset(offset) for offset in group.offsets]
+    matched = [shown for offset in group.offsets for shown in _offset(offset)]
     lost = [Offset(title, method=NO_MATCH) for title in group.unmatched]
     return OffsetGroup(group.reference, (*matched, *lost))
 
 
-def _offset(offset: findings.Offset) -> Offset:
-    return Offset(
+def _offset(offset: findings.Offset) -> list[Offset]:
+    """Give a product's shift, and the one that part of an exposure (a chip) has beside it."""
+    whole = Offset(
         filter=offset.filter,
         exposure=offset.exposure,
         dx_px=_known(offset.dx_px),
@@ -56,6 +57,19 @@ def _offset(offset: findings.Offset) -> Offset:
         n_sources=offset.sources,
         method=offset.method,
     )
+    if not (offset.part_sources and offset.exposure):
+        return [whole]
+    return [
+        whole,
+        Offset(
+            filter=offset.filter,
+            exposure=f"{offset.exposure}, a part",
+            dx_px=_known(offset.part_dx_px),
+            dy_px=_known(offset.part_dy_px),
+            n_sources=offset.part_sources,
+            method=offset.method,
+        ),
+    ]
 
 
 def _known(value: float) -> float | None:
