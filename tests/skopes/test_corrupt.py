@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from spacekit.errors import OutputError, PipelineError, VisitError
@@ -63,10 +64,24 @@ def test_the_outcome_is_recorded_with_its_engine_and_kept(visits, tmp_path) -> N
         assert record["label"] == str(mosaic["label"])
         # too few reference stars for a fit: what was put in is what came out
         assert mosaic["offset_px"] == pytest.approx(float(record["injected_offset_px"]), rel=0.1)
-    again = run_corruption(visits / "i00001", tmp_path / "out", ONE, seed=1, runsvm=1)
+    mine = tmp_path / "svm_data.csv"
+    mine.write_text("a table of my own")
+    again = run_corruption(visits / "i00001", tmp_path / "out", ONE, seed=1, runsvm=1, draw=1)
+    assert mine.read_text() == "a table of my own"
+    assert len(pd.read_csv(tmp_path / "svm_synth.csv")) == len(made.copies)
     assert again.copies == made.copies
     assert not again.problems
     assert checksums(visits) == before
+
+
+def test_a_copy_of_other_settings_is_no_answer(visits, tmp_path) -> None:
+    made = run_corruption(visits / "i00001", tmp_path / "out", ONE, seed=1)
+    record = said(made.copies[0])
+    other = CorruptionSettings("mfi", threshold="major")
+    again = run_corruption(visits / "i00001", tmp_path / "out", other, seed=1, runsvm=1)
+    assert again.copies == ()
+    assert all("another threshold than major" in p.reason for p in again.problems)
+    assert said(made.copies[0]) == record
 
 
 def test_a_copy_of_another_engine_is_not_processed_again(visits, tmp_path) -> None:

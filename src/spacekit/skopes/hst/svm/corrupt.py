@@ -180,16 +180,28 @@ def _corrupt(
     # a generator for each copy: one that is kept must not change the next
     for copy, own in zip(plan, rng.spawn(len(plan)), strict=True):
         target = outputs / copy.name
-        if (target / "corruption.txt").is_file():
-            made.append(target)
-            continue
         try:
+            if (target / "corruption.txt").is_file():
+                _check_settings(target, settings)
+                made.append(target)
+                continue
             if target.exists():
                 raise SimulationError("is there and is no corrupted copy; move it elsewhere")
             made.append(make_copy(visit, copy, outputs, settings, own))
         except (SpacekitError, OSError) as error:
             problems.append(Problem("", str(target), str(error)))
     return made
+
+
+def _check_settings(copy: Path, settings: CorruptionSettings) -> None:
+    """Refuse a copy of another palette or threshold than asked for: its name doesn't tell them."""
+    said = (copy / "corruption.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+    for name, wanted in (("palette", settings.palette), ("threshold", settings.threshold)):
+        if f"{name}: {wanted}" not in said:
+            raise SimulationError(
+                f"is there already, with another {name} than {wanted}; "
+                "move it elsewhere, or choose another folder with -o"
+            )
 
 
 def _present(outputs: Path, visit: Path) -> list[Path]:
@@ -213,7 +225,9 @@ def _process(
 
 
 def _draw(outputs: Path) -> PrepResult:
-    return run_preprocessing(outputs, output_path=outputs.resolve().parent, crpt=1)
+    """Measure all copies, into a table of their own beside that of the visits."""
+    beside = outputs.resolve().parent
+    return run_preprocessing(outputs, output_path=beside, fname="svm_synth", crpt=1)
 
 
 if __name__ == "__main__":
