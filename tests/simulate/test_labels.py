@@ -37,6 +37,11 @@ def test_labels_and_offsets_join_by_index(visits: Path) -> None:
     assert list(labelled.columns)[:3] == ["numexp", "label", "index"]
 
 
+def test_what_a_set_says_of_itself_is_no_truth(visits: Path) -> None:
+    (visits / "simulation.json").write_text('{"seed": 1}')
+    assert read_truths(visits).skipped == ()
+
+
 def test_an_unreadable_truth_is_skipped_and_said(visits: Path) -> None:
     (visits / "iaa101" / "truth.json").write_text('{"mosaics": {')
     truths = read_truths(visits)

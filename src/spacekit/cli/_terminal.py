@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -52,7 +53,11 @@ def show_problems(problems: Sequence[Problem], total: int | None = None) -> None
     total = len(problems) if total is None else total
     for problem in problems[:_MOST_PROBLEMS]:
         mark = "not done" if problem.fatal else "incomplete"
-        text = one_line(f"{problem.index or problem.file}: {problem.reason}")
+        place = problem.index or problem.file
+        file = Path(problem.file).name if problem.index else ""
+        # a total's own file adds nothing to its name
+        beside = f" ({file})" if "." in file and not file.startswith(problem.index) else ""
+        text = one_line(f"{place}{beside}: {problem.reason}")
         say(f"{click.style(mark, fg='yellow')}: {text}")
     if total > _MOST_PROBLEMS:
         say(f"... and {total - _MOST_PROBLEMS} more (problems.csv has them all)")

@@ -31,7 +31,7 @@ def compare(*, runs: tuple[Path, ...], output: Path, part: str, common: bool, pl
     Prints the scores side by side; writes scores.csv and the curves over one another, PNG and
     SVG. Exit status 1 says that some run could not be read; the others are compared.
     """
-    from spacekit.evaluate.compare import common_rows, read_runs, scores_table
+    from spacekit.evaluate.compare import COUNTS, common_rows, read_runs, scores_table
     from spacekit.evaluate.plots import draw_comparison
     from spacekit.files import ensure_folder, write_csv
 
@@ -43,7 +43,8 @@ def compare(*, runs: tuple[Path, ...], output: Path, part: str, common: bool, pl
         say("the runs were scored on different mosaics: --common compares those they share")
     scores = scores_table(results)
     rows = [
-        [name, *map(_number, row)] for name, row in zip(scores.index, scores.values, strict=True)
+        [name, *(f"{v:.0f}" if name in COUNTS else _number(v) for v in row)]
+        for name, row in zip(scores.index, scores.values, strict=True)
     ]
     show_table([part, *scores.columns], rows)
     ensure_folder(output)
@@ -55,7 +56,5 @@ def compare(*, runs: tuple[Path, ...], output: Path, part: str, common: bool, pl
 
 
 def _number(value: float) -> str:
-    """Write a count as it is, a score with four digits, nothing as a dash."""
-    if math.isnan(value):
-        return "-"
-    return f"{value:.0f}" if value == int(value) and value > 1 else f"{value:.4f}"
+    """Write a score with four digits, nothing as a dash."""
+    return "-" if math.isnan(value) else f"{value:.4f}"

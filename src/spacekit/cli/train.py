@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from spacekit.cli._equals import EqualsCommand
-from spacekit.cli._terminal import progress, say
+from spacekit.cli._terminal import progress, say, show_problems
 
 __all__ = ["train"]
 
@@ -64,6 +64,7 @@ def train(
     Writes models/<name>.onnx, results/test and results/val.
     """
     from spacekit.model.settings import TrainingSettings
+    from spacekit.report.entries import read_problems
     from spacekit.skopes.hst.svm.train import DEFAULT_NAME, Watch, run_training
 
     given = {"batch_size": batchsize, "epochs": epochs, "early_stopping": early_stopping}
@@ -91,7 +92,11 @@ def train(
     for result in (com, val) if plots == "1" else ():
         result.draw_plots(out / "results" / result.name)
     click.echo(out / "models" / f"{model_name or DEFAULT_NAME}.onnx")
-    return 1 if (out / "results" / "problems.csv").exists() else 0
+    listed = out / "results" / "problems.csv"
+    if not listed.exists():
+        return 0
+    show_problems(list(read_problems(listed)))
+    return 1
 
 
 def _say_epoch(epoch: int, values: dict[str, float]) -> None:

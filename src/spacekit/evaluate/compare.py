@@ -12,7 +12,7 @@ import pandas as pd
 from spacekit.errors import TableError
 from spacekit.evaluate.results import Result, read_result
 
-__all__ = ["SCORES", "Runs", "common_rows", "read_runs", "scores_table"]
+__all__ = ["COUNTS", "SCORES", "Runs", "common_rows", "read_runs", "scores_table"]
 
 #: Scores that are compared, with what they are called.
 SCORES = {
@@ -26,6 +26,9 @@ SCORES = {
     "ece": "calibration error",
     "recall_at_fpr": "recall at FPR 0.5%",
 }
+
+#: Those of them that count mosaics.
+COUNTS = frozenset({"mosaics", "misaligned"})
 
 #: Lines in one plot that can still be told apart.
 _MOST_RUNS = 6

@@ -336,5 +336,9 @@ def reasons_of(indices: Sequence[str], images: Path) -> tuple[pd.DataFrame, tupl
 
 
 _UNTOLD: Final = Verdict(
-    (), math.nan, math.nan, math.nan, "no offsets beside the frames: run prep to have them"
+    (),
+    math.nan,
+    math.nan,
+    math.nan,
+    "no offsets beside the frames: prep leaves them there where it draws (-d 1)",
 )

@@ -56,7 +56,8 @@ def read_truths(visits: Path) -> Truths:
     rows: dict[str, dict[str, Any]] = {}
     skipped = []
     for path in sorted(visits.rglob("*.json")):
-        if "_svm_" in path.name or not path.is_file():  # the pipeline's QA
+        # the pipeline's QA, and what a set of simulated visits says of itself
+        if "_svm_" in path.name or path.name == "simulation.json" or not path.is_file():
             continue
         try:
             if path.stat().st_size > _LARGEST_BYTES:

@@ -23,7 +23,7 @@ function headline(mosaic) {
   return [
     make("h2", { text: mosaic.name || "(no name)" }),
     make("p", { class: "verdict" },
-      make("span", { class: VERDICT_CLASS.get(mosaic.verdict), text: VERDICTS.get(mosaic.verdict) }),
+      make("span", shownVerdict(mosaic)),
       make("span", { text: `probability ${shown(mosaic.probability, 3)}` }),
       make("span", { class: "of", text: mosaic.detector }),
       make("span", { class: "of", text: target })),
@@ -64,7 +64,9 @@ function links(mosaic) {
 function stamps(mosaic) {
   if (!mosaic.pictures.includes("stamps")) return null;
   return make("section", { class: "block" }, make("h3", { text: "Stars at native pixels" }),
-    make("figure", { class: "sheet" }, linked(mosaic, "stamps", "stamps of stars")));
+    make("figure", { class: "sheet" }, linked(mosaic, "stamps", "stamps of stars"),
+      make("figcaption", { text: "In pairs: a star, and the weight of its pixels. Stars drawn out " +
+        "alike, or doubled, and weights with a hole at the star speak of misalignment." })));
 }
 
 function frames(mosaic) {
@@ -99,6 +101,7 @@ function values(mosaic) {
 function missing(mosaic) {
   const told = [...(mosaic.notes ?? []), ...(mosaic.problems ?? [])];
   if (!mosaic.offsets) told.push("not there: offsets of single products");
+  if (!told.length) return null;
   return make("section", { class: "block" }, make("h3", { text: "Missing, and problems" }),
     make("ul", {}, ...told.map((text) => make("li", { text }))));
 }

@@ -17,7 +17,8 @@ function drawOffsets(offsets) {
 
 function drawGroup(group) {
   const known = group.products.filter((p) => p.dx_px !== undefined && p.dy_px !== undefined);
-  const reference = group.reference.toUpperCase() || "the reference";
+  const [band, exposure] = group.reference.split(" ");
+  const reference = productName({ filter: band ?? "", exposure }) || "the reference";
   const block = make("section", { class: "block" },
     make("h3", { text: `Offsets from ${reference}` }));
   if (known.length) {
@@ -37,19 +38,34 @@ function vectors(products) {
   svg.append(makeSvg("path", { class: "axis", d: `M${-HALF} 0H${HALF}M0 ${-HALF}V${HALF}` }));
   svg.append(makeSvg("text", { x: HALF + 2, y: 3 }, "+x"), makeSvg("text", { x: 3, y: -HALF }, "+y"));
   const round = roundest(farthest);
+  const labels = [];
   for (const radius of new Set([LIMIT_PX, round, round / 2])) {
     if (radius > farthest * 1.2 || (radius < farthest / 12 && radius !== LIMIT_PX)) continue;
     const kind = radius === LIMIT_PX ? "ring limit" : "ring";
     svg.append(makeSvg("circle", { class: kind, r: radius * scale }));
-    const at = radius * scale * Math.SQRT1_2;
-    if (at > 9) svg.append(makeSvg("text", { x: -at, y: at, "text-anchor": "end" }, `${radius} px`));
+    labels.push(radius);
   }
+  svg.append(...labelled(labels, products, scale));
   products.forEach((product, number) => {
     if (product.dx_px !== undefined && product.dy_px !== undefined) {
       svg.append(...arrow(product, number, scale));
     }
   });
   return svg;
+}
+
+/** Radii written on their rings, away from the arrows and from each other. */
+function labelled(radii, products, scale) {
+  const side = products.reduce((sum, p) => sum + (p.dx_px ?? 0), 0) > 0 ? -1 : 1;
+  const rise = products.reduce((sum, p) => sum + (p.dy_px ?? 0), 0) > 0 ? 1 : -1;
+  let nearest = 0;
+  return radii.sort((a, b) => a - b).flatMap((radius) => {
+    const at = radius * scale * Math.SQRT1_2;
+    if (at < nearest + 12) return [];
+    nearest = at;
+    const anchor = side > 0 ? "start" : "end";
+    return [makeSvg("text", { x: side * at, y: rise * at, "text-anchor": anchor }, `${radius} px`)];
+  });
 }
 
 /** The largest of 1, 2, 5 times a power of ten that is not above. */
@@ -88,7 +104,7 @@ function numbers(products) {
       const told = make("td", { colspan: titles.length - 1, text: "matches the reference nowhere" });
       return make("tr", {}, name, told);
     }
-    const values = [shown(p.dx_px), shown(p.dy_px), shown(p.sigma_px), shown(far, 0),
+    const values = [shown(p.dx_px), shown(p.dy_px), shown(p.sigma_px, 3), shown(far, 0),
       shown(p.roll_deg, 4), shown(p.n_sources, 0)];
     return make("tr", {}, name, ...values.map((text) => make("td", { text })));
   });

@@ -12,6 +12,14 @@ const state = { shown: [], chosen: null, sort: "probability", down: true };
 
 const LABELS = { a: "aligned", m: "misaligned", u: "unsure" };
 const VERDICTS = new Map([[1, "suspicious"], [0, "aligned"], [undefined, "no answer"]]);
+
+/** How a verdict is shown: "aligned" says nothing where nothing was measured on the pixels. */
+function shownVerdict(mosaic) {
+  const blind = mosaic.rests !== undefined && !/pixels|one exposure/.test(mosaic.rests);
+  return blind && mosaic.verdict === 0
+    ? { class: "none", text: "can't tell", title: `called aligned; rests on ${mosaic.rests}` }
+    : { class: VERDICT_CLASS.get(mosaic.verdict), text: VERDICTS.get(mosaic.verdict) };
+}
 const VERDICT_CLASS = new Map([[1, "bad"], [0, "good"], [undefined, "none"]]);
 
 /** Labels, kept in the browser under this page's own address. */

@@ -108,9 +108,7 @@ function nameCell(mosaic) {
 }
 
 function cells(mosaic) {
-  const verdict = make("td", {}, make("span", {
-    class: VERDICT_CLASS.get(mosaic.verdict), text: VERDICTS.get(mosaic.verdict),
-  }));
+  const verdict = make("td", {}, make("span", shownVerdict(mosaic)));
   return [
     nameCell(mosaic),
     make("td", { text: mosaic.detector }),
