@@ -129,7 +129,10 @@ def _between(group: Group, blamed: Set[str] = frozenset()) -> Clue | None:
         sides = culprits + _titles(right, [o.title for o in off], group.reference)
         guilty = tuple(title for title in sides if title.split()[0] in blamed)
         if guilty and guilty != sides:
-            return Clue(guilty, words, _shift(worst))
+            dx, dy, length = _shift(worst)
+            # told of the one side, it is the other that moved, the other way
+            moved = (dx, dy, length) if set(guilty) & set(culprits) else (-dx, -dy, length)
+            return Clue(guilty, words, moved)
         culprits = sides
         several = "sides " if len(off) + len(right) > 1 else ""
         words += f"; either of the two {several}may be at fault"
