@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,6 +24,8 @@ __all__ = ["check_pixels", "open_fits", "read_wcs", "readable_cards"]
 _MOST_AXES: Final = 999
 _BLOCK_BYTES: Final = 2880
 _CARD_BYTES: Final = 80
+#: As astropy has it: what follows need not be blank.
+_END: Final = re.compile(rb"END(?![A-Z0-9_-])")
 #: A header may be so long, and a file have so many; the pipeline's are 0.2 MB, and have 5.
 _LONGEST_HEADER_BYTES: Final = 4_000_000
 _MOST_HDUS: Final = 500
@@ -131,7 +134,7 @@ def _check_end(path: Path, file: BinaryIO) -> None:
     start = file.tell()
     while block := file.read(_BLOCK_BYTES):
         cards = (block[k : k + _CARD_BYTES] for k in range(0, len(block), _CARD_BYTES))
-        if b"END     " in block and any(c.rstrip() == b"END" for c in cards):
+        if b"END" in block and any(_END.match(one) for one in cards):
             break
         if file.tell() - start > _LONGEST_HEADER_BYTES:
             limit = f"{_LONGEST_HEADER_BYTES / 1e6:.0f} MB"
