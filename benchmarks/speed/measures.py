@@ -261,7 +261,7 @@ def training(bench: Bench, made: Path) -> list[Row]:
             10.0, "time of the later epochs over their samples, with augmentation and validation"),
         Row("training, the original's network in our code", "ms a sample and epoch",
             Spread.of(same["sample"], 1000), sample, "original", 2.0,
-            "the same layers in torch, bfloat16 with float32 weights"),
+            "the same layers in torch, bfloat16 with float32 weights where the processor has it"),
         Row(f"{what}, memory", "MB", Spread.of([used.rss_mb]),
             Spread.of([there[0].rss_mb]) if there else None, "original"),
     ]  # fmt: skip
