@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import galsim
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -11,7 +12,7 @@ from astropy.wcs import WCS
 
 from spacekit.measure.moments import windowed_moments
 from spacekit.simulate.detectors import DETECTORS
-from spacekit.simulate.psf import add_stars, hst_psf, pixel_matrix
+from spacekit.simulate.psf import _transform, add_stars, hst_psf, pixel_matrix
 
 
 def star(psf, x, y, size=201):
@@ -48,6 +49,16 @@ def test_stars_are_where_they_should_be(name, band):
 @pytest.mark.parametrize(("name", "band"), [("ir", "F160W"), ("uvis", "F606W"), ("sbc", "F125LP")])
 def test_star_has_its_flux(name, band):
     assert star(hst_psf(name, band, 1), 100.27, 99.61).sum() == pytest.approx(1000.0, rel=0.01)
+
+
+def test_a_profile_is_drawn_from_its_transform_as_galsim_draws_it():
+    profile = galsim.Moffat(beta=3.5, fwhm=2.1).shear(e1=0.3, e2=0.1).shift(0.4, -0.7)
+    ours = _transform(galsim, profile).draw(41, 2)
+    theirs = profile.drawImage(nx=41, ny=41, scale=0.5, method="no_pixel").array * 4
+    assert ours == pytest.approx(theirs, abs=1e-3 * float(theirs.max()))
+    pixels = _transform(galsim, profile).over_pixels().draw(21, 1)
+    theirs = profile.drawImage(nx=21, ny=21, scale=1.0).array
+    assert pixels == pytest.approx(theirs, abs=1e-3 * float(theirs.max()))
 
 
 def test_star_beside_the_image_leaves_its_part():
