@@ -232,7 +232,7 @@ def test_a_corrupted_copy_is_processed_drawn_and_labelled(simulated: Path, tmp_p
     args = ["visits", "-p", "rex", "-t", "major", "-m", "stat", "-r", "1", "-d", "1", "--seed", "1"]
     done = python_m("spacekit.skopes.hst.svm.corrupt", *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    table = pd.read_csv(tmp_path / "svm_data.csv")
+    table = pd.read_csv(tmp_path / "svm_synth.csv")
     assert list(table.columns[:12]) == [*TEN, "label", "index"]
     (name,) = table["index"]
     assert name.endswith("_rex_sub_stat")
