@@ -99,6 +99,9 @@ def test_exposures_that_were_not_compared_are_told_of_by_what_rejection_took():
     struck = (repeat("f814w ak"), *nothing("f814w al", "f814w am"))
     found = judge(replace(pair, repeats=struck))
     assert found.culprits == ("f814w ak",)
+    some = exposures(offset("f814w ab", 0.03, 0.0, "f814w aa"))
+    third = (repeat("f814w ac"), *nothing("f814w aa", "f814w ab"))
+    assert judge(replace(some, repeats=third)).culprits == ("f814w ac",)
     bare = replace(pair, shapes=(shape("total"), shape("f814w", deficit=0.25)))
     assert judge(bare).culprits == ("f814w",)
 

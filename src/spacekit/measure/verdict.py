@@ -81,7 +81,7 @@ def judge(findings: Findings) -> Verdict:
     """
     # exposures that were compared say better how they disagree than what rejection took
     compared = _compared(findings.exposures)
-    repeated = _repeated([r for r in findings.repeats if r.title not in compared])
+    repeated = _repeated(findings.repeats, compared)
     blamed = {title.split()[0] for title in repeated.culprits} if repeated else set()
     between = _between(findings.filters, blamed)
     exposures = _between(findings.exposures)
@@ -151,13 +151,17 @@ def _compared(group: Group) -> set[str]:
     return {group.reference, *(o.title for o in group.offsets)} if group.offsets else set()
 
 
-def _repeated(repeats: Sequence[Repeat]) -> Clue | None:
-    """Say whose stars cosmic-ray rejection took for cosmic rays.
+def _repeated(repeats: Sequence[Repeat], compared: Set[str]) -> Clue | None:
+    """Say whose stars cosmic-ray rejection took for cosmic rays, but for exposures compared.
 
     Of a filter's two exposures, or where most of a filter's are struck, none can be told to be
     the culprit.
     """
-    told = [r for r in repeats if _sure(r) >= _REPEATS and _patches(r) >= _FEWEST_REPEATS]
+    told = [
+        r
+        for r in repeats
+        if _sure(r) >= _REPEATS and _patches(r) >= _FEWEST_REPEATS and r.title not in compared
+    ]
     if not told:
         return None
     first = max(told, key=_sure)
