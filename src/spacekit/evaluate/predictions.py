@@ -74,9 +74,8 @@ def report_text(tally: Tally, group: str, now: datetime) -> str:
         lines.append(f"{row.detector:8s}{row.suspicious:6d} of {row.mosaics}")
     if tally.blind:
         lines += ["", f"can't be told, no measurement of the pixels: {tally.blind}"]
-    lost = sum(problem.fatal for problem in tally.problems)
-    if lost:
-        lines += ["", f"not done (problems.csv): {lost}"]
+    if tally.lost:
+        lines += ["", f"not done (problems.csv): {tally.lost}"]
     return "\n".join(lines) + "\n"
 
 

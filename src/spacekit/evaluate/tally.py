@@ -14,7 +14,7 @@ from spacekit.measure.schema import CATEGORIES
 from spacekit.visit.nouns import Problem
 from spacekit.visit.tables import numbers_of
 
-__all__ = ["BINS", "MOST_SHOWN", "Tally", "foremost", "tally_of", "verdicts_of"]
+__all__ = ["BINS", "MOST_SHOWN", "Tally", "foremost", "is_blind", "tally_of", "verdicts_of"]
 
 #: Bins of the probability.
 BINS: Final = 20
@@ -70,6 +70,11 @@ def foremost(predictions: pd.DataFrame, most: int = MOST_SHOWN) -> pd.DataFrame:
     return predictions.iloc[np.sort(chosen)]
 
 
+def is_blind(rests_on: str) -> bool:
+    """Say whether an answer rests on no measurement of the pixels, by what it rests on."""
+    return "pixels" not in rests_on and "one exposure" not in rests_on
+
+
 class Tally:
     """Verdicts and problems counted, and as many of them kept as can be looked at.
 
@@ -85,8 +90,8 @@ class Tally:
         The `MOST_SHOWN` mosaics with the highest probability, as in predictions.csv.
     problems : tuple of Problem
         The first 200, the fatal ones before the others.
-    problems_total : int
-        How many there are in all.
+    problems_total, lost : int
+        How many there are in all, and how many of them are fatal.
     """
 
     def __init__(self) -> None:
@@ -96,6 +101,7 @@ class Tally:
         self.foremost = pd.DataFrame()
         self.problems: tuple[Problem, ...] = ()
         self.problems_total = 0
+        self.lost = 0
         self._detectors = pd.DataFrame(columns=list(_COUNTS), dtype=np.int64)
         self._powers = np.zeros(3)  # sums of the probability to the power of 0, 1, 2
 
@@ -111,8 +117,7 @@ class Tally:
         self._powers += [len(known), known.sum(), (known**2).sum()]
         self.histogram += np.histogram(known, bins=BINS, range=(0, 1))[0]
         if "rests_on" in predictions.columns:
-            seen = predictions["rests_on"].astype(str).str.contains("pixels|one exposure")
-            self.blind += int((~seen).sum())
+            self.blind += sum(map(is_blind, predictions["rests_on"].astype(str)))
         if "unfamiliar" in predictions.columns:
             self.unfamiliar += int((predictions["unfamiliar"].fillna("") != "").sum())
         both = [table for table in (self.foremost, predictions) if len(table)]
@@ -121,6 +126,7 @@ class Tally:
     def add_problems(self, problems: Sequence[Problem]) -> None:
         """Count problems."""
         self.problems_total += len(problems)
+        self.lost += sum(problem.fatal for problem in problems)
         ordered = sorted((*self.problems, *problems), key=lambda problem: not problem.fatal)
         self.problems = tuple(ordered[:_MOST_PROBLEMS])
 

@@ -22,7 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from spacekit import __version__
-from spacekit.evaluate.tally import Tally
+from spacekit.evaluate.tally import Tally, is_blind
 from spacekit.measure.schema import CATEGORIES, COLUMNS
 from spacekit.report.nouns import Entry
 from spacekit.report.pictures import MEDIA
@@ -170,6 +170,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "offset": _short(entry.offset_px),
         "reason": entry.reason,
         "rests": entry.rests_on,
+        "blind": (entry.rests_on and is_blind(entry.rests_on)) or None,
         "unfamiliar": entry.unfamiliar,
         "target": entry.target,
         "ra": entry.ra_deg,

@@ -11,7 +11,7 @@ from spacekit.errors import ProductError
 from spacekit.visit.nouns import Mosaic
 from spacekit.visit.values import as_number
 
-__all__ = ["ALIGNED_PX", "MISALIGNED_PX", "label_of_copy", "label_of_offset"]
+__all__ = ["ALIGNED_PX", "MISALIGNED_PX", "corruption_entries", "label_of_copy", "label_of_offset"]
 
 #: Largest residual offset of an aligned visit and smallest of a misaligned one, in px of the
 #: mosaic; between them it is ambiguous.
@@ -59,13 +59,25 @@ def _text(path: Path) -> str:
         raise ProductError(f"{path}: can't be read ({error.strerror})") from error
 
 
-def _from_corruption(path: Path, mosaic: Mosaic) -> float | None:
-    del mosaic  # one record holds for all detectors of a copy
+def corruption_entries(path: Path) -> dict[str, str]:
+    """Read the lines ``key: value`` of a corruption.txt; of equal keys the first counts.
+
+    Raises
+    ------
+    ProductError
+        If it can't be read, or is no text of a sensible size.
+    """
     entries: dict[str, str] = {}
     for line in _text(path).splitlines():
         key, colon, value = line.partition(":")
         if colon and not line.startswith((" ", "\t")):
             entries.setdefault(key.strip().lower(), value.strip())
+    return entries
+
+
+def _from_corruption(path: Path, mosaic: Mosaic) -> float | None:
+    del mosaic  # one record holds for all detectors of a copy
+    entries = corruption_entries(path)
     if "label" in entries:
         return _label(path, entries["label"])
     if entries.get("final_offset_px"):

@@ -15,8 +15,7 @@ const VERDICTS = new Map([[1, "suspicious"], [0, "aligned"], [undefined, "no ans
 
 /** How a verdict is shown: "aligned" says nothing where nothing was measured on the pixels. */
 function shownVerdict(mosaic) {
-  const blind = mosaic.rests !== undefined && !/pixels|one exposure/.test(mosaic.rests);
-  return blind && mosaic.verdict === 0
+  return mosaic.blind && mosaic.verdict === 0
     ? { class: "none", text: "can't tell", title: `called aligned; rests on ${mosaic.rests}` }
     : { class: VERDICT_CLASS.get(mosaic.verdict), text: VERDICTS.get(mosaic.verdict) };
 }

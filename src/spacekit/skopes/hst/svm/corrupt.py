@@ -21,6 +21,7 @@ from spacekit.simulate.corrupt import (
     visit_name,
 )
 from spacekit.skopes.hst.svm.prep import PrepResult, run_preprocessing
+from spacekit.visit.corruption import corruption_entries
 from spacekit.visit.nouns import Problem
 from spacekit.visit.poller import read_poller
 
@@ -195,9 +196,9 @@ def _corrupt(
 
 def _check_settings(copy: Path, settings: CorruptionSettings) -> None:
     """Refuse a copy of another palette or threshold than asked for: its name doesn't tell them."""
-    said = (copy / "corruption.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+    said = corruption_entries(copy / "corruption.txt")
     for name, wanted in (("palette", settings.palette), ("threshold", settings.threshold)):
-        if f"{name}: {wanted}" not in said:
+        if said.get(name) != wanted:
             raise SimulationError(
                 f"is there already, with another {name} than {wanted}; "
                 "move it elsewhere, or choose another folder with -o"
