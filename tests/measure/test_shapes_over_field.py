@@ -44,3 +44,20 @@ def test_few_stars_and_stars_at_one_place_tell_nothing() -> None:
     assert np.isnan(turned_shape(stars.select(slice(11)), MIDDLE)).all()
     alike = replace(stars, x=np.full(len(stars), MIDDLE[0]), y=np.full(len(stars), MIDDLE[1]))
     assert np.isfinite(turned_shape(alike, MIDDLE)).all()
+
+
+@pytest.mark.parametrize("number", [12, 20, 60])
+def test_chance_seems_as_sure_as_it_is_however_few_the_stars(number: int) -> None:
+    rng = np.random.default_rng(number)
+    stars = doubled(0).select(np.zeros(number, int))
+    sigmas = []
+    for _ in range(400):
+        e1, e2 = rng.normal(0, 0.05, (2, number))
+        blended = rng.random(number) < 0.15
+        e1[blended] += rng.normal(0, 0.3, blended.sum())
+        x, y = rng.uniform(0, 400, (2, number))
+        sigmas.append(turned_shape(replace(stars, x=x, y=y, e1=e1, e2=e2), MIDDLE)[1])
+    # lengths of a Gaussian in two dimensions: half above 1.18, one in a hundred above 3.03
+    assert np.quantile(sigmas, 0.5) == pytest.approx(1.18, abs=0.25)
+    assert np.quantile(sigmas, 0.99) == pytest.approx(3.03, abs=0.6)
+    assert max(sigmas) < 5

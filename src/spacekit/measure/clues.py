@@ -23,11 +23,8 @@ _LONG_BESIDE: Final = 0.12
 _LONGER: Final = 0.08
 _LEAST_SIGMAS: Final = 3.0
 _FEWEST_STARS: Final = 10
-#: How surely stars are elongated along a turn, or a change of scale, before it is worth a word:
-#: of 241 aligned visits one had more than 4, with 12 stars. Fewer stars scatter by chance less than
-#: they should: of 1,500 fields of round stars, 15 each, four had 6; of 30 stars, none had 4.6.
-_TURNED_SIGMAS: Final = 6.0
-_FEWEST_TURNED: Final = 30
+#: How surely stars are elongated along a turn, or a change of scale, before it is worth a word.
+_TURNED_SIGMAS: Final = 5.0
 #: Share of the sources in pairs of one separation that is worth a word.
 _PAIRS: Final = 0.1
 #: Significance of a second image of every source that is worth a word: of one fainter than the
@@ -126,7 +123,7 @@ def shown_by_total(findings: Findings) -> list[Clue]:
 
 def _turned(whose: str, shape: ProductShape) -> list[str]:
     """Tell of an elongation as an exposure makes that is turned or has another scale."""
-    if not (shape.turned_sigmas >= _TURNED_SIGMAS and shape.stars >= _FEWEST_TURNED):
+    if not shape.turned_sigmas >= _TURNED_SIGMAS:
         return []
     return [
         f"{whose} are elongated as by a turn or another scale, by {shape.turned_ellipticity:.2f} "

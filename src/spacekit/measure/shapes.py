@@ -31,6 +31,8 @@ _FEWEST_OVER_FIELD = 12
 _ROUNDS = 8
 #: Least scatter of the ellipticities of single stars: what few of them show may be chance.
 _LEAST_SCATTER = 0.01
+#: What a scatter from the median is worth against one from squares (Rousseeuw & Croux 1993).
+_MEDIAN_EFFICIENCY = 0.37
 #: Compact means at most this times the size that a fifth of the bright sources stays below.
 _COMPACT = 1.3
 
@@ -107,7 +109,8 @@ def turned_shape(stars: Sources, middle: Floats) -> tuple[float, float]:
     ellipticity : float
         Length of b z^2 at the stars' typical distance from the middle; NaN for fewer than 12.
     sigmas : float
-        The same in standard errors.
+        How surely it isn't 0: what chance exceeds as often as a Gaussian in two dimensions
+        exceeds so many standard errors.
     """
     if len(stars) < _FEWEST_OVER_FIELD:
         return math.nan, math.nan
@@ -117,17 +120,30 @@ def turned_shape(stars: Sources, middle: Floats) -> tuple[float, float]:
     shape = stars.e1 + 1j * stars.e2
     terms = np.column_stack([np.ones(len(z)), z**2, z.conj() ** 2])
     weight, scatter = np.ones(len(z)), math.inf
-    found = np.zeros(3, complex)
+    found = np.zeros(terms.shape[1], complex)
+    # three fitted numbers leave residuals that are smaller than the scatter
+    freedom = len(z) - terms.shape[1]
+    shrunk = math.sqrt(freedom / len(z))
     for _ in range(_ROUNDS):
         root = np.sqrt(weight)
         found = np.linalg.lstsq(terms * root[:, None], shape * root, rcond=None)[0]
         away = np.abs(shape - terms @ found)
         # the median length of a circular Gaussian is 1.1774 sigma
-        scatter = max(float(np.median(away)) / 1.1774, _LEAST_SCATTER)
+        scatter = max(float(np.median(away)) / (1.1774 * shrunk), _LEAST_SCATTER)
         weight = 1 / (1 + (away / (2 * scatter)) ** 2)
     inverse = np.linalg.pinv((terms.conj().T * weight) @ terms).real
     size = abs(found[1])
-    return size, size / max(scatter * math.sqrt(max(inverse[1, 1], 0.0)), 1e-9)
+    ratio = size / max(scatter * math.sqrt(max(inverse[1, 1], 0.0)), 1e-9)
+    return size, _gaussian(ratio, 2 * freedom * _MEDIAN_EFFICIENCY)
+
+
+def _gaussian(ratio: float, freedom: float) -> float:
+    """Turn a length over its estimated error into the Gaussian's that is as rare.
+
+    ratio^2 / 2 follows Fisher's distribution with 2 and `freedom` degrees, whose tail has a
+    closed form, (1 + ratio^2 / freedom)^(-freedom / 2); that of a known error exp(-s^2 / 2).
+    """
+    return math.sqrt(freedom * math.log1p(ratio**2 / freedom))
 
 
 def weight_deficit(sources: Sources) -> float:
