@@ -171,11 +171,27 @@ def test_all_modes_are_read(tmp_path: Path, sky: NDArray[np.uint8], mode: str) -
         image = image.quantize(128) if mode == "P" else image.convert(mode)
     image.save(path)
     image = read_png(path)
-    assert image.mode == ("L" if mode in ("L", "1", "I;16") else "RGB")
+    assert image.mode == ("L" if mode in ("L", "1", "I;16", "P") else "RGB")
     picture = np.asarray(image.convert("RGB"))
     assert picture.shape == (200, 200, 3)
     if mode != "1":
         assert difference(picture, sky) < 8
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_palette_counts_as_far_as_it_is_used(
+    tmp_path: Path, sky: NDArray[np.uint8], drawn: bool
+) -> None:
+    coloured = sky.copy()
+    coloured[90:95, 90:95] = (255, 40, 40) if drawn else 40
+    image = Image.fromarray(coloured[:, :, 0] // 2, mode="P")
+    image.putpalette([level for k in range(128) for level in (2 * k,) * 3] + [255, 40, 40])
+    if drawn:
+        image.paste(128, (90, 90, 95, 95))
+    image.save(tmp_path / "a.png")
+    read = read_png(tmp_path / "a.png")
+    assert read.mode == ("RGB" if drawn else "L")
+    assert np.array_equal(np.asarray(read.convert("RGB"))[90:95, 90:95], coloured[90:95, 90:95])
 
 
 def test_transparent_is_margin(tmp_path: Path, sky: NDArray[np.uint8]) -> None:
