@@ -41,6 +41,7 @@ def test_what_is_written(trained: Path, toy: Path) -> None:
     assert manifest.provenance["rows"]["test"] == len(com.index)
     assert manifest.provenance["ambiguous"] == 1
     assert len(manifest.provenance["table_sha256"]) == 64
+    assert manifest.provenance["command"] == "spacekit svm train, from svm_data.csv, img"
 
 
 def test_published_call(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +151,7 @@ def test_tiny_table_trains_and_says_what_it_is_worth(toy: Path, tmp_path: Path) 
 def test_as_a_module(toy: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "spacekit.skopes.hst.svm.train"]
     options = [
-        *("-s", "64", "-m", "tiny", "-n", "1", "-b", "8", "-e", "1"),
+        *("-s", "64", "-m", "tiny.onnx", "-n", "1", "-b", "8", "-e", "1"),
         *("-y", "val_accuracy", "-v", "0", "-p", "1"),
     ]
     inputs = [str(toy / "svm_data.csv"), str(toy / "img"), "-o", str(tmp_path)]
@@ -159,6 +160,7 @@ def test_as_a_module(toy: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(tmp_path / "models" / "tiny.onnx")
+    assert (tmp_path / "models" / "tiny.onnx").is_file()
     assert "epoch   1" in done.stderr
     assert (tmp_path / "results" / "test" / "roc.png").is_file()
     assert not (tmp_path / "results" / "val" / "metrics.json").exists()

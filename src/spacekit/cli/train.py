@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 
 import click
@@ -65,7 +63,7 @@ def train(
     """
     from spacekit.model.settings import TrainingSettings
     from spacekit.report.entries import read_problems
-    from spacekit.skopes.hst.svm.train import DEFAULT_NAME, Watch, run_training
+    from spacekit.skopes.hst.svm.train import Watch, model_path, run_training
 
     given = {"batch_size": batchsize, "epochs": epochs, "early_stopping": early_stopping}
     out = output_path or Path()
@@ -83,7 +81,6 @@ def train(
                 image_size=image_size, seed=seed, threads=threads, device=device
             ),
             validate=validate == "1",
-            command=shlex.join(["spacekit svm train", *sys.argv[1:]]),
             watch=Watch(advance, _say_epoch),
         )
     for note in com.notes:
@@ -91,7 +88,7 @@ def train(
     say(com.report)
     for result in (com, val) if plots == "1" else ():
         result.draw_plots(out / "results" / result.name)
-    click.echo(out / "models" / f"{model_name or DEFAULT_NAME}.onnx")
+    click.echo(model_path(out, model_name))
     listed = out / "results" / "problems.csv"
     if not listed.exists():
         return 0

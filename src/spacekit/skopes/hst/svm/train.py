@@ -28,7 +28,7 @@ from spacekit.model.train import Trained, describe, train_model
 from spacekit.visit.nouns import Problem
 from spacekit.visit.tables import numbers_of
 
-__all__ = ["DEFAULT_NAME", "Watch", "run_training"]
+__all__ = ["Watch", "model_path", "run_training"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 TRUE_OFFSET = f"{TRUTH_PREFIX}offset_px"
 
 #: The model file's name where none is given.
-DEFAULT_NAME = "svm_align"
+_DEFAULT_NAME = "svm_align"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,6 @@ def run_training(  # noqa: PLR0917 (the published call)
     labels: Path | str | None = None,
     settings: TrainingSettings | None = None,
     validate: bool = True,
-    command: str | None = None,
     watch: Watch | None = None,
 ) -> tuple[Result, Result]:
     """Train a model and evaluate it on mosaics it has not seen.
@@ -100,8 +99,6 @@ def run_training(  # noqa: PLR0917 (the published call)
         What `params` doesn't say (image_size, seed, threads).
     validate : bool
         Whether to write ``results/val``.
-    command : str, optional
-        How this was called, for the model's provenance.
     watch : Watch, optional
         Who wants to know how far it is.
 
@@ -122,7 +119,7 @@ def run_training(  # noqa: PLR0917 (the published call)
     settings = replace(settings, power_transform=_switch(norm) or settings.power_transform)
     watch = watch or Watch(epoch=_log_epoch if settings.verbose else None)
     out = Path(output_path or ".")
-    model_file = out / "models" / f"{_plain(model_name or DEFAULT_NAME)}.onnx"
+    model_file = model_path(out, model_name)
     table, unused = _tables(training_data, synth_data, labels)
     with (
         tempfile.TemporaryDirectory(prefix="spacekit-") as scratch,
@@ -135,15 +132,30 @@ def run_training(  # noqa: PLR0917 (the published call)
         trained = train_model(data, settings, checkpoint=checkpoint, progress=watch.epoch)
     offsets = _true_offsets(table)
     com, val = (_result(name, data, trained, offsets) for name in ("test", "val"))
-    call = command or f"run_training({Path(training_data).name}, {Path(img_path).name})"
     manifest = _manifest(table, data, trained, com)
-    manifest.provenance["command"] = call
+    # names alone: a model file goes to strangers, folders are nobody's business
+    read = [Path(p).name for p in (training_data, img_path, synth_data, labels) if p is not None]
+    manifest.provenance["command"] = f"spacekit svm train, from {', '.join(read)}"
     save_artifact(model_file, trained.network, manifest)
     com = write_result(com, out / "results" / "test")
     if validate:
         val = write_result(val, out / "results" / "val")
     write_problems(out / "results" / "problems.csv", (*unused, *data.problems))
     return com, val
+
+
+def model_path(output: Path, name: str | None = None) -> Path:
+    """Say where a training writes its model.
+
+    Raises
+    ------
+    TrainingError
+        If the name is no plain file name.
+    """
+    name = name or _DEFAULT_NAME
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}", name):
+        raise TrainingError(f"model_name {name!r}: use letters, digits, dots and dashes")
+    return output / "models" / f"{name.removesuffix('.onnx')}.onnx"
 
 
 def _log_epoch(epoch: int, values: dict[str, float]) -> None:
@@ -157,13 +169,6 @@ def _switch(value: int) -> bool:
     if value not in (0, 1):
         raise TrainingError(f"norm is {value!r}; 0 and 1 are known")
     return bool(value)
-
-
-def _plain(name: str) -> str:
-    """Check a file name that stays in its folder."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}", name):
-        raise TrainingError(f"model_name {name!r}: use letters, digits, dots and dashes")
-    return name.removesuffix(".onnx")
 
 
 def _tables(
