@@ -165,3 +165,54 @@ def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(VisitError, match="no such folder"):
         find_mosaics(tmp_path / "none")
     assert find_mosaics(tmp_path) == ([], [])
+
+
+def test_pictures_and_offsets_of_a_mosaic_are_no_products(tmp_path: Path) -> None:
+    """Prep writes into the working directory, which may be the folder it reads."""
+    index = lay_out(tmp_path)
+    for kind in (".png", "_source.png", "_offsets.json", "_stamps.png", "_blink_f110w.jpg"):
+        folder = tmp_path / "img" / index
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{index}{kind}").touch()
+    [mosaic], problems = find_mosaics(tmp_path)
+    assert problems == []
+    assert mosaic.folder == tmp_path
+
+
+def a_folder_each(visits: Path, kinds: tuple[str, ...] = KINDS) -> str:
+    """A visit as the archive hands it out: each product in a folder of its own."""
+    index = lay_out(visits, kinds=kinds)
+    for path in [p for p in visits.iterdir() if p.is_file()]:
+        product = "_".join(path.name.split("_")[:7])
+        (visits / product).mkdir(exist_ok=True)
+        path.rename(visits / product / path.name)
+    return index
+
+
+def test_products_in_a_folder_each_are_brought_together(tmp_path: Path) -> None:
+    index = a_folder_each(tmp_path)
+    start = "hst_16901_01_wfc3_ir"
+    catalog = f"{start}_iza_metawcs_all_GAIAeDR3_ref_cat.ecsv"
+    (tmp_path / f"{start}_f110w_iza101" / catalog).touch()
+    [mosaic], problems = find_mosaics(tmp_path)
+    assert problems == []
+    assert mosaic.folder == tmp_path / index
+    assert [p.name.filter for p in mosaic.filters] == ["f110w", "f160w"]
+    name = f"{start}_f160w_iza101"
+    assert mosaic.filters[1].drizzled == tmp_path / name / f"{name}_drz.fits"
+    assert [p.name.exposure for p in mosaic.exposures] == ["ab"]
+    assert [p.name for p in mosaic.reference_catalogs] == [catalog]
+
+
+def test_products_are_not_brought_from_elsewhere(tmp_path: Path) -> None:
+    """Nor to one of two totals, nor from a copy's folder."""
+    lay_out(tmp_path / "visits" / "one")
+    lay_out(tmp_path / "visits" / "two")
+    lay_out(tmp_path / "far" / "three", kinds=())
+    mosaics, problems = find_mosaics(tmp_path)
+    assert [m.folder.name for m in mosaics] == ["one"]
+    assert sorted(Path(p.file).parent.name for p in problems if "total" in p.reason) == ["three"]
+    lay_out(tmp_path / "copies" / "iza101", detector="uvis")
+    lay_out(tmp_path / "copies" / "iza101_f110w_all_stat", detector="uvis", kinds=())
+    _, problems = find_mosaics(tmp_path / "copies")
+    assert "total drizzled image is missing" in problems[0].reason

@@ -22,6 +22,9 @@ JSON_PATTERN: Final = "*_total*_svm_*.json"
 
 _REFERENCE: Final = re.compile(r"_metawcs_all_gaia[a-z0-9]*_ref_cat\.ecsv$", re.IGNORECASE)
 _DRIZZLED: Final = ("_drz.fits", "_drc.fits")
+#: What the pipeline writes. Pictures and offsets of ours, and pictures of other tools, have the
+#: mosaics' names too, and may lie below the folder: prep writes into the working directory.
+_KINDS: Final = re.compile(r".*\.fits|.*-cat\.ecsv|svm_.*\.json|.*\.txt")
 
 #: Proposal, visit, instrument, detector, ipppss: what the products of a mosaic share.
 _Key = tuple[str, str, str, str, str]
@@ -62,7 +65,7 @@ def find_mosaics(
     mosaics : list of Mosaic
         Sorted by folder and name, one for each total drizzled product.
     problems : list of Problem
-        Totals without drizzled image, names that aren't HAP names, mosaics of a name that was
+        Mosaics without total drizzled image, names that aren't HAP names, mosaics of a name that was
         taken by an earlier one, folders that could not be entered.
 
     Raises
@@ -76,8 +79,10 @@ def find_mosaics(
     patterns = [p.strip().rsplit("/", 1)[-1] for p in json_pattern.split(",") if p.strip()]
     mosaics: list[Mosaic] = []
     problems: list[Problem] = []
-    for path, names in _walk(root.resolve(), problems):
-        folder = _sort_files(path, names, patterns)
+    folders = [_sort_files(*found, patterns) for found in _walk(root.resolve(), problems)]
+    if not corrupted:
+        _gather(folders)
+    for folder in folders:
         problems += folder.problems
         for key in sorted(folder.products):
             found = _build(folder, key, corrupted)
@@ -161,6 +166,8 @@ def _sort_files(path: Path, names: Sequence[str], patterns: Sequence[str]) -> _F
             continue
         if product.is_total and not product.exposure and kind.endswith(".json") and not wanted:
             continue
+        if not _KINDS.fullmatch(kind):
+            continue
         key = (
             product.proposal,
             product.visit,
@@ -170,6 +177,37 @@ def _sort_files(path: Path, names: Sequence[str], patterns: Sequence[str]) -> _F
         )
         folder.products[key][product][kind] = path / name
     return folder
+
+
+def _gather(folders: Sequence[_Folder]) -> None:
+    """Bring a mosaic's products together that lie in a folder each, side by side.
+
+    The archive hands them out so: what lies beside the folder of a total is moved to that.
+    """
+    holders: dict[tuple[Path, _Key], list[_Folder]] = defaultdict(list)
+    for folder in folders:
+        for key in folder.products:
+            if _has_total(folder, key):
+                holders[folder.path.parent, key].append(folder)
+    for folder in folders:
+        lacking = [key for key in folder.products if not _has_total(folder, key)]
+        for key in lacking if not _is_copy(folder.path) else ():
+            beside = holders[folder.path.parent, key]
+            if len(beside) != 1:
+                continue
+            for product, files in folder.products.pop(key).items():
+                beside[0].products[key][product] |= files
+            beside[0].references += [p for p in folder.references if _REFERENCE.search(p.name)]
+
+
+def _has_total(folder: _Folder, key: _Key) -> bool:
+    files = folder.products[key].get(_total_of(key), {})
+    return not files.keys().isdisjoint(("drz.fits", "drc.fits"))
+
+
+def _total_of(key: _Key) -> ProductName:
+    proposal, visit, instrument, detector, ipppss = key
+    return ProductName(proposal, visit, instrument, detector, "total", ipppss)
 
 
 def _looks_like_product(name: str) -> bool:
@@ -183,8 +221,7 @@ def _looks_like_product(name: str) -> bool:
 
 def _build(folder: _Folder, key: _Key, corrupted: bool) -> Mosaic | Problem:
     """Make the mosaic of one detector from a folder's files, or say what it lacks."""
-    proposal, visit, instrument, detector, ipppss = key
-    total_name = ProductName(proposal, visit, instrument, detector, "total", ipppss)
+    total_name = _total_of(key)
     files = folder.products[key]
     index = str(total_name)
     if corrupted:
@@ -192,8 +229,8 @@ def _build(folder: _Folder, key: _Key, corrupted: bool) -> Mosaic | Problem:
             copied, suffix = parse_corrupted_folder(folder.path.name)
         except NameFormatError as error:
             return Problem(index, str(folder.path), f"{error}; prep it without --crpt 1")
-        if copied != ipppss:
-            reason = f"folder of a copy of {copied} holds products of {ipppss}"
+        if copied != total_name.ipppss:
+            reason = f"folder of a copy of {copied} holds products of {total_name.ipppss}"
             return Problem(index, str(folder.path), reason)
         index = f"{total_name}_{suffix}"
     total = _product(total_name, files.get(total_name, {}))
