@@ -10,7 +10,6 @@ from spacekit.errors import MissingExtraError
 __all__ = ["require"]
 
 _MODULES: Final[dict[str, tuple[str, ...]]] = {
-    "archive": ("astroquery",),
     "simulate": ("drizzle", "galsim", "photutils", "tweakwcs"),
     "train": ("matplotlib", "onnx", "sklearn", "torch"),
 }
@@ -21,7 +20,7 @@ def require(extra: str, feature: str) -> None:
 
     Parameters
     ----------
-    extra : {"archive", "simulate", "train"}
+    extra : {"simulate", "train"}
         Of the distribution.
     feature : str
         What needs it, as the subject of a sentence ("Training").

@@ -22,6 +22,7 @@ def test_scores_by_hand() -> None:
     assert got.recall_at_fpr == pytest.approx(2 / 3)
     right = np.array([0.9, 0.6, 0.4, 0.3, 0.7, 0.9])
     assert got.loss == pytest.approx(-np.log(right).mean())
+    assert measure(TRUE, PROBA, PRED, prevalence=0.02).loss == got.loss
 
 
 def test_auc_is_of_probabilities_not_of_verdicts() -> None:

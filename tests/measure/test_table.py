@@ -71,6 +71,8 @@ def test_counts_beyond_all_numbers_stay_as_they_are(count: float) -> None:
 def test_encoded_columns_stay_and_strange_ones_are_refused() -> None:
     encoded = raw_table([row("a", det="1", wcs=0, cat=7.0)])
     assert ready_table(encoded)[["det", "wcs", "cat"]].to_numpy().tolist() == [[1, 0, 7]]
+    without = raw_table([row("a", cat="nan"), row("b", cat=math.nan), row("c", cat="G")])
+    assert ready_table(without)["cat"].tolist() == [7, 7, 1]
     with pytest.raises(TableError, match="column det holds"):
         ready_table(raw_table([row("a", det="pc")]))
     with pytest.raises(TableError, match="column gaia"):

@@ -34,7 +34,7 @@ class Metrics:
     accuracy : float
         Share of right verdicts.
     loss : float
-        Mean binary cross-entropy.
+        Mean binary cross-entropy of the rows as they are.
     brier : float
         Mean squared difference of probability and label.
     roc_auc, pr_auc : float
@@ -89,9 +89,9 @@ def measure(
     y_pred : ndarray, shape (N,), float
         Verdicts, 0 or 1.
     prevalence : float, optional
-        Share of misaligned that the probabilities are meant for: loss, brier, pr_auc,
-        precision and ece weigh rows so that the classes have it. By default rows count as
-        they are. Accuracy and confusion always do.
+        Share of misaligned that the probabilities are meant for: brier, pr_auc, precision and
+        ece weigh rows so that the classes have it. By default rows count as they are.
+        Accuracy, loss and confusion always do.
     fpr : float
         False-positive rate for `Metrics.recall_at_fpr`.
 
@@ -117,7 +117,7 @@ def measure(
         count=len(y_true),
         misaligned=int(y_true.sum()),
         accuracy=_mean(pred == (y_true == 1)),
-        loss=_mean(loss, weights),
+        loss=_mean(loss),
         brier=_mean((y_proba - y_true) ** 2, weights),
         roc_auc=_area(y_true, y_proba, "roc_auc_score"),
         pr_auc=_area(y_true, y_proba, "average_precision_score", weights),

@@ -21,6 +21,7 @@ from spacekit.measure.schema import (
     Row,
     column_order,
 )
+from spacekit.measure.targets import UNKNOWN
 from spacekit.visit.tables import numbers_of
 
 __all__ = ["raw_table", "ready_table", "with_classes"]
@@ -100,7 +101,10 @@ def with_classes(raw: pd.DataFrame, classes: Mapping[str, str], origin: str) -> 
     pandas.DataFrame
         A copy.
     """
-    found = raw["targname"].map(classes).where(raw["cat_from"] == "default")
+    # names in headers are upper case; people type them as they like
+    of_target = {name.strip().upper(): said for name, said in classes.items()}
+    targets = raw["targname"].astype(str).str.strip().str.upper()
+    found = targets.map(of_target).where(raw["cat_from"] == "default")
     known = found.notna()
     table = raw.copy()
     table["cat"] = found.where(known, raw["cat"]).astype(str)
@@ -112,6 +116,9 @@ def _ready_column(column: pd.Series, name: str) -> pd.Series:
     """Encode one column."""
     codes = CATEGORIES.get(name)
     if codes is not None:
+        # pandas writes an empty cell of text as "nan"
+        if name == "cat":
+            column = column.mask(column.isna() | (column == "nan"), UNKNOWN)
         return _encode(column, name, codes)
     numbers = numbers_of(column)
     if not pd.api.types.is_numeric_dtype(column):

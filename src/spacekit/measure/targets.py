@@ -99,7 +99,8 @@ def read_targets(path: Path) -> dict[str, str]:
 def ask_archive(targets: Collection[str], proposals: Collection[str]) -> dict[str, str]:
     """Ask MAST for the classes of targets, in one request of at most `TIMEOUT_S` seconds.
 
-    A request that fails is logged as one warning, and every class stays unknown.
+    What fails (no astroquery, no network) is logged as one warning, and every class stays
+    unknown.
 
     Parameters
     ----------
@@ -110,16 +111,13 @@ def ask_archive(targets: Collection[str], proposals: Collection[str]) -> dict[st
     -------
     dict of str to str
         TARGNAME to class, as far as the archive knows; empty when it can't be asked.
-
-    Raises
-    ------
-    MissingExtraError
-        If astroquery isn't installed.
     """
     try:
         from astroquery import mast  # optional, and slow to import
-    except ImportError as error:
-        raise MissingExtraError("Asking the archive for target classes", "archive") from error
+    except ImportError:
+        error = MissingExtraError("Asking the archive for target classes", "archive")
+        _log.warning("%s; classes of targets stay unknown", error)
+        return {}
     wanted = {"target_name": sorted(set(targets)), "proposal_id": sorted(set(proposals))}
     if not all(wanted.values()):
         return {}

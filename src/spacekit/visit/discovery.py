@@ -65,8 +65,8 @@ def find_mosaics(
     mosaics : list of Mosaic
         Sorted by folder and name, one for each total drizzled product.
     problems : list of Problem
-        Mosaics without total drizzled image, names that aren't HAP names, mosaics of a name that was
-        taken by an earlier one, folders that could not be entered.
+        Mosaics without total drizzled image, names that aren't HAP names, mosaics of a name that
+        was taken by an earlier one, folders that could not be entered.
 
     Raises
     ------

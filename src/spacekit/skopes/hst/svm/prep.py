@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from spacekit.errors import TableError, VisitError
-from spacekit.extras import require
 from spacekit.files import ensure_folder, exclusive, write_csv, write_problems
 from spacekit.measure.batch import IMAGES, Progress, measure_all
 from spacekit.measure.records import Record
@@ -76,7 +75,8 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
     input_path : str or Path
         The folder that holds the visits, at any depth.
     h5 : str or Path, optional
-        A scraped table to start from; the visits are then only drawn.
+        A scraped table to start from: rows are taken from it as they are, and of the visits
+        only pictures and offsets are kept.
     fname : str
         Name of the table, with or without ``.csv``.
     output_path : str or Path, optional
@@ -116,16 +116,12 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
         If `h5` or `targets` can't be read.
     OutputError
         If the output folder can't be written or another run is at it.
-    MissingExtraError
-        If `archive` is asked for without astroquery.
     """
-    if archive:
-        require("archive", "Asking the archive for target classes")
     classes = {} if targets is None else read_targets(Path(targets))
     scraped = None if h5 is None else read_store(Path(h5))
     settings = PrepSettings(
         draw=bool(draw),
-        evidence=evidence and scraped is None,
+        evidence=evidence,
         blink=blink,
         labelled=bool(crpt),
         frames=replace(FrameSettings(), size_px=_checked_size(size)),
