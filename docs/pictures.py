@@ -29,6 +29,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import uniform_filter
 
+from spacekit.evaluate.tally import verdicts_of
 from spacekit.mosaic.pipeline import PipelineSettings
 from spacekit.simulate.dataset import SimulationSettings, write_visit
 from spacekit.simulate.detectors import DETECTORS, find_detector
@@ -74,6 +75,7 @@ def main() -> None:
 def draw_demo(demo: Path) -> Figure:
     """Draw the matched pairs of a demo with their verdicts."""
     answers = pd.read_csv(demo / "predictions" / "predictions.csv").set_index("index")
+    answers = answers.assign(verdict=verdicts_of(answers)["verdict"])
     truths = read_truths(demo / "visits").rows
     mosaics, _ = find_mosaics(demo / "visits")
     pairs: dict[str, dict[int, Mosaic]] = {}
@@ -86,10 +88,9 @@ def draw_demo(demo: Path) -> Figure:
             name = pair[label].index
             show(ax, cut_out(read_drizzled(pair[label].total.drizzled), corner, SIDE_PX))
             truth, answer = truths[name], answers.loc[name]
-            verdict = "suspicious" if answer["y_pred"] == 1 else "aligned"
             ax.set_title(
                 f"truth: {truth['true_mode']}, {truth['true_offset_px']:.2f} px\n"
-                f"spacekit: {verdict}, probability {answer['y_proba']:.3f}",
+                f"spacekit: {answer['verdict']}, probability {answer['y_proba']:.3f}",
                 fontsize=9,
             )
     return figure

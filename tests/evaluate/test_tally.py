@@ -34,10 +34,10 @@ def test_parts_count_as_the_whole(rows: int) -> None:
     assert tally.mean == pytest.approx(proba.mean())
     assert tally.deviation == pytest.approx(proba.std(ddof=0))
     counts = (tally.mosaics, tally.suspicious, tally.aligned, tally.unanswered)
-    pred = whole["y_pred"]
-    assert counts == (100, (pred == 1).sum(), (pred == 0).sum(), pred.isna().sum())
+    pred, seen = whole["y_pred"], whole["rests_on"] == "table + pixels"
+    assert counts == (100, (pred == 1).sum(), ((pred == 0) & seen).sum(), pred.isna().sum())
+    assert tally.untold == ((pred == 0) & ~seen).sum() > 0
     assert tally.histogram.tolist() == np.histogram(proba.dropna(), 20, (0, 1))[0].tolist()
-    assert tally.blind == (whole["rests_on"] != "table + pixels").sum()
     assert tally.unfamiliar == (whole["unfamiliar"] != "").sum()
     pd.testing.assert_frame_equal(tally.by_detector, tally_of(whole).by_detector)
     pd.testing.assert_frame_equal(tally.foremost, whole)
@@ -47,8 +47,8 @@ def test_detectors_are_counted_one_by_one() -> None:
     words = pd.DataFrame({"det": ["ir", "ir", "IR", np.nan], "y_pred": 1.0, "y_proba": 0.9})
     words.loc[1, "y_proba"] = 2.0
     found = tally_of(words).by_detector.set_index("detector")
-    assert found.loc["ir"].tolist() == [2, 1, 0, 1]
-    assert found.loc["unknown"].tolist() == [2, 2, 0, 0]
+    assert found.loc["ir"].tolist() == [2, 1, 0, 0, 1]
+    assert found.loc["unknown"].tolist() == [2, 2, 0, 0, 0]
     assert tally_of(words.drop(columns="det")).by_detector["detector"].tolist() == ["unknown"]
 
 
@@ -56,7 +56,24 @@ def test_verdicts_of_strangers() -> None:
     strange = pd.DataFrame({"y_pred": [1, "x", 2, 0], "y_proba": ["0.5", 0.5, 0.5, np.inf]})
     found = verdicts_of(strange)
     assert found["probability"].notna().tolist() == [True, True, True, False]
-    assert found["verdict"].notna().tolist() == [True, False, False, False]
+    assert found["verdict"].tolist() == ["suspicious", *["no answer"] * 3]
+
+
+@pytest.mark.parametrize(
+    ("rests_on", "word"),
+    [
+        ("table + products + pixels", "aligned"),
+        ("one exposure: nothing to compare", "aligned"),
+        ("table + frames", "can't tell"),
+        ("nothing", "can't tell"),
+        ("", "aligned"),
+        (np.nan, "aligned"),
+    ],
+)
+def test_nobody_is_told_aligned_where_nobody_looked(rests_on: object, word: str) -> None:
+    some = pd.DataFrame({"y_pred": [0.0, 1.0, np.nan], "y_proba": [0.1, 0.9, np.nan]})
+    some["rests_on"] = rests_on
+    assert verdicts_of(some)["verdict"].tolist() == [word, "suspicious", "no answer"]
 
 
 def test_the_most_probable_are_chosen_in_the_order_of_the_table() -> None:

@@ -158,11 +158,31 @@ def test_filtering(page: Path, look: Any) -> None:
     assert visit.names() == []
     assert visit.tab.is_visible("#nothing")
     visit.tab.fill("#filter", "")
-    visit.tab.select_option("#by-verdict", "1")
+    visit.tab.select_option("#by-verdict", "suspicious")
     wanted = int((predictions(12)["y_proba"] > 0.5).sum())
     assert len(visit.names()) == wanted
     visit.tab.select_option("#by-detector", label="ir")
     assert set(visit.tab.locator("#rows td:nth-child(3)").all_text_contents()) <= {"ir"}
+
+
+def test_what_cant_be_told_is_a_verdict_of_its_own(tmp_path: Path, look: Any) -> None:
+    source = write_run(tmp_path, 4, pictured=0)
+    table = source.predictions.assign(y_pred=[1.0, 0.0, 0.0, np.nan])
+    table["rests_on"] = ["table", "table + frames", "table + pixels", "nothing"]
+    visit = look(write_report(replace(source, predictions=table), tmp_path / "report"))
+    words = ["suspicious", "can't tell", "aligned", "no answer"]
+    cells = visit.tab.locator("#rows td:nth-child(4)")
+    assert cells.all_text_contents() == words
+    counts = visit.tab.text_content("header .counts")
+    assert all(f"1 {word}" in counts for word in words)
+    visit.tab.click("#head button >> text=verdict")
+    assert cells.all_text_contents() == ["suspicious", "aligned", "can't tell", "no answer"]
+    for number, word in enumerate(words):
+        visit.tab.select_option("#by-verdict", word)
+        assert visit.names() == [mosaic_name(number)]
+        visit.press("j")
+        assert visit.tab.text_content("#detail .verdict span") == word
+    visit.shot("cant-tell")
 
 
 def test_keys_walk_through_the_table(page: Path, look: Any) -> None:

@@ -221,7 +221,7 @@ def test_report_of_nothing_answered() -> None:
     tally = tally_of(joined(table, answers))
     text = report_text(tally, "night", datetime(2026, 1, 2, 3, 4, 5))
     assert "no answer: 2" in text
-    assert text.endswith("can't be told, no measurement of the pixels: 2\n")
+    assert "can't tell" not in text
     assert "date: 2026-01-02" in text
     assert "group: night" in text
     assert "unknown" in text
@@ -237,6 +237,18 @@ def test_report_counts_by_detector() -> None:
     assert "wfc 2 of 2" in lines
     assert "1.0=suspicious 3 75.0" in lines
     assert "Mean Probability Score: 0.6500" in lines
+
+
+def test_the_published_counts_hold_what_cant_be_told() -> None:
+    table = pd.DataFrame({"det": [1, 1, 4, 4], "index": list("abcd")})
+    answers = pd.DataFrame({"y_pred": [0, 0, 0, 1.0], "y_proba": [0.1, 0.2, 0.3, 0.7]})
+    answers["rests_on"] = ["table", "table + pixels", "table + frames", "table"]
+    text = report_text(tally_of(joined(table, answers)), "g", datetime(2026, 1, 2))
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "0.0=aligned 3 75.0" in lines
+    assert "1.0=suspicious 1 25.0" in lines
+    assert "no answer: 0" not in lines
+    assert lines[-1] == "can't tell (0.0, but nothing measured on the pixels): 2"
 
 
 def test_as_a_module(toy: Path, model_file: Path, tmp_path: Path) -> None:

@@ -64,9 +64,9 @@ def predict(
         )
     tally = verdicts.tally
     show_problems(tally.problems, tally.problems_total)
-    if tally.blind:
+    if tally.untold:
         say(
-            f"{tally.blind} answers rest on no measurement of the pixels (see rests_on): "
+            f"can't tell of {tally.untold}: no measurement of their pixels (see rests_on), "
             "blank fields, or prep has not been run"
         )
     if tally.unfamiliar:

@@ -81,12 +81,13 @@ def show_verdicts(tally: Tally, truth: dict[str, str] | None = None) -> None:
     truth : dict of str to str or None
         What is true of each mosaic, for one more column.
     """
+    from spacekit.evaluate.tally import verdicts_of
+
     rows = []
-    words = {1.0: "suspicious", 0.0: "aligned"}
     first = tally.foremost.sort_values("y_proba", ascending=False, kind="stable").head(_MOST_ROWS)
-    columns = (first[name].tolist() for name in ("index", "y_pred", "y_proba"))
+    columns = (first["index"], verdicts_of(first)["verdict"], first["y_proba"])
     for name, verdict, probability in zip(*columns, strict=True):
-        cells = [str(name), words.get(verdict, "no answer"), f"{probability:.3f}"]
+        cells = [str(name), verdict, f"{probability:.3f}"]
         rows.append([*cells, truth.get(str(name), "")] if truth else cells)
     show_table(["mosaic", "verdict", "probability"] + (["truth"] if truth else []), rows)
     if tally.mosaics > len(rows):

@@ -53,7 +53,8 @@ def report_text(tally: Tally, group: str, now: datetime) -> str:
     now : datetime
         When.
     """
-    total = tally.suspicious + tally.aligned
+    zeros = tally.aligned + tally.untold  # published as y_pred 0, blind or not
+    total = tally.suspicious + zeros
     lines = [
         f"date: {now:%Y-%m-%d}",
         f"time: {now:%H:%M:%S}",
@@ -64,7 +65,7 @@ def report_text(tally: Tally, group: str, now: datetime) -> str:
         "",
         "verdict          count   percent",
     ]
-    for name, count in (("0.0=aligned", tally.aligned), ("1.0=suspicious", tally.suspicious)):
+    for name, count in (("0.0=aligned", zeros), ("1.0=suspicious", tally.suspicious)):
         percent = f"{100 * count / total:.1f}" if total else "-"
         lines.append(name.ljust(16) + f"{count:6d}" + f"{percent:>10}")
     if tally.unanswered:
@@ -72,8 +73,8 @@ def report_text(tally: Tally, group: str, now: datetime) -> str:
     lines += ["", "misalignment counts by detector"]
     for row in tally.by_detector.itertuples():
         lines.append(f"{row.detector:8s}{row.suspicious:6d} of {row.mosaics}")
-    if tally.blind:
-        lines += ["", f"can't be told, no measurement of the pixels: {tally.blind}"]
+    if tally.untold:
+        lines += ["", f"can't tell (0.0, but nothing measured on the pixels): {tally.untold}"]
     if tally.lost:
         lines += ["", f"not done (problems.csv): {tally.lost}"]
     return "\n".join(lines) + "\n"

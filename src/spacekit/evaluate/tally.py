@@ -14,7 +14,21 @@ from spacekit.measure.schema import CATEGORIES
 from spacekit.visit.nouns import Problem
 from spacekit.visit.tables import numbers_of
 
-__all__ = ["BINS", "MOST_SHOWN", "Tally", "foremost", "is_blind", "tally_of", "verdicts_of"]
+__all__ = [
+    "BINS",
+    "MOST_SHOWN",
+    "WORDS",
+    "Tally",
+    "foremost",
+    "is_blind",
+    "tally_of",
+    "verdict_word",
+    "verdicts_of",
+]
+
+#: What people are told of a mosaic, in a word.
+WORDS: Final = ("suspicious", "aligned", "can't tell", "no answer")
+_SUSPICIOUS, _ALIGNED, _CANT_TELL, _NO_ANSWER = WORDS
 
 #: Bins of the probability.
 BINS: Final = 20
@@ -24,7 +38,7 @@ MOST_SHOWN: Final = 2000
 _MOST_PROBLEMS: Final = 200
 
 _DETECTORS: Final = {number: name for name, number in CATEGORIES["det"].items()}
-_COUNTS: Final = ("mosaics", "suspicious", "aligned", "unanswered")
+_COUNTS: Final = ("mosaics", *WORDS)
 
 
 def verdicts_of(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -39,8 +53,8 @@ def verdicts_of(predictions: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Rows as those of the table: ``detector`` ("ir", ..., "unknown"), ``probability`` (of
-        misalignment, 0 to 1, NaN where there is none) and ``verdict`` (1.0 suspicious, 0.0
-        aligned, NaN where there is none, or no probability).
+        misalignment, 0 to 1, NaN where there is none) and ``verdict``, one of `WORDS`: there is
+        no answer without a probability either.
     """
     probability = _numbers(predictions, "y_proba")
     probability[~((probability >= 0) & (probability <= 1))] = np.nan
@@ -52,8 +66,13 @@ def verdicts_of(predictions: pd.DataFrame) -> pd.DataFrame:
         _DETECTORS.get(number, word if word in CATEGORIES["det"] else "unknown")
         for number, word in zip(_numbers(predictions, "det"), words, strict=True)
     ]
+    rests_on = [""] * len(predictions)
+    if "rests_on" in predictions.columns:
+        column = predictions["rests_on"].tolist()
+        rests_on = [text if isinstance(text, str) else "" for text in column]
+    found = [verdict_word(*row) for row in zip(verdict, rests_on, strict=True)]
     return pd.DataFrame(
-        {"detector": detectors, "verdict": verdict, "probability": probability},
+        {"detector": detectors, "verdict": found, "probability": probability},
         index=predictions.index,
     )
 
@@ -71,8 +90,35 @@ def foremost(predictions: pd.DataFrame, most: int = MOST_SHOWN) -> pd.DataFrame:
 
 
 def is_blind(rests_on: str) -> bool:
-    """Say whether an answer rests on no measurement of the pixels, by what it rests on."""
-    return "pixels" not in rests_on and "one exposure" not in rests_on
+    """Say whether an answer rests on no measurement of the pixels, by what it rests on.
+
+    False where that isn't known: tables of an older version don't tell, with an empty text.
+    """
+    return bool(rests_on) and "pixels" not in rests_on and "one exposure" not in rests_on
+
+
+def verdict_word(verdict: float, rests_on: str) -> str:
+    """Give the word for a mosaic, which all that people look at shows and counts.
+
+    "Aligned" would say that somebody looked: a blind 0 is told as "can't tell".
+
+    Parameters
+    ----------
+    verdict : float
+        As y_pred: 1.0, 0.0, or NaN where there is no answer.
+    rests_on : str
+        What the answer rests on; empty where that isn't known.
+
+    Returns
+    -------
+    str
+        One of `WORDS`.
+    """
+    if verdict == 1:
+        return _SUSPICIOUS
+    if verdict == 0:
+        return _CANT_TELL if is_blind(rests_on) else _ALIGNED
+    return _NO_ANSWER
 
 
 class Tally:
@@ -80,8 +126,6 @@ class Tally:
 
     Attributes
     ----------
-    blind : int
-        Mosaics whose answer rests on no measurement of their pixels.
     unfamiliar : int
         Mosaics unlike any in training.
     histogram : ndarray, shape (BINS,), int64
@@ -95,7 +139,6 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self.blind = 0
         self.unfamiliar = 0
         self.histogram: NDArray[np.int64] = np.zeros(BINS, np.int64)
         self.foremost = pd.DataFrame()
@@ -108,16 +151,13 @@ class Tally:
     def add(self, predictions: pd.DataFrame) -> None:
         """Count a part of predictions.csv, which follows the parts before."""
         found = verdicts_of(predictions)
-        verdict, known = found["verdict"], found["probability"].dropna().to_numpy()
-        counts = pd.DataFrame(
-            {"mosaics": 1, "suspicious": verdict == 1, "aligned": verdict == 0}, found.index
-        ).assign(unanswered=verdict.isna())
+        known = found["probability"].dropna().to_numpy()
+        words = {word: found["verdict"] == word for word in WORDS}
+        counts = pd.DataFrame({"mosaics": 1, **words}, found.index)
         counts = counts.astype(np.int64).groupby(found["detector"]).sum()
         self._detectors = self._detectors.add(counts, fill_value=0).astype(np.int64)
         self._powers += [len(known), known.sum(), (known**2).sum()]
         self.histogram += np.histogram(known, bins=BINS, range=(0, 1))[0]
-        if "rests_on" in predictions.columns:
-            self.blind += sum(map(is_blind, predictions["rests_on"].astype(str)))
         if "unfamiliar" in predictions.columns:
             self.unfamiliar += int((predictions["unfamiliar"].fillna("") != "").sum())
         both = [table for table in (self.foremost, predictions) if len(table)]
@@ -132,7 +172,7 @@ class Tally:
 
     @property
     def by_detector(self) -> pd.DataFrame:
-        """Columns detector, mosaics, suspicious, aligned, unanswered, by name of detector."""
+        """Columns detector, mosaics and `WORDS`, by name of detector."""
         return self._detectors.rename_axis("detector").sort_index().reset_index()
 
     @property
@@ -142,18 +182,26 @@ class Tally:
 
     @property
     def suspicious(self) -> int:
-        """Those with the verdict 1."""
-        return int(self._detectors["suspicious"].sum())
+        """Those called so, as they are with the others of `WORDS`."""
+        return self._count(_SUSPICIOUS)
 
     @property
     def aligned(self) -> int:
-        """Those with the verdict 0."""
-        return int(self._detectors["aligned"].sum())
+        """Those found aligned on their pixels."""
+        return self._count(_ALIGNED)
+
+    @property
+    def untold(self) -> int:
+        """Those that can't be told: a verdict of 0 with nothing measured on the pixels."""
+        return self._count(_CANT_TELL)
 
     @property
     def unanswered(self) -> int:
         """Those without a verdict."""
-        return int(self._detectors["unanswered"].sum())
+        return self._count(_NO_ANSWER)
+
+    def _count(self, word: str) -> int:
+        return int(self._detectors[word].sum())
 
     @property
     def mean(self) -> float:

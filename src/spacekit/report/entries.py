@@ -184,11 +184,10 @@ def _entry(
     # an rms of 0 and less stands for no fit
     values = {k: v for k, v in values.items() if not (k.startswith("rms_") and v <= 0)}
     target = targets.get(index, {})
-    verdict = as_number(row["verdict"])
     return Entry(
         index=shown_text(index, _LONGEST_NAME),
         detector=row["detector"],
-        verdict=None if verdict is None else int(verdict),
+        verdict=row["verdict"],
         probability=as_number(row["probability"]),
         offset_px=max(offsets, default=None),
         reason=_words(row["reason"]),

@@ -100,8 +100,8 @@ class Entry:
         Its name.
     detector : str
         "ir", "uvis", ..., "unknown".
-    verdict : int or None
-        1 suspicious, 0 aligned, None where there is no answer.
+    verdict : str
+        One of `spacekit.evaluate.tally.WORDS`.
     probability : float or None
         Of misalignment.
     offset_px : float or None
@@ -126,7 +126,7 @@ class Entry:
 
     index: str
     detector: str
-    verdict: int | None
+    verdict: str
     probability: float | None
     offset_px: float | None = None
     reason: str = ""

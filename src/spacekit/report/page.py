@@ -22,7 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from spacekit import __version__
-from spacekit.evaluate.tally import Tally, is_blind
+from spacekit.evaluate.tally import WORDS, Tally
 from spacekit.measure.schema import CATEGORIES, COLUMNS
 from spacekit.report.nouns import Entry
 from spacekit.report.pictures import MEDIA
@@ -105,6 +105,7 @@ def render_page(entries: Sequence[Entry], summary: Tally, facts: PageFacts) -> s
     return environment.get_template("page.html").render(
         facts=facts,
         summary=summary,
+        words=WORDS,
         shown=len(entries),
         thresholds=[(_REGIMES.get(k, k), v) for k, v in facts.thresholds.items()],
         bars=_bars(summary.histogram.tolist()),
@@ -170,7 +171,6 @@ def _row(entry: Entry) -> dict[str, Any]:
         "offset": _short(entry.offset_px),
         "reason": entry.reason,
         "rests": entry.rests_on,
-        "blind": (entry.rests_on and is_blind(entry.rests_on)) or None,
         "unfamiliar": entry.unfamiliar,
         "target": entry.target,
         "ra": entry.ra_deg,

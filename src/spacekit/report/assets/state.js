@@ -11,15 +11,16 @@ page.mosaics.forEach((mosaic, number) => {
 const state = { shown: [], chosen: null, sort: "probability", down: true };
 
 const LABELS = { a: "aligned", m: "misaligned", u: "unsure" };
-const VERDICTS = new Map([[1, "suspicious"], [0, "aligned"], [undefined, "no answer"]]);
+/** Verdicts from the worst on; "no answer" has no rank and comes last in either order. */
+const RANKS = { suspicious: 2, aligned: 1, "can't tell": 0 };
+const VERDICT_CLASS = { suspicious: "bad", aligned: "good" };
 
-/** How a verdict is shown: "aligned" says nothing where nothing was measured on the pixels. */
+/** How a verdict is shown, and what it rests on where it can't be told. */
 function shownVerdict(mosaic) {
-  return mosaic.blind && mosaic.verdict === 0
-    ? { class: "none", text: "can't tell", title: `called aligned; rests on ${mosaic.rests}` }
-    : { class: VERDICT_CLASS.get(mosaic.verdict), text: VERDICTS.get(mosaic.verdict) };
+  const blind = mosaic.verdict === "can't tell";
+  return { class: VERDICT_CLASS[mosaic.verdict] ?? "none", text: mosaic.verdict,
+    title: blind ? `y_pred is 0, but rests on: ${mosaic.rests}` : null };
 }
-const VERDICT_CLASS = new Map([[1, "bad"], [0, "good"], [undefined, "none"]]);
 
 /** Labels, kept in the browser under this page's own address. */
 const labels = {

@@ -6,7 +6,7 @@ const COLUMNS = [
   { key: "picture", title: "", value: null },
   { key: "name", title: "mosaic", value: (m) => m.name },
   { key: "detector", title: "detector", value: (m) => m.detector },
-  { key: "verdict", title: "verdict", value: (m) => m.verdict },
+  { key: "verdict", title: "verdict", value: (m) => RANKS[m.verdict] },
   { key: "probability", title: "prob.", value: (m) => m.probability },
   { key: "offset", title: "offset px", value: (m) => m.offset },
   { key: "label", title: "label", value: (m) => labels.of(m) || undefined },
@@ -54,7 +54,7 @@ function refresh() {
   const label = find("by-label").value;
   const passes = (m) =>
     words.every((word) => m.words.includes(word)) &&
-    (!verdict || verdict === (m.verdict === undefined ? "none" : String(m.verdict))) &&
+    (!verdict || verdict === m.verdict) &&
     (!detector || detector === m.detector) &&
     (!label || label === (labels.of(m) || "none"));
   const { value } = COLUMNS.find((column) => column.key === state.sort);
