@@ -14,9 +14,8 @@ from PIL import Image, ImageOps
 
 from benchmarks.accuracy.sets import read_parts
 from benchmarks.tables import markdown
-from spacekit.measure.file_names import frame_paths
+from spacekit.measure.file_names import frame_paths, stamps_path
 from spacekit.measure.schema import INDEX
-from spacekit.measure.sheet import stamps_path
 from spacekit.model.images import open_frames, read_png
 from spacekit.model.infer import Model
 

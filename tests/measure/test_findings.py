@@ -10,7 +10,7 @@ import pytest
 from spacekit.errors import ProductError
 from spacekit.measure.findings import Absolute, Findings, Group, Offset, ProductShape, Repeat
 from spacekit.measure.findings_file import (
-    find_beside_frames,
+    find_findings,
     findings_path,
     read_findings,
     write_findings,
@@ -140,9 +140,9 @@ def test_a_huge_file_is_not_read(tmp_path):
 def test_a_file_is_found_by_label_too_and_never_outside(tmp_path):
     images = tmp_path / "img"
     write_findings(WHOLE, images / "1", NAME)
-    found = find_beside_frames(images, NAME, "_offsets.json")
+    found = find_findings(images, NAME)
     assert found == images / "1" / NAME / f"{NAME}_offsets.json"
-    assert find_beside_frames(images, "../img/1", "_offsets.json") is None
+    assert find_findings(images, "../img/1") is None
     write_findings(WHOLE, tmp_path / "other", "name")
     (images / "name").symlink_to(tmp_path / "other" / "name")
-    assert find_beside_frames(images, "name", "_offsets.json") is None
+    assert find_findings(images, "name") is None

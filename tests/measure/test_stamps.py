@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from spacekit.errors import FrameError
-from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps, stamps_path, write_stamps
+from spacekit.measure.file_names import stamps_path
+from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps, write_stamps
 from spacekit.measure.sources import find_sources
 from spacekit.measure.stamps import cut_stamps, encode_image
 

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spacekit.measure.file_names import mosaic_folder
+from spacekit.measure.findings_file import find_findings, write_findings
+from spacekit.model.images import FolderFrames
 from spacekit.report.pictures import BUDGET_BYTES, bring_pictures
 
-from .runs import draw_pictures
+from .runs import FINDINGS, draw_pictures
 
 NAME = "hst_1_01_wfc3_ir_total_i00001"
 ALL = ("plain", "source", "gaia", "stamps")
@@ -91,3 +94,30 @@ def test_links_that_lead_out_are_not_followed(img: Path, tmp_path: Path) -> None
     (img / NAME / f"{NAME}.png").rename(outside)
     (img / NAME / f"{NAME}.png").symlink_to(outside)
     assert "plain" not in bring_pictures(img, NAME, tmp_path).kinds
+
+
+def test_a_folder_that_leads_out_is_refused_with_a_note(img: Path, tmp_path: Path) -> None:
+    (img / NAME).rename(tmp_path / NAME)
+    (img / NAME).symlink_to(tmp_path / NAME)
+    found = bring_pictures(img, NAME, tmp_path)
+    assert found.kinds == ()
+    assert "leads out of img" in found.notes[0]
+    assert str(tmp_path) not in found.notes[0]
+
+
+def test_frames_findings_and_pictures_are_of_one_folder(img: Path, tmp_path: Path) -> None:
+    stale = img / "1" / NAME
+    draw_pictures(img / "1", NAME, np.random.default_rng(2))
+    write_findings(FINDINGS, img / "1", NAME)
+    for path in img.glob(f"{NAME}/*_gaia.png"):
+        path.unlink()
+    found = bring_pictures(img, NAME, tmp_path)
+    assert "gaia" not in found.kinds
+    frames = FolderFrames(img).load(NAME, 64)
+    assert any("_gaia.png: is missing" in note for note in frames.notes)
+    assert find_findings(img, NAME) is None
+    # who knows the label, in training, takes its folder as a whole
+    assert mosaic_folder(img, NAME) == img / NAME
+    assert mosaic_folder(img, NAME, 1) == stale
+    frames = FolderFrames(img).load(NAME, 64, 1)
+    assert not any("is missing" in note for note in frames.notes)

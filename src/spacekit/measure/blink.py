@@ -20,7 +20,7 @@ from scipy.ndimage import maximum_filter, uniform_filter
 
 from spacekit.errors import ProductError
 from spacekit.files import replacing
-from spacekit.measure.file_names import BLINK_KINDS
+from spacekit.measure.file_names import BLINK_KINDS, blink_path
 from spacekit.measure.frames import Crop, average, stretch
 from spacekit.measure.settings import FrameSettings
 from spacekit.visit.drizzled import Drizzled, Read, read_drizzled
@@ -145,7 +145,7 @@ def save_blinks(blinks: Sequence[Blink], folder: Path, index: str) -> list[Path]
     paths = []
     for blink in blinks:
         for kind, picture in zip(BLINK_KINDS, (blink.cutout, blink.field), strict=True):
-            path = folder / index / f"{index}_{kind}_{blink.product}.jpg"
+            path = blink_path(folder, index, kind, blink.product)
             with replacing(path) as part:
                 Image.fromarray(picture).save(part, _FORMAT, quality=_QUALITY)
             paths.append(path)

@@ -13,9 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from spacekit.errors import ProductError
+from spacekit.errors import FrameError, ProductError
 from spacekit.files import write_json
-from spacekit.measure.file_names import findings_path
+from spacekit.measure.file_names import findings_path, leads_out, mosaic_folder
 from spacekit.measure.findings import (
     CORRELATION,
     SOURCES,
@@ -26,10 +26,9 @@ from spacekit.measure.findings import (
     ProductShape,
     Repeat,
 )
-from spacekit.visit.names import is_plain_name
 from spacekit.visit.values import as_count, as_number, as_text
 
-__all__ = ["find_beside_frames", "read_findings", "write_findings"]
+__all__ = ["find_findings", "read_findings", "write_findings"]
 
 _FORMAT: Final = 5
 _LARGEST_BYTES: Final = 1_000_000
@@ -41,8 +40,8 @@ _TITLE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}( [a-z0-9]{2})?")
 _T = TypeVar("_T")
 
 
-def find_beside_frames(images: Path, index: str, suffix: str) -> Path | None:
-    """Find a mosaic's file in ``<images>/<index>/``, or below ``0/`` or ``1/`` there.
+def find_findings(images: Path, index: str) -> Path | None:
+    """Find a mosaic's file of findings, in the folder of its frames.
 
     Parameters
     ----------
@@ -50,21 +49,20 @@ def find_beside_frames(images: Path, index: str, suffix: str) -> Path | None:
         The image folder.
     index : str
         The mosaic's name, a stranger's.
-    suffix : str
-        The end of the file's name ("_offsets.json").
 
     Returns
     -------
     Path or None
         None where there is none, where the index is no name, or a link leads out of the folder.
     """
-    if not is_plain_name(index):
+    try:
+        folder = mosaic_folder(images, index)
+    except FrameError:  # told of the frames
         return None
-    for folder in (images, images / "0", images / "1"):
-        path = folder / index / f"{index}{suffix}"
-        if path.is_file() and path.resolve().is_relative_to(images.resolve()):
-            return path
-    return None
+    if folder is None:
+        return None
+    path = findings_path(folder.parent, index)
+    return path if path.is_file() and not leads_out(path, images) else None
 
 
 def write_findings(findings: Findings, folder: Path, index: str) -> Path:

@@ -18,9 +18,10 @@ from PIL import Image
 
 from spacekit.errors import FrameError
 from spacekit.files import replacing
+from spacekit.measure.file_names import stamps_path
 from spacekit.visit.pictures import open_picture
 
-__all__ = ["COUNT", "SIDE_PX", "Stamps", "read_stamps", "stamps_path", "write_stamps"]
+__all__ = ["COUNT", "SIDE_PX", "Stamps", "read_stamps", "write_stamps"]
 
 #: Side of a stamp, and how many there are on a sheet.
 SIDE_PX: Final = 32
@@ -50,11 +51,6 @@ class Stamps:
 
     def __len__(self) -> int:
         return int(self.present.sum())
-
-
-def stamps_path(folder: Path, index: str) -> Path:
-    """Name the sheet of a mosaic below the image folder: ``<index>/<index>_stamps.png``."""
-    return folder / index / f"{index}_stamps.png"
 
 
 def write_stamps(stamps: Stamps, folder: Path, index: str) -> Path:

@@ -16,7 +16,7 @@ import pandas as pd
 from spacekit.errors import ProductError
 from spacekit.measure.clues import Clue, disagreeing, name_of, shown_by_total
 from spacekit.measure.findings import NO_FILTER, SOURCES, Findings, Group, Offset, Repeat
-from spacekit.measure.findings_file import find_beside_frames, read_findings
+from spacekit.measure.findings_file import find_findings, read_findings
 from spacekit.visit.corruption import ALIGNED_PX
 from spacekit.visit.nouns import Problem
 
@@ -330,7 +330,7 @@ def reasons_of(indices: Sequence[str], images: Path) -> tuple[pd.DataFrame, tupl
     rows, problems = [], []
     for index in indices:
         found: Findings | None = None
-        path = find_beside_frames(images, index, "_offsets.json")
+        path = find_findings(images, index)
         try:
             found = read_findings(path) if path else None
         except ProductError as error:

@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spacekit.errors import FrameError
-from spacekit.measure.file_names import frame_paths
-from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps, stamps_path
+from spacekit.measure.file_names import frame_paths, leads_out, mosaic_folder, stamps_path
+from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps
 from spacekit.model.levels import Picture, normalise_stack
-from spacekit.visit.names import is_plain_name
 from spacekit.visit.pictures import is_copy, open_picture
 from spacekit.visit.values import MALFORMED
 
@@ -149,13 +148,15 @@ class FolderFrames:
     def __init__(self, root: Path, reduce_to: int | None = None) -> None:
         self.root = Path(root)
         self.reduce_to = reduce_to
-        self._resolved = self.root.resolve()
 
     def load(self, index: str, size: int, label: int | None = None) -> Frames:
         """Read the frames of a mosaic; nothing outside the root is opened."""
-        folder = self._folder(index, label)
-        if isinstance(folder, str):
-            return Frames(None, (folder,))
+        try:
+            folder = mosaic_folder(self.root, index, label)
+        except FrameError as error:
+            return Frames(None, (str(error),))
+        if folder is None:
+            return Frames(None, (f"no frames in {self.root / index}",))
         pictures: list[Image.Image | None] = []
         notes: list[str] = []
         paths = frame_paths(folder.parent, index)
@@ -180,22 +181,9 @@ class FolderFrames:
             return None
         return None if stamps is None or not stamps[:, 1].any() else stamps
 
-    def _folder(self, index: str, label: int | None) -> Path | str:
-        """Find the folder of a mosaic, or why there is none."""
-        if not is_plain_name(index):
-            return f"{index[:60]!r} is no mosaic's name; its frames were not looked for"
-        places = [index, f"0/{index}", f"1/{index}"]
-        if label is not None:
-            places.insert(0, f"{label}/{index}")
-        for place in places:
-            folder = self.root / place
-            if folder.is_dir():
-                return folder
-        return f"no frames in {self.root / index}"
-
     def _inside(self, path: Path) -> None:
         """Refuse a link that leads out of the root."""
-        if not path.resolve().is_relative_to(self._resolved):
+        if leads_out(path, self.root):
             raise FrameError(f"{path}: leads out of {self.root}; put the file itself there")
 
 

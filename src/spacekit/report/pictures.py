@@ -15,11 +15,16 @@ from PIL import Image
 
 from spacekit.errors import FrameError
 from spacekit.files import replacing
-from spacekit.measure.file_names import BLINK_KINDS, frame_paths
-from spacekit.measure.sheet import stamps_path
+from spacekit.measure.file_names import (
+    BLINK_KINDS,
+    find_blinks,
+    frame_paths,
+    leads_out,
+    mosaic_folder,
+    stamps_path,
+)
 from spacekit.model.images import read_png
 from spacekit.report.nouns import Pictures
-from spacekit.visit.names import is_plain_name
 from spacekit.visit.pictures import is_copy, open_picture
 
 __all__ = ["BUDGET_BYTES", "MEDIA", "bring_pictures"]
@@ -66,9 +71,10 @@ def bring_pictures(img: Path, index: str, report: Path) -> Pictures:
     OutputError
         If they can't be written.
     """
-    if not is_plain_name(index):
-        return Pictures((), ("its name is no mosaic's name; pictures were not looked for",))
-    folder = _folder(img, index)
+    try:
+        folder = mosaic_folder(img, index)
+    except FrameError as error:
+        return Pictures((), (f"no pictures: {str(error).replace(str(img), img.name)}",))
     if folder is None:
         return Pictures((), (f"no pictures: there is no folder {index} in {img.name}",))
     sources = _sources(folder, index, img)
@@ -92,28 +98,15 @@ def bring_pictures(img: Path, index: str, report: Path) -> Pictures:
     return Pictures(tuple(pictures), (*notes, *_absent(sources)))
 
 
-def _folder(img: Path, index: str) -> Path | None:
-    """Find a mosaic's folder; nothing that leads out of the root."""
-    for place in (index, f"0/{index}", f"1/{index}"):
-        folder = img / place
-        if folder.is_dir() and folder.resolve().is_relative_to(img.resolve()):
-            return folder
-    return None
-
-
 def _sources(folder: Path, index: str, img: Path) -> dict[str, Path]:
     """Name the pictures that are there by kind: frames, stamps, then what blinks."""
     files = dict(zip(_FRAMES, frame_paths(folder.parent, index), strict=True))
     files["stamps"] = stamps_path(folder.parent, index)
     for kind in BLINK_KINDS:
-        start = f"{index}_{kind}_"
-        found = sorted(folder.glob(f"*_{kind}_*.jpg"))
-        products = {p.name.removeprefix(start).removesuffix(".jpg"): p for p in found}
-        known = [name for name, p in products.items() if p.name.startswith(start)]
-        for name in [name for name in known if _PRODUCT.fullmatch(name)][:_MOST_BLINKS]:
+        products = find_blinks(folder.parent, index, kind)
+        for name in [name for name in products if _PRODUCT.fullmatch(name)][:_MOST_BLINKS]:
             files[f"{kind}_{name}"] = products[name]
-    inside = img.resolve()
-    return {k: p for k, p in files.items() if p.is_file() and p.resolve().is_relative_to(inside)}
+    return {k: p for k, p in files.items() if p.is_file() and not leads_out(p, img)}
 
 
 def _absent(sources: dict[str, Path]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import pandas as pd
 from spacekit.errors import ProductError
 from spacekit.evaluate.tally import Tally, foremost, tally_of
 from spacekit.files import ensure_folder, write_text
-from spacekit.measure.findings_file import find_beside_frames
+from spacekit.measure.findings_file import find_findings
 from spacekit.report.entries import entries_of, shown_text
 from spacekit.report.nouns import Entry, Pictures
 from spacekit.report.offsets import read_offsets
@@ -123,7 +123,7 @@ def _with_files(
 
 def _with_file(entry: Entry, img: Path, folder: Path) -> Entry:
     pictures = bring_pictures(img, entry.index, folder)
-    path = find_beside_frames(img, entry.index, "_offsets.json")
+    path = find_findings(img, entry.index)
     if path is None:
         return replace(entry, pictures=pictures)
     try:
