@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from spacekit.cli import app
-from spacekit.errors import TableError
+from spacekit.errors import OutputError, TableError
 from spacekit.evaluate import tally as tallies
 from spacekit.evaluate.predictions import write_predictions
 from spacekit.evaluate.tally import Tally
-from spacekit.files import write_problems
+from spacekit.files import PART, exclusive, write_problems
 from spacekit.report.entries import read_predictions, read_problems, read_scraped
 from spacekit.report.write import ReportSource, write_report
 from spacekit.skopes.hst.svm.report import report_predictions
@@ -178,7 +178,10 @@ def test_the_page_of_earlier_predictions(tmp_path: Path) -> None:
     problems = [Problem(mosaic_name(0), "f", "no frame")]
     write_predictions(folder, [(source.predictions, problems)], "g", Tally())
     assert source.scraped is not None
-    source.scraped.to_csv(tmp_path / "raw_svm_data.csv", index=False)
+    # prep -f night; the other table is of other mosaics
+    source.scraped.to_csv(tmp_path / "raw_night.csv", index=False)
+    source.scraped.assign(index="other").to_csv(tmp_path / "raw_svm_data.csv", index=False)
+    (tmp_path / "raw_notes.csv").write_bytes(b"\xff\xfe\x00")
     page = report_predictions(folder / "predictions.csv", source.img, tmp_path / "again")
     args = ["svm", "report", str(folder / "predictions.csv"), str(source.img)]
     done = CliRunner().invoke(app, [*args, "-o", str(tmp_path / "cli")], standalone_mode=False)
@@ -187,6 +190,21 @@ def test_the_page_of_earlier_predictions(tmp_path: Path) -> None:
     first = content(page)["mosaics"][0]
     assert first["problems"] == ["no frame"]
     assert first["target"] == "SIM-FIELD-01"
+    assert first["ra"] == 149.4
+    assert "names of targets are unknown" not in page.read_text()
+
+
+def test_one_run_at_a_time_writes_the_page(tmp_path: Path) -> None:
+    source, report = write_run(tmp_path, 1), tmp_path / "report"
+    write_report(source, report)
+    left = [report / f"{PART}1.html", report / "media" / mosaic_name(0) / f"{PART}2.jpg"]
+    for path in left:
+        path.write_text("half")
+    with exclusive(report), pytest.raises(OutputError, match="another run"):
+        write_report(source, report)
+    page = write_report(source, report)
+    assert not any(path.exists() for path in left)
+    assert content(page)["mosaics"][0]["name"] == mosaic_name(0)
 
 
 def test_what_is_told_of_some_mosaics_is_read_alone(tmp_path: Path) -> None:

@@ -23,7 +23,14 @@ from spacekit.visit.nouns import Problem
 from spacekit.visit.tables import csv_parts, read_csv
 from spacekit.visit.values import as_number, as_text
 
-__all__ = ["entries_of", "read_predictions", "read_problems", "read_scraped", "shown_text"]
+__all__ = [
+    "entries_of",
+    "find_scraped",
+    "read_predictions",
+    "read_problems",
+    "read_scraped",
+    "shown_text",
+]
 
 _LONGEST_NAME, _LONGEST_TEXT = 250, 600
 #: More problems of one mosaic say nothing more.
@@ -91,6 +98,26 @@ def read_scraped(path: Path, names: Collection[str] | None = None) -> pd.DataFra
         return pd.concat([_of(part, names) for part in parts], ignore_index=True)
     except (TableError, KeyError):
         return None
+
+
+def find_scraped(folder: Path, names: Collection[str]) -> pd.DataFrame | None:
+    """Read names and places of targets from all raw tables of a folder, whatever prep called them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where prep wrote.
+    names : collection of str
+        Mosaics to read of.
+
+    Returns
+    -------
+    DataFrame or None
+        As of `read_scraped`; None where no table knows any of the mosaics.
+    """
+    tables = [read_scraped(path, names) for path in sorted(folder.glob("raw_*.csv"))]
+    known = [table for table in tables if table is not None and len(table)]
+    return pd.concat(known, ignore_index=True) if known else None
 
 
 def read_problems(path: Path, names: Collection[str] | None = None) -> list[Problem]:

@@ -13,13 +13,13 @@ import pandas as pd
 
 from spacekit.errors import ProductError
 from spacekit.evaluate.tally import Tally, foremost, tally_of
-from spacekit.files import ensure_folder, write_text
+from spacekit.files import ensure_folder, exclusive, write_text
 from spacekit.measure.findings_file import find_findings
 from spacekit.report.entries import entries_of, shown_text
 from spacekit.report.nouns import Entry, Pictures
 from spacekit.report.offsets import read_offsets
 from spacekit.report.page import PageFacts, render_page
-from spacekit.report.pictures import bring_pictures
+from spacekit.report.pictures import MEDIA, bring_pictures
 from spacekit.visit.nouns import Problem
 
 __all__ = ["ReportSource", "write_report"]
@@ -65,9 +65,10 @@ class ReportSource:
 def write_report(
     source: ReportSource, folder: Path, progress: Callable[[int, int], None] | None = None
 ) -> Path:
-    """Write ``index.html`` and ``media/<name>/`` into a folder.
+    """Write ``index.html`` and ``media/<name>/`` into a folder, one run at a time.
 
-    Pictures that are there from an earlier run and still hold are kept.
+    Pictures that are there from an earlier run and still hold are kept; what a killed run left
+    half-written goes.
 
     Parameters
     ----------
@@ -86,9 +87,14 @@ def write_report(
     Raises
     ------
     OutputError
-        If it can't be written.
+        If it can't be written, or another run is writing there.
     """
-    ensure_folder(folder)
+    with exclusive(ensure_folder(folder), f"{MEDIA}/*"):
+        return _write(source, folder, progress)
+
+
+def _write(source: ReportSource, folder: Path, progress: Callable[[int, int], None] | None) -> Path:
+    """Write the page and its pictures; see `write_report`."""
     tally = source.tally or tally_of(source.predictions, source.problems)
     entries = entries_of(foremost(source.predictions), source.scraped, source.problems)
     notes = list(source.notes)

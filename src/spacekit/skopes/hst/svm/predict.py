@@ -20,7 +20,6 @@ from spacekit.model.features import open_table
 from spacekit.model.images import open_frames
 from spacekit.model.infer import BATCH, Predictions, load_model
 from spacekit.report.entries import read_predictions, read_problems, read_scraped
-from spacekit.report.pictures import MEDIA
 from spacekit.report.write import ReportSource, write_report
 from spacekit.visit.nouns import Problem
 from spacekit.visit.tables import PartedTable
@@ -152,7 +151,7 @@ def classify(
     tally.add_problems(earlier)
     with (
         open_frames(images, reduce_to=size) as frames,
-        exclusive(output, "predictions", "report", f"report/{MEDIA}/*"),
+        exclusive(output, "predictions"),
     ):
         folder = output / "predictions"
         answer = partial(model.predict_table, frames=frames, prevalence=prevalence)

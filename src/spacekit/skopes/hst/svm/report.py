@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spacekit.evaluate.tally import foremost
 from spacekit.measure.schema import INDEX
-from spacekit.report.entries import read_predictions, read_problems, read_scraped
+from spacekit.report.entries import find_scraped, read_predictions, read_problems
 from spacekit.report.write import ReportSource, write_report
 
 __all__ = ["report_predictions"]
@@ -23,8 +23,8 @@ def report_predictions(
 ) -> Path:
     """Write ``index.html`` and its pictures for a ``predictions.csv``, of an older version too.
 
-    The raw table and the problems are taken from where ``run`` puts them: the folder above the
-    table's, and beside it.
+    Raw tables and problems are taken from where ``prep`` and ``run`` put them: the folder above
+    the table's, and beside it.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def report_predictions(
         table,
         Path(img_path),
         group or path.stem,
-        scraped=read_scraped(above / "raw_svm_data.csv", set(foremost(table)[INDEX].dropna())),
+        scraped=find_scraped(above, set(foremost(table)[INDEX].dropna())),
         problems=tuple(problems),
         notes=notes,
     )
