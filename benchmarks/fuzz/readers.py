@@ -12,6 +12,7 @@ from benchmarks.fuzz.hostile import lay_out, remove
 from benchmarks.fuzz.mutate import Rng, mutate
 from spacekit.evaluate.compare import common_rows, scores_table
 from spacekit.evaluate.results import read_result
+from spacekit.measure.findings_file import read_findings
 from spacekit.measure.prep import measure_mosaic
 from spacekit.measure.records import read_record
 from spacekit.measure.rejected import find_holes
@@ -27,7 +28,7 @@ from spacekit.model.labels import read_label_file
 from spacekit.mosaic.exposure_io import read_exposure
 from spacekit.mosaic.reference import read_reference_stars
 from spacekit.report.entries import entries_of, read_predictions, read_problems, read_scraped
-from spacekit.report.offsets import read_offsets
+from spacekit.report.offsets import offsets_json
 from spacekit.report.pictures import bring_pictures
 from spacekit.simulate.corrupt import CorruptionSettings
 from spacekit.simulate.labels import label_table, read_truths
@@ -148,7 +149,8 @@ def _stamps(case: Path) -> object:
 
 def _offsets(case: Path) -> object:
     path = _one(case, "*_offsets.json")
-    return reasons_of([path.parent.name], case), read_offsets(path)
+    found = read_findings(path)
+    return reasons_of([path.parent.name], case), found and offsets_json(found)
 
 
 def _result(case: Path) -> object:

@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import math
+from dataclasses import replace
 
-import pytest
-
-from spacekit.errors import ProductError
 from spacekit.measure.findings import Findings
-from spacekit.measure.findings_file import write_findings
-from spacekit.report.offsets import NO_MATCH, read_offsets
+from spacekit.report.offsets import NO_MATCH, offsets_json
 
 from .runs import FINDINGS
 
-
-def test_groups_and_products_that_match_nowhere(tmp_path: Path) -> None:
-    found = read_offsets(write_findings(FINDINGS, tmp_path, "one"))
-    assert found is not None
-    filters, exposures = found.groups
-    assert (filters.reference, exposures.reference) == ("f110w", "f110w aa")
-    assert [p.method for p in filters.products] == ["sources", NO_MATCH]
-    first = filters.products[0]
-    assert (first.dx_px, first.dy_px, first.n_sources) == (3.1, -1.4, 41)
-    assert exposures.products[0].exposure == "ac"
-    assert (found.absolute_mas, found.absolute_sources) == ((12.3, -3.0), 19)
+EXPOSURE = FINDINGS.exposures.offsets[0]
 
 
-def test_groups_in_which_nothing_was_compared_are_left_out(tmp_path: Path) -> None:
-    found = read_offsets(write_findings(Findings(), tmp_path, "one"))
-    assert found is not None
-    assert found.groups == ()
-    assert found.absolute_mas is None
+def test_groups_and_products_that_match_nowhere() -> None:
+    found = offsets_json(FINDINGS)
+    filters, exposures = found["groups"]
+    assert (filters["reference"], exposures["reference"]) == ("f110w", "f110w aa")
+    first, lost = filters["products"]
+    assert (first["dx_px"], first["dy_px"], first["n_sources"]) == (3.1, -1.4, 41)
+    assert first["method"] == "sources"
+    assert "exposure" not in first
+    assert lost == {"filter": "f140w", "method": NO_MATCH}
+    assert exposures["products"][0]["exposure"] == "ac"
+    assert (found["absolute"], found["sources"]) == ([12.3, -3.0], 19)
 
 
-def test_a_broken_file_and_a_missing_one(tmp_path: Path) -> None:
-    path = tmp_path / "o.json"
-    assert read_offsets(path) is None
-    path.write_text("{")
-    with pytest.raises(ProductError, match="run prep again"):
-        read_offsets(path)
+def test_groups_in_which_nothing_was_compared_are_left_out() -> None:
+    assert offsets_json(Findings()) == {"groups": []}
+
+
+def test_a_part_of_an_exposure_is_a_product_beside_it() -> None:
+    part = replace(EXPOSURE, part_dx_px=7.123456, part_dy_px=-1.0, part_sources=6)
+    group = replace(FINDINGS.exposures, offsets=(part,))
+    shown = offsets_json(replace(FINDINGS, filters=group, exposures=group))["groups"][1]
+    whole, beside = shown["products"]
+    assert whole["exposure"] == "ac"
+    assert (beside["exposure"], beside["dx_px"], beside["n_sources"]) == ("ac, a part", 7.1235, 6)
+    assert "sigma_px" not in beside
+
+
+def test_what_is_no_number_is_left_out() -> None:
+    unknown = replace(EXPOSURE, dx_mas=math.nan, dy_mas=math.inf, roll_deg=1.23456789e-4)
+    found = offsets_json(
+        replace(FINDINGS, exposures=replace(FINDINGS.exposures, offsets=(unknown,)))
+    )
+    product = json.loads(json.dumps(found, allow_nan=False))["groups"][1]["products"][0]
+    assert not {"dx_mas", "dy_mas"} & set(product)
+    assert product["roll_deg"] == 1.2346e-4

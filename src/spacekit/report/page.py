@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from typing import Any, Final
@@ -25,6 +25,7 @@ from spacekit import __version__
 from spacekit.evaluate.tally import WORDS, Tally
 from spacekit.measure.schema import CATEGORIES, COLUMNS
 from spacekit.report.nouns import Entry
+from spacekit.report.offsets import offsets_json, short
 from spacekit.report.pictures import MEDIA
 from spacekit.visit.names import is_plain_name
 
@@ -167,41 +168,21 @@ def _row(entry: Entry) -> dict[str, Any]:
         "plain": is_plain_name(entry.index),
         "detector": entry.detector,
         "verdict": entry.verdict,
-        "probability": _short(entry.probability),
-        "offset": _short(entry.offset_px),
+        "probability": short(entry.probability),
+        "offset": short(entry.offset_px),
         "reason": entry.reason,
         "rests": entry.rests_on,
         "unfamiliar": entry.unfamiliar,
         "target": entry.target,
         "ra": entry.ra_deg,
         "dec": entry.dec_deg,
-        "values": {name: _short(value) for name, value in entry.values.items()},
+        "values": {name: short(value) for name, value in entry.values.items()},
         "pictures": entry.pictures.kinds,
         "notes": entry.pictures.notes,
         "problems": entry.problems,
-        "offsets": None if entry.offsets is None else _offsets(asdict(entry.offsets)),
+        "offsets": None if entry.findings is None else offsets_json(entry.findings),
     }
     return {key: value for key, value in row.items() if value not in ("", None, (), {})}
-
-
-def _offsets(offsets: dict[str, Any]) -> dict[str, Any]:
-    """Offsets as JSON has them, numbers shortened."""
-    groups = [
-        {"reference": group["reference"], "products": [_product(p) for p in group["products"]]}
-        for group in offsets["groups"]
-    ]
-    absolute = {"absolute": offsets["absolute_mas"], "sources": offsets["absolute_sources"]}
-    return {"groups": groups, **({} if offsets["absolute_mas"] is None else absolute)}
-
-
-def _product(product: dict[str, Any]) -> dict[str, Any]:
-    known = {key: value for key, value in product.items() if value not in ("", None)}
-    return {k: _short(v) if isinstance(v, float) else v for k, v in known.items()}
-
-
-def _short(value: float | None) -> float | None:
-    """Five digits are more than anyone reads."""
-    return None if value is None or not math.isfinite(value) else float(f"{value:.5g}")
 
 
 def _bars(histogram: Sequence[int]) -> list[dict[str, float]]:

@@ -14,10 +14,9 @@ import pandas as pd
 from spacekit.errors import ProductError
 from spacekit.evaluate.tally import Tally, foremost, tally_of
 from spacekit.files import ensure_folder, exclusive, write_text
-from spacekit.measure.findings_file import find_findings
+from spacekit.measure.findings_file import find_findings, read_findings
 from spacekit.report.entries import entries_of, shown_text
 from spacekit.report.nouns import Entry, Pictures
-from spacekit.report.offsets import read_offsets
 from spacekit.report.page import PageFacts, render_page
 from spacekit.report.pictures import MEDIA, bring_pictures
 from spacekit.visit.nouns import Problem
@@ -133,7 +132,7 @@ def _with_file(entry: Entry, img: Path, folder: Path) -> Entry:
     if path is None:
         return replace(entry, pictures=pictures)
     try:
-        return replace(entry, pictures=pictures, offsets=read_offsets(path))
+        return replace(entry, pictures=pictures, findings=read_findings(path))
     except ProductError as error:
         told = Pictures(pictures.kinds, (*pictures.notes, f"offsets: {error}"))
         return replace(entry, pictures=told)
