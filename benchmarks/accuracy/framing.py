@@ -16,8 +16,9 @@ from benchmarks.accuracy.sets import read_parts
 from benchmarks.tables import markdown
 from spacekit.measure.file_names import frame_paths, stamps_path
 from spacekit.measure.schema import INDEX
-from spacekit.model.images import open_frames, read_png
+from spacekit.model.images import open_frames
 from spacekit.model.infer import Model
+from spacekit.visit.pictures import read_png
 
 __all__ = ["framing_table"]
 

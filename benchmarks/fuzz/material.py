@@ -11,13 +11,13 @@ import pandas as pd
 
 from spacekit.evaluate.results import Result, write_result
 from spacekit.measure.file_names import frame_paths
-from spacekit.model.images import read_png
 from spacekit.simulate.dataset import SimulationSettings, write_visit
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_pair
 from spacekit.skopes.hst.svm.corrupt import run_corruption
 from spacekit.skopes.hst.svm.predict import classify
 from spacekit.skopes.hst.svm.prep import run_preprocessing
+from spacekit.visit.pictures import read_png
 
 __all__ = ["make_material"]
 

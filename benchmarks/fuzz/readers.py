@@ -11,6 +11,7 @@ from typing import Any, Final
 from benchmarks.fuzz.hostile import lay_out, remove
 from benchmarks.fuzz.mutate import Rng, mutate
 from spacekit.evaluate.compare import common_rows, scores_table
+from spacekit.evaluate.predictions import read_predictions
 from spacekit.evaluate.results import read_result
 from spacekit.measure.findings_file import read_findings
 from spacekit.measure.prep import measure_mosaic
@@ -27,7 +28,7 @@ from spacekit.model.images import open_frames
 from spacekit.model.labels import read_label_file
 from spacekit.mosaic.exposure_io import read_exposure
 from spacekit.mosaic.reference import read_reference_stars
-from spacekit.report.entries import entries_of, read_predictions, read_problems, read_scraped
+from spacekit.report.entries import entries_of, read_scraped
 from spacekit.report.offsets import offsets_json
 from spacekit.report.pictures import bring_pictures
 from spacekit.simulate.corrupt import CorruptionSettings
@@ -40,6 +41,7 @@ from spacekit.visit.drizzled import read_drizzled
 from spacekit.visit.names import is_plain_name
 from spacekit.visit.nouns import Mosaic
 from spacekit.visit.poller import read_poller
+from spacekit.visit.problems import read_problems
 from spacekit.visit.qa import read_gaia_count, read_qa, read_source_counts
 
 __all__ = ["READERS", "Reader"]

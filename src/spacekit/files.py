@@ -7,25 +7,23 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from spacekit.errors import OutputError
-from spacekit.visit.nouns import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "PART",
     "ensure_folder",
     "exclusive",
-    "problems_table",
     "replacing",
     "write_csv",
     "write_json",
-    "write_problems",
     "write_text",
 ]
 
@@ -148,24 +146,3 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write `table` without its row index to `path`, whole or not at all."""
     with replacing(path) as part:
         table.to_csv(part, index=False)
-
-
-def problems_table(problems: Sequence[Problem]) -> pd.DataFrame:
-    """Problems as in problems.csv: index, file, reason, fatal (0 or 1)."""
-    rows = [(p.index, p.file, p.reason, int(p.fatal)) for p in problems]
-    return pd.DataFrame(rows, columns=["index", "file", "reason", "fatal"])
-
-
-def write_problems(path: Path, problems: Sequence[Problem]) -> Path | None:
-    """Write the problems as CSV (index, file, reason, fatal); without any, remove the file.
-
-    Returns
-    -------
-    Path or None
-        The file, None when there was nothing to write.
-    """
-    if not problems:
-        path.unlink(missing_ok=True)
-        return None
-    write_csv(path, problems_table(problems))
-    return path

@@ -12,11 +12,9 @@ import pandas as pd
 import pytest
 
 from spacekit.errors import TableError
-from spacekit.files import write_problems
 from spacekit.measure.schema import EVIDENCE, PUBLISHED
 from spacekit.measure.store import KEY, read_store, write_store
 from spacekit.measure.table import raw_table, ready_table, with_classes
-from spacekit.visit.nouns import Problem
 
 TEN = [c.name for c in PUBLISHED]
 
@@ -88,14 +86,6 @@ def test_classes_fill_only_what_is_open() -> None:
     assert told["cat"].tolist() == ["S", "G", "U"]
     assert told["cat_from"].tolist() == ["archive", "targets", "default"]
     assert raw["cat"].tolist() == ["U", "G", "U"]
-
-
-def test_problems_are_listed_and_an_old_list_goes(tmp_path: Path) -> None:
-    path = tmp_path / "problems.csv"
-    assert write_problems(path, [Problem("a", "f", "why, so", False)]) == path
-    assert path.read_text() == 'index,file,reason,fatal\na,f,"why, so",0\n'
-    assert write_problems(path, []) is None
-    assert not path.exists()
 
 
 def test_the_store_opens_with_pandas_and_comes_back_without(tmp_path: Path) -> None:

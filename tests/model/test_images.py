@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spacekit.errors import FrameError
-from spacekit.model.images import FolderFrames, open_frames, read_png
+from spacekit.model.images import FolderFrames, open_frames
 from spacekit.model.levels import footprint_box, rarity
 from spacekit.model.levels import normalise_stack as normalise_images
+from spacekit.visit.pictures import read_png
 
 NAME = "hst_1_01_wfc3_ir_total_iabc01"
 

@@ -6,17 +6,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from spacekit.cli import app
-from spacekit.errors import OutputError, TableError
+from spacekit.errors import OutputError
 from spacekit.evaluate import tally as tallies
 from spacekit.evaluate.predictions import write_predictions
 from spacekit.evaluate.tally import Tally
-from spacekit.files import PART, exclusive, write_problems
-from spacekit.report.entries import read_predictions, read_problems, read_scraped
+from spacekit.files import PART, exclusive
+from spacekit.report.entries import read_scraped
 from spacekit.report.write import ReportSource, write_report
 from spacekit.skopes.hst.svm.report import report_predictions
 from spacekit.visit.nouns import Problem
@@ -150,29 +149,6 @@ def test_what_is_unfamiliar_is_told(tmp_path: Path) -> None:
     assert [tag for tag, _ in Tags(page.read_text()).seen].count("script") == 2
 
 
-def test_tables_are_read_or_refused(tmp_path: Path) -> None:
-    path = tmp_path / "predictions.csv"
-    predictions(3).drop(columns="y_proba").to_csv(path, index=False)
-    table, notes = read_predictions(path)
-    assert table["y_proba"].isna().all()
-    assert notes == ("predictions.csv has no column y_proba: not shown",)
-    pd.DataFrame({"a": [1]}).to_csv(path, index=False)
-    with pytest.raises(TableError, match="index"):
-        read_predictions(path)
-    assert read_scraped(path) is None
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(TableError):
-        read_predictions(path)
-    with pytest.raises(TableError):
-        read_predictions(tmp_path / "absent.csv")
-
-
-def test_a_table_without_rows_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "predictions.csv"
-    predictions(0).to_csv(path, index=False)
-    assert len(read_predictions(path)[0]) == 0
-
-
 def test_the_page_of_earlier_predictions(tmp_path: Path) -> None:
     source = write_run(tmp_path, 3)
     folder = tmp_path / "predictions"
@@ -216,13 +192,5 @@ def test_what_is_told_of_some_mosaics_is_read_alone(tmp_path: Path) -> None:
     assert found is not None
     assert found["index"].tolist() == names
     assert sorted(found.columns) == ["index", "ra_targ", "targname"]
-    told = [Problem(mosaic_name(n), "NA", f"is {n},\nso", fatal=n == 1) for n in range(5)]
-    write_problems(path, told)
-    assert read_problems(path) == told
-    assert read_problems(path, names) == [told[1], told[3]]
-
-
-@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "\x00\x01"])
-def test_problems_that_are_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / "problems.csv").write_text(text)
-    assert read_problems(tmp_path / "problems.csv") == []
+    path.write_text("a\n1\n")
+    assert read_scraped(path) is None

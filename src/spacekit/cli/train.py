@@ -62,8 +62,8 @@ def train(
     Writes models/<name>.onnx, results/test and results/val.
     """
     from spacekit.model.settings import TrainingSettings
-    from spacekit.report.entries import read_problems
     from spacekit.skopes.hst.svm.train import Watch, model_path, run_training
+    from spacekit.visit.problems import read_problems
 
     given = {"batch_size": batchsize, "epochs": epochs, "early_stopping": early_stopping}
     out = output_path or Path()

@@ -1,4 +1,4 @@
-"""Write the verdicts on a table of mosaics, in the documented files."""
+"""The verdicts on a table of mosaics in the documented files: written, and read back."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
+import numpy as np
 import pandas as pd
 
+from spacekit.errors import TableError
 from spacekit.evaluate.tally import Tally
-from spacekit.files import ensure_folder, problems_table, replacing, write_text
+from spacekit.files import ensure_folder, replacing, write_text
 from spacekit.measure.schema import INDEX
 from spacekit.visit.nouns import Problem
+from spacekit.visit.problems import problems_table
+from spacekit.visit.tables import read_csv
 
-__all__ = ["OWN", "OWN_TEXT", "joined", "report_text", "write_predictions"]
+__all__ = ["OWN", "joined", "read_predictions", "report_text", "write_predictions"]
 
 #: Our own columns of predictions.csv, after the published ones.
 OWN = (
@@ -25,9 +29,12 @@ OWN = (
 )
 
 #: Those of them that hold words, empty where there are none.
-OWN_TEXT = ("rests_on", "unfamiliar", "culprit", "reason")
+_OWN_TEXT: Final = ("rests_on", "unfamiliar", "culprit", "reason")
 
 _ANSWERS = ("y_pred", "y_proba")
+
+#: predictions.csv is wider than what it was made from.
+_LARGEST_BYTES: Final = 2_000_000_000
 
 
 def joined(table: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
@@ -121,6 +128,35 @@ def write_predictions(
         write_text(folder / "clf_report.txt", text)
     if problem_rows is None:
         problems_csv.unlink(missing_ok=True)
+
+
+def read_predictions(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Read predictions.csv, of this version or an older one.
+
+    Returns
+    -------
+    table : DataFrame
+        With index, y_pred and y_proba, NaN where the file has none; it may have no row.
+    notes : tuple of str
+        What the file lacks.
+
+    Raises
+    ------
+    TableError
+        If it is no table of mosaics.
+    """
+    table = read_csv(
+        path,
+        "give the predictions.csv of predict",
+        largest_bytes=_LARGEST_BYTES,
+        dtype={INDEX: "str", **dict.fromkeys(_OWN_TEXT, "str")},
+    )
+    if INDEX not in table.columns:
+        raise TableError(f"{path}: has no column 'index' with the mosaics' names")
+    words = {name: table[name].fillna("") for name in _OWN_TEXT if name in table.columns}
+    lacking = [name for name in ("y_pred", "y_proba") if name not in table.columns]
+    notes = [f"{path.name} has no column {name}: not shown" for name in lacking]
+    return table.assign(**words, **dict.fromkeys(lacking, np.nan)), tuple(notes)
 
 
 def _opened(files: ExitStack, path: Path) -> TextIO:

@@ -25,7 +25,7 @@ from spacekit.errors import FrameError
 from spacekit.measure.file_names import frame_paths, leads_out, mosaic_folder, stamps_path
 from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps
 from spacekit.model.levels import Picture, normalise_stack
-from spacekit.visit.pictures import is_copy, open_picture
+from spacekit.visit.pictures import is_copy, read_png
 from spacekit.visit.values import MALFORMED
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "Frames",
     "load_many",
     "open_frames",
-    "read_png",
 ]
 
 #: Stacks of frames that are loaded ahead.
@@ -57,9 +56,6 @@ MOST_TIMES = 200
 
 #: Values of an array that are looked at together.
 _BLOCK_VALUES = 10_000_000
-
-#: From this opacity on, of 255, a pixel is its colour; below, it is a figure's margin.
-_OPAQUE = 128
 
 #: What zipfile and numpy raise on a file that is cut off, encrypted or something else.
 _BROKEN_ARCHIVE = (
@@ -237,46 +233,6 @@ class ArrayFrames:
             image = np.nan_to_num(image.astype(np.float32) * factor, nan=0.0)
             image = np.rint(image.clip(0, 255)).astype(np.uint8)
         return _stack([Image.fromarray(part) for part in image], [], size, self.reduce_to)
-
-
-def read_png(path: Path) -> Image.Image:
-    """Read a PNG as RGB or 8-bit gray, transparent pixels white (as a figure's margin).
-
-    Returns
-    -------
-    PIL.Image.Image
-        Mode RGB, or L where the file is gray or its palette is, as far as it is used.
-
-    Raises
-    ------
-    FrameError
-        If it is missing, no PNG, cut off, or unreasonably large.
-    """
-    with open_picture(path, "PNG") as image:
-        return _opaque(image)
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """Any mode to RGB or gray bytes."""
-    if image.mode in ("I", "I;16", "I;16B", "F"):
-        deep = np.asarray(image, dtype=np.float32)
-        return Image.fromarray((deep / 257).clip(0, 255).astype(np.uint8))
-    if not image.has_transparency_data:
-        return image.convert("L" if image.mode in ("L", "1") or _is_gray(image) else "RGB")
-    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
-    rgb, opacity = rgba.convert("RGB"), rgba.getchannel("A")
-    if opacity.getextrema()[0] < _OPAQUE:
-        rgb.paste((255, 255, 255), mask=opacity.point([255 * (a < _OPAQUE) for a in range(256)]))
-    return rgb
-
-
-def _is_gray(image: Image.Image) -> bool:
-    """Whether a palette image shows no colours: a third of the bytes to work on, for all after."""
-    if image.mode != "P":
-        return False
-    palette = np.asarray(image.getpalette(), np.int16).reshape(-1, 3)
-    shown = np.asarray(image.histogram()[: len(palette)]) > 0
-    return not np.ptp(palette[shown], axis=1).any()
 
 
 def _check_sizes(path: Path, packed: zipfile.ZipFile, folder: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,19 +15,16 @@ import numpy as np
 import pandas as pd
 
 from spacekit.errors import TableError
-from spacekit.evaluate.predictions import OWN_TEXT
 from spacekit.evaluate.tally import verdicts_of
 from spacekit.measure.schema import COLUMNS, INDEX
 from spacekit.report.nouns import Entry, Pictures
 from spacekit.visit.nouns import Problem
-from spacekit.visit.tables import csv_parts, read_csv
+from spacekit.visit.tables import csv_parts
 from spacekit.visit.values import as_number, as_text
 
 __all__ = [
     "entries_of",
     "find_scraped",
-    "read_predictions",
-    "read_problems",
     "read_scraped",
     "shown_text",
 ]
@@ -40,39 +37,8 @@ _OFFSETS: Final = ("offset_px", "exposure_offset_px")
 _CULPRIT: Final = ("culprit_dx_px", "culprit_dy_px")
 #: What the raw table is read for.
 _TARGET: Final = ("targname", "ra_targ", "dec_targ")
-#: predictions.csv is wider than what it was made from.
-_LARGEST_BYTES: Final = 2_000_000_000
 #: Shown by name already, or nothing that is measured.
 _NOT_VALUES: Final = ("y_pred", "y_proba", "det")
-
-
-def read_predictions(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Read predictions.csv, of this version or an older one.
-
-    Returns
-    -------
-    table : DataFrame
-        With index, y_pred and y_proba, NaN where the file has none; it may have no row.
-    notes : tuple of str
-        What the file lacks.
-
-    Raises
-    ------
-    TableError
-        If it is no table of mosaics.
-    """
-    table = read_csv(
-        path,
-        "give the predictions.csv of predict",
-        largest_bytes=_LARGEST_BYTES,
-        dtype={INDEX: "str", **dict.fromkeys(OWN_TEXT, "str")},
-    )
-    if INDEX not in table.columns:
-        raise TableError(f"{path}: has no column 'index' with the mosaics' names")
-    words = {name: table[name].fillna("") for name in OWN_TEXT if name in table.columns}
-    lacking = [name for name in ("y_pred", "y_proba") if name not in table.columns]
-    notes = [f"{path.name} has no column {name}: not shown" for name in lacking]
-    return table.assign(**words, **dict.fromkeys(lacking, np.nan)), tuple(notes)
 
 
 def read_scraped(path: Path, names: Collection[str] | None = None) -> pd.DataFrame | None:
@@ -120,34 +86,10 @@ def find_scraped(folder: Path, names: Collection[str]) -> pd.DataFrame | None:
     return pd.concat(known, ignore_index=True) if known else None
 
 
-def read_problems(path: Path, names: Collection[str] | None = None) -> list[Problem]:
-    """Read problems.csv; what is missing or something else gives none.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    names : collection of str, optional
-        Mosaics to read of; all by default.
-    """
-    text = dict.fromkeys(("index", "file", "reason"), "str")
-    parts = csv_parts(path, "give problems.csv", dtype=text, keep_default_na=False)
-    try:
-        return [problem for part in parts for problem in _problems(_of(part, names))]
-    except (TableError, KeyError):
-        return []
-
-
 def _of(part: pd.DataFrame, names: Collection[str] | None) -> pd.DataFrame:
     """Rows of the named mosaics; KeyError where rows have no names."""
     chosen = part[INDEX]
     return part if names is None else part[chosen.isin(list(names))]
-
-
-def _problems(table: pd.DataFrame) -> Iterator[Problem]:
-    fatal = (table["fatal"].astype(str) == "1").tolist()
-    columns = (table[name].tolist() for name in ("index", "file", "reason"))
-    return (Problem(*row) for row in zip(*columns, fatal, strict=True))
 
 
 def entries_of(

@@ -23,9 +23,8 @@ from spacekit.measure.file_names import (
     mosaic_folder,
     stamps_path,
 )
-from spacekit.model.images import read_png
 from spacekit.report.nouns import Pictures
-from spacekit.visit.pictures import is_copy, open_picture
+from spacekit.visit.pictures import is_copy, open_picture, read_png
 
 __all__ = ["BUDGET_BYTES", "MEDIA", "bring_pictures"]
 

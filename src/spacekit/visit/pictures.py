@@ -9,18 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
 from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
 from spacekit.errors import FrameError
 from spacekit.visit.values import MALFORMED
 
-__all__ = ["is_copy", "open_picture"]
+__all__ = ["is_copy", "open_picture", "read_png"]
 
 #: Larger pictures are refused before they are decoded (a figure of ours has 0.3 Mpx).
 _MOST_PIXELS: Final = 64_000_000
 
 #: Bytes of files that are compared (a figure of the original's has 3 million).
 _MOST_COMPARED: Final = 64_000_000
+
+#: From this opacity on, of 255, a pixel is its colour; below, it is a figure's margin.
+_OPAQUE: Final = 128
 
 _TOO_LARGE: Final = "too large for a frame"
 
@@ -72,6 +76,23 @@ def open_picture(path: Path, kind: Literal["PNG", "JPEG"]) -> Iterator[Image.Ima
         raise FrameError(f"{path}: can't be read as {kind} ({detail})") from error
 
 
+def read_png(path: Path) -> Image.Image:
+    """Read a PNG as RGB or 8-bit gray, transparent pixels white (as a figure's margin).
+
+    Returns
+    -------
+    PIL.Image.Image
+        Mode RGB, or L where the file is gray or its palette is, as far as it is used.
+
+    Raises
+    ------
+    FrameError
+        If it is missing, no PNG, cut off, or unreasonably large.
+    """
+    with open_picture(path, "PNG") as image:
+        return _opaque(image)
+
+
 def is_copy(path: Path, other: Path) -> bool:
     """Whether a picture is another's copy, as frames with nothing to overlay are.
 
@@ -83,3 +104,26 @@ def is_copy(path: Path, other: Path) -> bool:
         return alike and path.read_bytes() == other.read_bytes()
     except OSError:
         return False
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Any mode to RGB or gray bytes."""
+    if image.mode in ("I", "I;16", "I;16B", "F"):
+        deep = np.asarray(image, dtype=np.float32)
+        return Image.fromarray((deep / 257).clip(0, 255).astype(np.uint8))
+    if not image.has_transparency_data:
+        return image.convert("L" if image.mode in ("L", "1") or _is_gray(image) else "RGB")
+    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
+    rgb, opacity = rgba.convert("RGB"), rgba.getchannel("A")
+    if opacity.getextrema()[0] < _OPAQUE:
+        rgb.paste((255, 255, 255), mask=opacity.point([255 * (a < _OPAQUE) for a in range(256)]))
+    return rgb
+
+
+def _is_gray(image: Image.Image) -> bool:
+    """Whether a palette image shows no colours: a third of the bytes to work on, for all after."""
+    if image.mode != "P":
+        return False
+    palette = np.asarray(image.getpalette(), np.int16).reshape(-1, 3)
+    shown = np.asarray(image.histogram()[: len(palette)]) > 0
+    return not np.ptp(palette[shown], axis=1).any()

@@ -11,7 +11,7 @@ from typing import Final
 import pandas as pd
 
 from spacekit.errors import FrameError
-from spacekit.evaluate.predictions import joined, write_predictions
+from spacekit.evaluate.predictions import joined, read_predictions, write_predictions
 from spacekit.evaluate.tally import Tally
 from spacekit.files import exclusive
 from spacekit.measure.schema import INDEX
@@ -19,9 +19,10 @@ from spacekit.measure.verdict import reasons_of
 from spacekit.model.features import open_table
 from spacekit.model.images import open_frames
 from spacekit.model.infer import BATCH, Predictions, load_model
-from spacekit.report.entries import read_predictions, read_problems, read_scraped
+from spacekit.report.entries import read_scraped
 from spacekit.report.write import ReportSource, write_report
 from spacekit.visit.nouns import Problem
+from spacekit.visit.problems import read_problems
 from spacekit.visit.tables import PartedTable
 
 __all__ = ["Verdicts", "classify", "predict_alignment"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from spacekit.errors import TableError, VisitError
-from spacekit.files import ensure_folder, exclusive, write_csv, write_problems
+from spacekit.files import ensure_folder, exclusive, write_csv
 from spacekit.measure.batch import IMAGES, Progress, measure_all
 from spacekit.measure.records import Record
 from spacekit.measure.schema import INDEX
@@ -19,6 +19,7 @@ from spacekit.measure.table import raw_table, ready_table, with_classes
 from spacekit.measure.targets import ask_archive, read_targets
 from spacekit.visit.discovery import JSON_PATTERN, find_mosaics
 from spacekit.visit.nouns import Mosaic, Problem
+from spacekit.visit.problems import write_problems
 
 __all__ = ["PrepResult", "run_preprocessing"]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from spacekit.evaluate.predictions import read_predictions
 from spacekit.evaluate.tally import foremost
 from spacekit.measure.schema import INDEX
-from spacekit.report.entries import find_scraped, read_predictions, read_problems
+from spacekit.report.entries import find_scraped
 from spacekit.report.write import ReportSource, write_report
+from spacekit.visit.problems import read_problems
 
 __all__ = ["report_predictions"]
 

@@ -16,7 +16,6 @@ import pandas as pd
 from spacekit.errors import TrainingError
 from spacekit.evaluate.results import Result, write_result
 from spacekit.extras import require
-from spacekit.files import write_problems
 from spacekit.measure.schema import INDEX, TRUTH_PREFIX
 from spacekit.model.artifact import Manifest, save_artifact
 from spacekit.model.dataset import Dataset, build_dataset
@@ -26,6 +25,7 @@ from spacekit.model.labels import read_label_file, with_labels
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.train import Trained, describe, train_model
 from spacekit.visit.nouns import Problem
+from spacekit.visit.problems import write_problems
 from spacekit.visit.tables import numbers_of
 
 __all__ = ["Watch", "model_path", "run_training"]
