@@ -22,7 +22,7 @@ from typing import Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks.accuracy.answers import VIEWS, ask
+from benchmarks.accuracy.answers import ask
 from benchmarks.real_visits import ENGINES, process_scenes
 from benchmarks.tables import markdown
 from spacekit.files import write_csv
@@ -31,6 +31,7 @@ from spacekit.model.dataset import build_dataset
 from spacekit.model.features import read_table
 from spacekit.model.images import open_frames
 from spacekit.model.infer import Model, load_model
+from spacekit.model.regimes import VIEWS
 from spacekit.mosaic.real.run import check_interpreter
 from spacekit.simulate.labels import label_table, read_truths
 from spacekit.skopes.hst.svm.prep import run_preprocessing
@@ -67,7 +68,7 @@ def summary(table: pd.DataFrame) -> str:
         both = some.pivot_table(index=INDEX, columns="engine", values=["y_pred", "log_ratio"])
         same = int((both["y_pred"]["drizzlepac"] == both["y_pred"]["embedded"]).sum())
         apart = (both["log_ratio"]["drizzlepac"] - both["log_ratio"]["embedded"]).abs().median()
-        rows.append([VIEWS[view][0], *cells, f"{same} of {len(both)}", f"{apart:.2f}"])
+        rows.append([VIEWS[view].meaning, *cells, f"{same} of {len(both)}", f"{apart:.2f}"])
     head = ["what there is", "real: bad flagged", "good flagged", "embedded: bad flagged"]
     return markdown([*head, "good flagged", "same verdict", "median difference, log ratio"], rows)
 
@@ -82,7 +83,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         colours = [_COLOURS.get(label, "0.6") for label in labels]
         axes.axline((0, 0), slope=1, color="0.8", linewidth=1)
         axes.scatter(both["embedded"], both["drizzlepac"], s=16, c=colours)
-        axes.set_title(VIEWS[view][0], fontsize=10)
+        axes.set_title(VIEWS[view].meaning, fontsize=10)
         axes.set_xlabel("log likelihood ratio, embedded pipeline")
     figure.axes[0].set_ylabel("real pipeline")
     figure.savefig(path, dpi=110)

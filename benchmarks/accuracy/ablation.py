@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.answers import VIEWS, ask, logits_of
+from benchmarks.accuracy.answers import ask, logits_of
 from benchmarks.accuracy.fit import SETTINGS
 from benchmarks.accuracy.original import FRAME_PX, train_original
 from benchmarks.accuracy.score import share, threshold_at
@@ -27,6 +27,7 @@ from spacekit.evaluate.metrics import measure
 from spacekit.files import write_json
 from spacekit.model.dataset import Dataset
 from spacekit.model.infer import Model, load_model
+from spacekit.model.regimes import VIEWS
 
 __all__ = ["ablate"]
 
@@ -68,7 +69,7 @@ def ablate(work: Path, model_file: Path) -> None:
     for name, part in _PARTS.items():
         for view in ("exposures", "filters", "total"):
             told = part(model, data, view)
-            rows.append(_score(name, VIEWS[view][0], told, truth))
+            rows.append(_score(name, VIEWS[view].meaning, told, truth))
     write_json(work / "ablation.json", rows)
     train, test = (
         load_set(work, name, FRAME_PX, scratch / name, ambiguous=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -14,19 +13,9 @@ from spacekit.model.calibrate import log_ratio
 from spacekit.model.dataset import Dataset, batches
 from spacekit.model.features import NUMERIC, Features
 from spacekit.model.infer import Model
-from spacekit.model.regimes import filters_only, table_only, total_only
+from spacekit.model.regimes import VIEWS
 
-__all__ = ["VIEWS", "ask", "logits_of", "plain_match"]
-
-Numbers = NDArray[np.float32]
-
-#: What is left of a visit: name to what it is, and how the others are hidden.
-VIEWS: Final[dict[str, tuple[str, Callable[[Numbers], Numbers]]]] = {
-    "exposures": ("filter and exposure products", np.asarray),
-    "filters": ("filter products", filters_only),
-    "total": ("the total alone", total_only),
-    "table": ("published columns and frames", table_only),
-}
+__all__ = ["ask", "logits_of", "plain_match"]
 
 #: What a plain match of stars between filter products is called misaligned from.
 _PLAIN_PX: Final = 0.4
@@ -42,7 +31,7 @@ def ask(model: Model, data: Dataset, view: str, *, frames: bool = True) -> pd.Da
     data : Dataset
         The visits, frames at the model's size.
     view : str
-        What is left of them, a key of `VIEWS`.
+        What is left of them, a key of `spacekit.model.regimes.VIEWS`.
     frames : bool
         Whether it sees frames.
 
@@ -52,7 +41,7 @@ def ask(model: Model, data: Dataset, view: str, *, frames: bool = True) -> pd.Da
         index, log_ratio, y_proba, y_pred; a row a visit.
     """
     logits = logits_of(model, data, view, frames=frames)
-    data = data.hidden(VIEWS[view][1])
+    data = data.seen_as(VIEWS[view])
     features = replace(data.features, notes={})
     seen = np.column_stack(
         [data.stamps[:, 0, 1].reshape(len(data), -1).any(axis=1), data.has_frames > 0]
@@ -67,7 +56,7 @@ def logits_of(
     model: Model, data: Dataset, view: str, *, frames: bool = True
 ) -> NDArray[np.float64]:
     """Give the logits of every visit of a set; parameters as of `ask`."""
-    data = data.hidden(VIEWS[view][1])
+    data = data.seen_as(VIEWS[view])
     logits = np.zeros(len(data))
     for batch in batches(data, np.arange(len(data)), 32):
         some = Features(batch.numeric, batch.categories, {})

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.accuracy.answers import VIEWS, ask, plain_match
+from benchmarks.accuracy.answers import ask, plain_match
 from benchmarks.accuracy.framing import framing_table
 from benchmarks.accuracy.naming import naming_tables, read_naming
 from benchmarks.accuracy.score import by_disagreement, by_group, share, summary
@@ -22,6 +22,7 @@ from spacekit.measure.schema import EVIDENCE
 from spacekit.model.calibrate import Calibration
 from spacekit.model.dataset import Dataset
 from spacekit.model.infer import Model, load_model
+from spacekit.model.regimes import VIEWS
 from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
 
 __all__ = ["test_model", "write_card"]

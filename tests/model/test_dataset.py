@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import pandas as pd
 import pytest
 
 from spacekit.errors import TrainingError
+from spacekit.model import dataset
 from spacekit.model.dataset import augment_frames, batches, build_dataset, drop_features
 from spacekit.model.features import CATEGORICAL, FIT, NUMERIC, read_table
 from spacekit.model.images import FolderFrames
+from spacekit.model.regimes import VIEWS
 
 
 def test_ambiguous_rows_are_left_out_and_frames_stay_with_their_rows(
@@ -59,6 +62,22 @@ def test_target_class_is_hidden_in_half_of_the_rows_and_the_fit_as_one() -> None
     assert np.array_equal(gone.any(axis=1), gone.all(axis=1))
     assert 0.2 < gone[:, 0].mean() < 0.45
     assert np.isfinite(numeric).all()
+
+
+def test_a_view_is_told_by_what_it_says_not_by_which_it_is(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = build_dataset(
+        read_table(toy / "svm_data.csv")[:9], FolderFrames(toy / "img"), 32, tmp_path
+    )
+    data = replace(data, stamps=np.ones_like(data.stamps))
+    assert data.seen_as(replace(VIEWS["total"], name="another")).stamps.all()
+    assert not data.seen_as(replace(VIEWS["table"], name="another")).stamps.any()
+    rows = (np.ones((500, len(NUMERIC)), np.float32), np.ones((500, len(CATEGORICAL)), np.int64))
+    monkeypatch.setattr(dataset, "WITHOUT", ((replace(VIEWS["total"], name="another"), 1.0),))
+    assert drop_features(*rows, np.random.default_rng(0))[2].all()
+    monkeypatch.setattr(dataset, "WITHOUT", ((VIEWS["filters"], 1.0),))
+    assert not drop_features(*rows, np.random.default_rng(0))[2].any()
 
 
 def test_who_sees_the_total_alone_learns_what_the_total_shows(toy: Path, tmp_path: Path) -> None:

@@ -22,13 +22,7 @@ from spacekit.errors import TrainingError
 from spacekit.measure.schema import INDEX, TRUE_TOTAL
 from spacekit.model.features import CATEGORICAL, FIT, NUMERIC, Features, feature_arrays, read_labels
 from spacekit.model.images import NO_STAMPS, FrameSource, load_many
-from spacekit.model.regimes import (
-    filters_only,
-    table_only,
-    told_only,
-    told_stamps,
-    total_only,
-)
+from spacekit.model.regimes import VIEWS, View, told_only, told_stamps
 from spacekit.visit.corruption import ALIGNED_PX
 from spacekit.visit.nouns import Problem
 
@@ -51,11 +45,9 @@ HIDE_VALUE = 0.02
 HIDE_FRAMES = 0.15
 HIDE_STAMPS = 0.15
 
-Hide = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-
 #: Shares of the rows that do without exposure products, without all products but the total, and
 #: with the published columns alone; the others keep what they have.
-WITHOUT = ((filters_only, 0.15), (total_only, 0.3), (table_only, 0.1))
+WITHOUT = ((VIEWS["filters"], 0.15), (VIEWS["total"], 0.3), (VIEWS["table"], 0.1))
 
 #: From here on the total's pixels show that its exposures disagree.
 SEEN_PX = 1.0
@@ -113,12 +105,10 @@ class Dataset:
         """Labels of those who see the total alone: `shown`, or `labels` where that isn't known."""
         return self.labels if self.shown is None else self.shown
 
-    def hidden(self, hide: Hide) -> Dataset:
-        """Give the same mosaics without some products (see `spacekit.model.regimes`)."""
-        numeric = hide(self.features.numeric)
-        stamps = self.stamps
-        if hide is table_only:  # who has no pixels has no stamps
-            stamps = np.broadcast_to(NO_STAMPS, stamps.shape)
+    def seen_as(self, view: View) -> Dataset:
+        """Give the same mosaics without the products that a view leaves out."""
+        numeric = view.hide(self.features.numeric)
+        stamps = self.stamps if view.stamps else np.broadcast_to(NO_STAMPS, self.stamps.shape)
         return replace(self, features=replace(self.features, numeric=numeric), stamps=stamps)
 
 
@@ -277,10 +267,10 @@ def drop_features(
     rows = len(numeric)
     draw, taken = rng.random((rows, 1)), 0.0
     alone = np.zeros(rows, dtype=bool)
-    for hide, chance in WITHOUT:
+    for view, chance in WITHOUT:
         chosen = (taken <= draw) & (draw < taken + chance)
-        numeric = np.where(chosen, hide(numeric), numeric)
-        alone |= chosen[:, 0] & (hide is total_only)
+        numeric = np.where(chosen, view.hide(numeric), numeric)
+        alone |= chosen[:, 0] & view.total_alone
         taken += chance
     hidden = rng.random(numeric.shape) < HIDE_VALUE
     hidden |= (rng.random((rows, 1)) < HIDE_FIT) & np.isin(NUMERIC, FIT)

@@ -19,7 +19,7 @@ from spacekit.model.branches import NetworkSettings
 from spacekit.model.checkpoint import read_checkpoint, write_checkpoint
 from spacekit.model.dataset import Batch, Dataset, augment_stamps, batches, drop_features
 from spacekit.model.network import Ensemble
-from spacekit.model.regimes import total_only
+from spacekit.model.regimes import VIEWS
 from spacekit.model.scaling import fit_scaling
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import Split
@@ -227,7 +227,7 @@ class TrainingLoop:
         rows : ndarray of int
             Which.
         data : Dataset, optional
-            The same rows with something hidden (`Dataset.hidden`); all there is by default.
+            The same rows with something hidden (`Dataset.seen_as`); all there is by default.
         """
         self._network.eval()
         with torch.inference_mode():
@@ -289,7 +289,7 @@ class TrainingLoop:
     def _weigh(self) -> None:
         """Weigh the pictures' words against the table's, on rows that none learned from."""
         rows = self._split.tune
-        views = (self._data, self._data.hidden(total_only))
+        views = (self._data, self._data.seen_as(VIEWS["total"]))
         labels = np.concatenate([self._data.labels[rows], self._data.shown_by_total[rows]])
         known = np.isfinite(labels)
         labels = labels[known]
@@ -344,7 +344,9 @@ class TrainingLoop:
     def _validate(self) -> tuple[float, float]:
         """Loss and accuracy on the tune part, as it is and with the total alone."""
         rows = self._split.tune
-        logits = np.stack([self.logits(rows), self.logits(rows, self._data.hidden(total_only))])
+        logits = np.stack(
+            [self.logits(rows), self.logits(rows, self._data.seen_as(VIEWS["total"]))]
+        )
         labels = np.stack([self._data.labels[rows], self._data.shown_by_total[rows]])
         loss = np.nanmean(np.logaddexp(0, logits) - labels * logits)
         return float(loss), float(np.mean(((logits > 0) == (labels > 0))[np.isfinite(labels)]))

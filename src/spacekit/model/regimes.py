@@ -9,6 +9,7 @@ are.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,13 +20,12 @@ from spacekit.model.features import NUMERIC
 
 __all__ = [
     "REGIMES",
-    "filters_only",
+    "VIEWS",
+    "View",
     "measured",
     "regimes_of",
-    "table_only",
     "told_only",
     "told_stamps",
-    "total_only",
 ]
 
 REGIMES: Final = ("exposures", "filters", "total", "table", "single")
@@ -72,6 +72,58 @@ _TOLD_BY: Final = (
 _NOTHING_IF_0: Final = ("exposures_unmatched", "unmatched", "rejected_surprise", "rejected_turned")
 
 
+@dataclass(frozen=True)
+class View:
+    """What is left of a mosaic where some of its products are missing.
+
+    Parameters
+    ----------
+    name : str
+        The regime that leads to, where nothing else is missing.
+    meaning : str
+        What is left, in words.
+    hidden : tuple of str
+        Columns that are missing then.
+    total_alone : bool
+        Whether the total is the only product: what else is known then is told from it, and the
+        right answer is what it shows.
+    stamps : bool
+        Whether there are stamps: who has no pixels has none.
+    """
+
+    name: str
+    meaning: str
+    hidden: tuple[str, ...] = ()
+    total_alone: bool = False
+    stamps: bool = True
+
+    def hide(self, numeric: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Copy features, shape (N, K), as they would be measured."""
+        left = np.where(np.isin(NUMERIC, self.hidden), np.float32(np.nan), numeric)
+        if self.total_alone:
+            left[:, NUMERIC.index("weight_deficit")] = left[:, NUMERIC.index("total_deficit")]
+            filters = NUMERIC.index("filters")
+            left[:, filters] = np.where(np.isfinite(left[:, filters]), 0, np.nan)
+        return left
+
+
+#: By name, in the order of `REGIMES`; of a single exposure nothing can be missing.
+VIEWS: Final[dict[str, View]] = {
+    view.name: view
+    for view in (
+        View("exposures", "filter and exposure products"),
+        View("filters", "filter products", _EXPOSURES),
+        View("total", "the total alone", _PRODUCTS, total_alone=True),
+        View(
+            "table",
+            "published columns and frames",
+            tuple(c.name for c in EVIDENCE),
+            stamps=False,
+        ),
+    )
+}
+
+
 def regimes_of(numeric: NDArray[np.float32]) -> NDArray[np.int64]:
     """Give the regime of each row, as an index into `REGIMES`.
 
@@ -109,31 +161,13 @@ def measured(numeric: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.column_stack(groups)
 
 
-def filters_only(numeric: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Copy without what exposure products say."""
-    return _without(numeric, _EXPOSURES)
-
-
-def total_only(numeric: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Copy as it would be measured where the total is the only product."""
-    alone = _without(numeric, _PRODUCTS)
-    alone[:, NUMERIC.index("weight_deficit")] = alone[:, NUMERIC.index("total_deficit")]
-    filters = NUMERIC.index("filters")
-    alone[:, filters] = np.where(np.isfinite(alone[:, filters]), 0, np.nan)
-    return alone
-
-
-def table_only(numeric: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Copy as tables of other tools are: the published columns alone."""
-    return _without(numeric, tuple(c.name for c in EVIDENCE))
-
-
 def told_only(numeric: NDArray[np.float32]) -> NDArray[np.float32]:
     """Copy where rows on which nothing could be measured have the published columns alone.
 
     A blank field tells nothing, and no network should read anything out of how it does so.
     """
-    return np.where(measured(numeric).any(axis=1, keepdims=True), numeric, table_only(numeric))
+    told = measured(numeric).any(axis=1, keepdims=True)
+    return np.where(told, numeric, VIEWS["table"].hide(numeric))
 
 
 def told_stamps(numeric: NDArray[np.float32], stamps: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -143,7 +177,3 @@ def told_stamps(numeric: NDArray[np.float32], stamps: NDArray[np.uint8]) -> NDAr
     """
     told = measured(numeric).any(axis=1)
     return np.asarray(stamps * told.reshape(-1, *(1,) * (stamps.ndim - 1)), np.uint8)
-
-
-def _without(numeric: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.float32]:
-    return np.where(np.isin(NUMERIC, names), np.float32(np.nan), numeric)

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,10 @@ from spacekit.model.calibrate import (
     fit_line,
     probability,
 )
-from spacekit.model.dataset import Dataset, Hide
+from spacekit.model.dataset import Dataset
 from spacekit.model.features import CATEGORICAL, NUMERIC
 from spacekit.model.limits import find_limits
-from spacekit.model.regimes import REGIMES, filters_only, regimes_of, table_only, total_only
+from spacekit.model.regimes import REGIMES, VIEWS, regimes_of
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import Split, split_groups
 
@@ -36,13 +36,6 @@ if TYPE_CHECKING:
     from spacekit.model.network import Ensemble
 
 __all__ = ["Trained", "describe", "train_model"]
-
-_VIEWS: Final[dict[str, Hide]] = {
-    "exposures": np.asarray,
-    "filters": filters_only,
-    "total": total_only,
-    "table": table_only,
-}
 
 
 @dataclass(frozen=True)
@@ -200,7 +193,7 @@ def _calibrate(
     """
     lines, thresholds, notes = [], [], []
     for number, name in enumerate(REGIMES[:-1]):
-        view = data.hidden(_VIEWS[name])
+        view = data.seen_as(VIEWS[name])
         inside = regimes_of(view.features.numeric[rows]) == number
         labels = data.labels[rows][inside]
         logits = loop.logits(rows[inside], view) if len(labels) else np.empty(0)
