@@ -69,11 +69,19 @@ def test_strange_cells_and_one_class_are_told() -> None:
     strange.loc[0, "point"] = "<b>"
     strange.loc[1, "point"] = np.inf
     notes = explore(strange).notes
-    assert "point: 2 cells are no finite numbers, taken as missing" in notes
+    assert "point: 2 cells are no numbers that can be, taken as missing" in notes
     assert "all rows are of one class: misaligned" in notes
     assert explore(strange).summary["auc"].isna().all()
     with pytest.raises(TableError, match="known as a feature"):
         explore(pd.DataFrame({"index": ["a"], "colour": [1]}))
+
+
+def test_a_fit_that_was_not_made_is_missing_as_a_whole() -> None:
+    found = explore(table().assign(rms_dec=8.0, nmatches=20))
+    none = table()["rms_ra"] < 0
+    for name in ("rms_ra", "rms_dec", "nmatches"):
+        assert found.values[name].isna().tolist() == none.tolist()
+    assert found.notes == ()
 
 
 @pytest.mark.parametrize("kind", ["labelled", "unlabelled", "one row", "nothing measured"])

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from spacekit.errors import TrainingError
+from spacekit.measure.missing import FIT
 from spacekit.model import dataset
 from spacekit.model.dataset import augment_frames, batches, build_dataset, drop_features
-from spacekit.model.features import CATEGORICAL, FIT, NUMERIC, read_table
+from spacekit.model.features import CATEGORICAL, NUMERIC, read_table
 from spacekit.model.images import FolderFrames
 from spacekit.model.regimes import VIEWS
 

@@ -107,6 +107,17 @@ def test_an_older_table_one_class_and_nan(tmp_path: Path) -> None:
     assert "2 no answer" in text
 
 
+def test_no_fit_and_what_cant_be_is_not_shown(tmp_path: Path) -> None:
+    table = predictions(3).assign(rms_ra=[8.0, -1.0, 0.0], rms_dec=9.0, nmatches=[20, 0, 0])
+    table["gaia"] = [30, -4, 1e12]
+    page = write_report(ReportSource(table, tmp_path / "absent", "fits"), tmp_path / "report")
+    first, *others = [mosaic["values"] for mosaic in content(page)["mosaics"]]
+    shown = {"rms_ra": 8, "rms_dec": 9, "nmatches": 20, "gaia": 30}
+    assert shown.items() <= first.items()
+    assert not any(shown.keys() & values.keys() for values in others)
+    assert all(values["numexp"] == 4 for values in others)
+
+
 def test_an_empty_table(tmp_path: Path) -> None:
     page = write_report(ReportSource(predictions(0), tmp_path, "none"), tmp_path / "report")
     assert "The table holds no mosaic" in page.read_text()

@@ -13,8 +13,9 @@ from scipy.stats import mannwhitneyu
 
 from spacekit.errors import TableError
 from spacekit.evaluate.metrics import CLASSES
+from spacekit.measure.missing import measured_values
 from spacekit.measure.schema import CATEGORIES, COLUMNS, INDEX, LABEL, Kind
-from spacekit.visit.tables import numbers_of
+from spacekit.visit.tables import numbers_in
 
 __all__ = ["UNLABELLED", "Exploration", "explore", "scaled", "unit_of"]
 
@@ -73,10 +74,13 @@ def explore(table: pd.DataFrame) -> Exploration:
     names = [name for name in names if name in table.columns]
     if not names:
         raise TableError("the table has no column that is known as a feature: give svm_data.csv")
-    notes: list[str] = []
-    values = pd.DataFrame({name: _numbers(table, name, notes) for name in names})
+    values, impossible = measured_values(table, names)
+    notes = [
+        f"{name}: {count} cells are no numbers that can be, taken as missing"
+        for name, count in impossible.sum().items()
+        if count
+    ]
     values.index = pd.Index(table[INDEX].astype(str), name=INDEX)
-    values = _without_placeholders(values)
     classes = _classes(table, notes)
     classes.index = values.index
     return Exploration(
@@ -89,26 +93,11 @@ def explore(table: pd.DataFrame) -> Exploration:
     )
 
 
-def _numbers(table: pd.DataFrame, name: str, notes: list[str]) -> Floats:
-    numbers = numbers_of(table[name])
-    strange = int((~np.isfinite(numbers) & table[name].notna().to_numpy()).sum())
-    if strange:
-        notes.append(f"{name}: {strange} cells are no finite numbers, taken as missing")
-    return np.where(np.isfinite(numbers), numbers, np.nan)
-
-
-def _without_placeholders(values: pd.DataFrame) -> pd.DataFrame:
-    """Blank an rms of 0 or less, which stands for no fit."""
-    fit = [name for name in ("rms_ra", "rms_dec") if name in values]
-    values[fit] = values[fit].where(values[fit] > 0)
-    return values
-
-
 def _classes(table: pd.DataFrame, notes: list[str]) -> pd.Series:
     if LABEL not in table.columns:
         notes.append("the table has no labels: classes can't be told apart")
         return pd.Series(UNLABELLED, index=table.index)
-    labels = pd.Series(numbers_of(table[LABEL]), index=table.index)
+    labels = pd.Series(numbers_in(table, LABEL), index=table.index)
     names = labels.map(dict(enumerate(CLASSES))).fillna(UNLABELLED)
     if names.nunique() == 1:
         notes.append(f"all rows are of one class: {names.iloc[0]}")
@@ -116,9 +105,7 @@ def _classes(table: pd.DataFrame, notes: list[str]) -> pd.Series:
 
 
 def _detectors(table: pd.DataFrame) -> pd.Series:
-    if "det" not in table.columns:
-        return pd.Series("unknown", index=table.index)
-    numbers = pd.Series(numbers_of(table["det"]), index=table.index)
+    numbers = pd.Series(numbers_in(table, "det"), index=table.index)
     return numbers.map(_DETECTORS).fillna("unknown")
 
 

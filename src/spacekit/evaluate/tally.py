@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spacekit.measure.schema import CATEGORIES
 from spacekit.visit.nouns import Problem
-from spacekit.visit.tables import numbers_of
+from spacekit.visit.tables import numbers_in
 
 __all__ = [
     "BINS",
@@ -56,15 +56,15 @@ def verdicts_of(predictions: pd.DataFrame) -> pd.DataFrame:
         misalignment, 0 to 1, NaN where there is none) and ``verdict``, one of `WORDS`: there is
         no answer without a probability either.
     """
-    probability = _numbers(predictions, "y_proba")
+    probability = numbers_in(predictions, "y_proba")
     probability[~((probability >= 0) & (probability <= 1))] = np.nan
-    verdict = _numbers(predictions, "y_pred")
+    verdict = numbers_in(predictions, "y_pred")
     verdict[~np.isin(verdict, (0, 1)) | np.isnan(probability)] = np.nan
     # numbers in tables that are ready, words in raw ones
     words = predictions["det"] if "det" in predictions.columns else [None] * len(predictions)
     detectors = [
         _DETECTORS.get(number, word if word in CATEGORIES["det"] else "unknown")
-        for number, word in zip(_numbers(predictions, "det"), words, strict=True)
+        for number, word in zip(numbers_in(predictions, "det"), words, strict=True)
     ]
     rests_on = [""] * len(predictions)
     if "rests_on" in predictions.columns:
@@ -222,10 +222,3 @@ def tally_of(predictions: pd.DataFrame, problems: Sequence[Problem] = ()) -> Tal
     tally.add(predictions)
     tally.add_problems(problems)
     return tally
-
-
-def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    """Column `name` as numbers, NaN where it is none."""
-    if name not in table.columns:
-        return np.full(len(table), np.nan)
-    return numbers_of(table[name])

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spacekit.errors import TrainingError
+from spacekit.measure.missing import FIT
 from spacekit.measure.schema import INDEX, TRUE_TOTAL
-from spacekit.model.features import CATEGORICAL, FIT, NUMERIC, Features, feature_arrays, read_labels
+from spacekit.model.features import CATEGORICAL, NUMERIC, Features, feature_arrays, read_labels
 from spacekit.model.images import NO_STAMPS, FrameSource, load_many
 from spacekit.model.regimes import VIEWS, View, told_only, told_stamps
 from spacekit.visit.corruption import ALIGNED_PX

@@ -1,11 +1,8 @@
 """From the table of mosaics to the arrays a model takes.
 
-What counts as a missing value is decided here and nowhere else:
+What counts as a missing value is decided in `spacekit.measure.missing`. Here
 
-* rms and matches of a fit that was not made: ``rms <= 0`` (published tables write both -1 and
-  0.0) or ``nmatches <= 0`` masks ``rms_ra``, ``rms_dec`` and ``nmatches`` together;
-* an empty cell, and an evidence column that the table lacks, is masked;
-* what can't be (infinite, beyond 1e9, a negative count) is masked and noted for its row;
+* what is missing is masked, and what can't be is noted for its row too;
 * text in a column of numbers, and a published column that the table lacks, is an error: the
   table is another one than was meant;
 * a category that is unknown, out of range or not a whole number belongs to no class (-1), and
@@ -24,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spacekit.errors import TableError
+from spacekit.measure.missing import measured_values
 from spacekit.measure.schema import (
     CATEGORIES,
     COLUMNS,
@@ -56,12 +54,6 @@ NUMERIC: tuple[str, ...] = tuple(
 
 #: Categories in the order of the array's columns.
 CATEGORICAL: tuple[str, ...] = tuple(c.name for c in PUBLISHED if c.kind is Kind.CATEGORY)
-
-#: Columns that stand and fall together: no fit, none of the three.
-FIT: tuple[str, ...] = ("rms_ra", "rms_dec", "nmatches")
-
-#: No count, rms or offset of a mosaic comes near; float32 and the transforms stay exact enough.
-LARGEST = 1e9
 
 _WANTED = "give the svm_data.csv of prep"
 _TYPES = {INDEX: "str"}
@@ -195,13 +187,15 @@ def feature_arrays(table: pd.DataFrame) -> Features:
         raise TableError(
             f"the table lacks the columns {', '.join(missing)}; give the svm_data.csv of prep"
         )
+    numbers = {name: _numbers(table, name) for name in NUMERIC if name in table.columns}
+    values, impossible = measured_values(table, NUMERIC)
     notes: dict[int, str] = {}
-    values = {name: _measured(table, name, notes) for name in NUMERIC}
-    no_fit = np.any([~(values[name] > 0) for name in FIT], axis=0)
-    for name in FIT:
-        values[name][no_fit] = np.nan
+    for column, row in np.argwhere(impossible.to_numpy().T).tolist():
+        name = NUMERIC[column]
+        said = f"{name} is {numbers[name][row]:g}, taken as missing"
+        notes[row] = "; ".join(filter(None, (notes.get(row), said)))
     return Features(
-        np.column_stack(list(values.values())).astype(np.float32),
+        np.ascontiguousarray(values.to_numpy(np.float32)),
         np.column_stack([_classes(table, name) for name in CATEGORICAL]),
         notes,
     )
@@ -224,21 +218,6 @@ def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
             f"{name} holds {str(column.iloc[row])[:40]!r} in row {row_number(table, row)}, "
             "not a number; use the table prep made ready (svm_data.csv), not the raw one"
         )
-    return numbers
-
-
-def _measured(table: pd.DataFrame, name: str, notes: dict[int, str]) -> NDArray[np.float64]:
-    """Column `name`, NaN where missing or impossible, with a note for the impossible."""
-    if name not in table.columns:
-        return np.full(len(table), np.nan)
-    numbers = _numbers(table, name)
-    impossible = np.abs(numbers) > LARGEST
-    if COLUMNS[name].kind is Kind.COUNT and name not in FIT:
-        impossible |= numbers < 0
-    for row in np.flatnonzero(impossible):
-        said = f"{name} is {numbers[row]:g}, taken as missing"
-        notes[int(row)] = "; ".join(filter(None, (notes.get(int(row)), said)))
-    numbers[impossible] = np.nan
     return numbers
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from spacekit.errors import TableError
 from spacekit.evaluate.tally import verdicts_of
+from spacekit.measure.missing import measured_values
 from spacekit.measure.schema import COLUMNS, INDEX
 from spacekit.report.nouns import Entry, Pictures
 from spacekit.visit.nouns import Problem
@@ -118,12 +119,15 @@ def entries_of(
         told[problem.index].append(shown_text(problem.reason, _LONGEST_TEXT))
     targets = {} if scraped is None else _by_name(scraped, _TARGET)
     measured = [n for n in COLUMNS if n in predictions.columns and n not in _NOT_VALUES]
-    columns = [INDEX, "reason", "rests_on", "unfamiliar", *_CULPRIT, *measured]
+    columns = [INDEX, "reason", "rests_on", "unfamiliar", *_CULPRIT]
     rows = _records(predictions.reindex(columns=columns))
     verdicts = _records(verdicts_of(predictions))
+    values = _records(measured_values(predictions, measured)[0])
     return [
-        _entry(row | verdict, measured, targets, told)
-        for row, verdict in zip(rows, verdicts, strict=True)
+        _entry(
+            row | verdict, {k: v for k, v in numbers.items() if not math.isnan(v)}, targets, told
+        )
+        for row, verdict, numbers in zip(rows, verdicts, values, strict=True)
     ]
 
 
@@ -141,17 +145,14 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _entry(
     row: Mapping[str, Any],
-    measured: Sequence[str],
+    values: dict[str, float],
     targets: Mapping[str, Mapping[str, Any]],
     told: Mapping[str, list[str]],
 ) -> Entry:
     index = str(row[INDEX]) if isinstance(row[INDEX], str) else ""
-    values = {name: n for name in measured if (n := as_number(_plain(row[name]))) is not None}
     offsets = [values[name] for name in _OFFSETS if name in values]
     culprit = [n for name in _CULPRIT if (n := as_number(_plain(row[name]))) is not None]
     offsets += [math.hypot(*culprit)] if len(culprit) == len(_CULPRIT) else []
-    # an rms of 0 and less stands for no fit
-    values = {k: v for k, v in values.items() if not (k.startswith("rms_") and v <= 0)}
     target = targets.get(index, {})
     return Entry(
         index=shown_text(index, _LONGEST_NAME),

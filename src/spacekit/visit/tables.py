@@ -19,7 +19,15 @@ from pandas.api.types import infer_dtype
 from spacekit.errors import TableError
 from spacekit.visit.values import MALFORMED
 
-__all__ = ["PART_ROWS", "PartedTable", "csv_parts", "numbers_of", "read_csv", "survey_csv"]
+__all__ = [
+    "PART_ROWS",
+    "PartedTable",
+    "csv_parts",
+    "numbers_in",
+    "numbers_of",
+    "read_csv",
+    "survey_csv",
+]
 
 #: Rows of a part: some MB.
 PART_ROWS: Final = 2000
@@ -157,6 +165,13 @@ def survey_csv(
             kinds[name].add(_kind(part[name]))
     found = {name: kind for name, some in kinds.items() if (kind := _common(some))}
     return PartedTable(path, wanted, count, {**found, **types}, rows)
+
+
+def numbers_in(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Give a table's column as `numbers_of`, NaN where the table has none of that name."""
+    if name not in table.columns:
+        return np.full(len(table), np.nan)
+    return numbers_of(table[name])
 
 
 def numbers_of(column: pd.Series) -> NDArray[np.float64]:
