@@ -98,8 +98,20 @@ def test_missing_overlay_is_the_plain_frame(tmp_path: Path, sky: NDArray[np.uint
     frames = FolderFrames(tmp_path).load(NAME, 64)
     assert frames.pixels is not None
     assert np.array_equal(frames.pixels[0], frames.pixels[2])
-    assert len(frames.notes) == 2
-    assert "_gaia.png" in frames.notes[1]
+    assert frames.notes == ()
+
+
+def test_a_broken_overlay_or_a_lost_plain_frame_is_news(
+    tmp_path: Path, sky: NDArray[np.uint8]
+) -> None:
+    save(tmp_path, sky)
+    (tmp_path / NAME / f"{NAME}_gaia.png").write_bytes(b"none")
+    (note,) = FolderFrames(tmp_path).load(NAME, 64).notes
+    assert "_gaia.png" in note
+    (tmp_path / NAME / f"{NAME}.png").rename(tmp_path / NAME / f"{NAME}_source.png")
+    (first, second) = FolderFrames(tmp_path).load(NAME, 64).notes
+    assert f"{NAME}.png: is missing" in first
+    assert "_gaia.png" in second
 
 
 def test_a_frame_that_is_a_copy_is_read_once(

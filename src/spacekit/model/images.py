@@ -157,6 +157,9 @@ class FolderFrames:
         notes: list[str] = []
         paths = frame_paths(folder.parent, index)
         for path in paths:
+            if pictures and pictures[0] is not None and not os.path.lexists(path):
+                pictures.append(None)  # overlays may be missing: that is no news
+                continue
             try:
                 self._inside(path)
                 again = pictures and pictures[0] is not None and is_copy(path, paths[0])
