@@ -12,6 +12,7 @@ import struct
 import sys
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -230,6 +231,66 @@ def _with_unparsable_cards(content: bytes, *keys: bytes) -> bytes:
     return content
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("EXPTIME", "long", "exposure time of 'long' s"),
+        ("EXPTIME", -1.0, "exposure time of -1.0 s"),
+        ("PIXVALUE", "much", "no PIXVALUE"),
+        ("PIXVALUE", 3.0, None),
+    ],
+)
+def test_an_exposure_may_not_be_described_by_words(
+    material: Path, tmp_path: Path, key: str, value: Any, said: str | None
+) -> None:
+    source = one(material / "visit", "*_flt.fits")
+    path = tmp_path / source.name
+    with fits.open(source) as hdus:
+        if key == "PIXVALUE":
+            hdus["DQ"].data = None
+            hdus["DQ"].header[key] = value
+        else:
+            hdus[0].header[key] = value
+        hdus.writeto(path)
+    if said is None:
+        assert (read_exposure(path).chips[0].dq == value).all()
+        return
+    with pytest.raises(ProductError, match=said):
+        read_exposure(path)
+
+
+def _without_cd(header: fits.Header) -> None:
+    for key in ("CD1_1", "CD1_2", "CD2_1", "CD2_2"):
+        header.remove(key, ignore_missing=True)
+    header["CDELT1"], header["CDELT2"] = -1e-5, 1e-5
+
+
+def _cube(header: fits.Header) -> None:
+    header["NAXIS"] = 3
+    header.insert("NAXIS2", ("NAXIS3", 1), after=True)
+
+
+@pytest.mark.parametrize(("change", "said"), [(_without_cd, "no CD matrix"), (_cube, "3 axes")])
+def test_exposures_that_can_not_be_moved_are_problems(
+    material: Path, tmp_path: Path, change: Callable[[fits.Header], None], said: str
+) -> None:
+    visit = tmp_path / "visit"
+    shutil.copytree(material / "visit" / "exposures", visit)
+    broken = one(visit, "*_flt.fits")
+    content = broken.read_bytes()
+    header = fits.getheader(broken, "SCI")
+    whole = header.tostring().encode()
+    change(header)
+    changed = header.tostring().encode()
+    assert len(changed) == len(whole)
+    assert whole in content
+    broken.write_bytes(content.replace(whole, changed))
+    made = run_corruption(visit, tmp_path / "out", CorruptionSettings("mfi"), seed=1)
+    assert len(made.copies) == 1
+    (problem,) = made.problems
+    assert said in problem.reason
+
+
 def test_cards_that_can_not_be_parsed_are_as_good_as_none(material: Path, tmp_path: Path) -> None:
     source = one(material / "visit", "*_flt.fits")
     path = tmp_path / source.name
@@ -338,6 +399,22 @@ def test_arrays_of_another_make_are_refused(tmp_path: Path, members: dict[str, b
         pass
 
 
+def test_arrays_whose_names_are_no_text_are_refused(tmp_path: Path) -> None:
+    index = npy("{'descr': '|S1', 'fortran_order': False, 'shape': (1,), }", b"\xff")
+    head = "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 3, 8, 8, 3), }"
+    path = npz(tmp_path / "x.npz", {"index.npy": index, "images.npy": npy(head, bytes(576))})
+    with pytest.raises(FrameError, match="no names"), open_frames(path):
+        pass
+
+
+def test_archives_in_place_of_arrays_are_refused(tmp_path: Path) -> None:
+    inner = npz(tmp_path / "inner.npz", {"index.npy": _INDEX}).read_bytes()
+    for members in ({"index.npy": inner}, {"images.npy": inner}):
+        path = npz(tmp_path / "x.npz", {"index.npy": _INDEX, "images.npy": _IMAGES} | members)
+        with pytest.raises(FrameError, match="is no array"), open_frames(path):
+            pass
+
+
 def test_arrays_packed_wrongly_are_refused(tmp_path: Path) -> None:
     path = npz(tmp_path / "x.npz", {"index.npy": _INDEX, "images.npy": _IMAGES}, zipfile.ZIP_LZMA)
     content = bytearray(path.read_bytes())
@@ -418,7 +495,27 @@ def test_results_with_a_prevalence_beyond_all_numbers(material: Path, tmp_path: 
         (tmp_path / path.name).write_bytes(path.read_bytes())
     told = json.loads((tmp_path / "metrics.json").read_text())
     (tmp_path / "metrics.json").write_text(json.dumps({**told, "prevalence": 10**400}))
-    with pytest.raises(TableError, match="no result that can be read"):
+    with pytest.raises(TableError, match=r"metrics\.json: prevalence"):
+        read_result(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        '{"notes": 3}',
+        '{"notes": [[], 1], "prevalence": "often"}',
+        '{"prevalence": [0.5]}',
+        "[" * 100_000,
+        '{"name": 1',
+    ],
+)
+def test_results_that_describe_themselves_badly(
+    material: Path, tmp_path: Path, content: str
+) -> None:
+    shutil.copytree(material / "result", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(TableError):
         read_result(tmp_path)
 
 

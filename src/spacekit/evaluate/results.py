@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from dataclasses import asdict, dataclass, field
@@ -18,14 +17,17 @@ from spacekit.errors import TableError
 from spacekit.evaluate.calibration import Calibration, calibrate_bins, recall_by_offset
 from spacekit.evaluate.metrics import Metrics, classification_report, measure
 from spacekit.files import write_csv, write_json, write_text
-from spacekit.visit.values import MALFORMED
+from spacekit.visit.tables import read_csv
+from spacekit.visit.values import MALFORMED, as_number, as_text, is_ours
 
 __all__ = ["Result", "read_result", "write_result"]
 
 #: Of metrics.json; files without one are older and lack some of what is read here.
 _FORMAT = 2
-#: No result holds more; a million mosaics have 100 MB of predictions.
+#: No result says more.
 _LARGEST_BYTES = 500_000_000
+#: What to give instead of what can't be read.
+_WANTED = "give a folder that train wrote, results/test"
 #: No prevalence is smaller, or as near to 1: rows weigh by it, and weights must not vanish.
 _RAREST = 1e-9
 
@@ -200,13 +202,13 @@ def read_result(folder: Path) -> Result:
     """
     folder = Path(folder)
     try:
-        content = json.loads(_text(folder / "metrics.json"))
-        rows = pd.read_csv(io.StringIO(_text(folder / "predictions.csv")), dtype={"index": "str"})
+        content = _object(folder / "metrics.json")
+        rows = read_csv(folder / "predictions.csv", _WANTED, dtype={"index": "str"})
         offsets = rows.get("true_offset_px")
         history, missing = _history(folder / "history.csv")
-        notes = tuple(map(str, content.get("notes", ())))
+        notes = _texts(content.get("notes", []))
         return Result(
-            name=str(content.get("name", folder.name)),
+            name=as_text(content.get("name")) or folder.name,
             index=tuple(rows["index"].fillna("").astype(str)),
             y_true=rows["y_true"].to_numpy(float),
             y_proba=rows["y_proba"].to_numpy(float),
@@ -218,32 +220,42 @@ def read_result(folder: Path) -> Result:
             prevalence=_share(content.get("prevalence")),
         )
     except MALFORMED as error:
-        if isinstance(error, TableError):
+        if is_ours(error):
             raise
         raise TableError(
-            f"{folder}: holds no result that can be read ({error}); train writes results/test"
+            f"{folder}: holds no result that can be read ({error}); {_WANTED}"
         ) from error
 
 
 def _share(value: Any) -> float | None:
     if value is None:
         return None
-    if not _RAREST <= float(value) <= 1 - _RAREST:
-        raise TableError(f"prevalence is {value!r}, not a share that could be met with")
-    return float(value)
+    share = as_number(value)
+    if share is None or not _RAREST <= share <= 1 - _RAREST:
+        raise TableError(f"metrics.json: prevalence is {share}, no share that could be met with")
+    return share
 
 
-def _text(path: Path) -> str:
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TableError(f"notes are {type(value).__name__}, no list; {_WANTED}")
+    return tuple(note for note in value if isinstance(note, str))
+
+
+def _object(path: Path) -> dict[str, Any]:
     if path.stat().st_size > _LARGEST_BYTES:
-        raise TableError(f"{path}: too large for a result")
-    return path.read_text(encoding="utf-8")
+        raise TableError(f"{path}: too large for a result; {_WANTED}")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise TableError(f"{path}: describes no result; {_WANTED}")
+    return content
 
 
 def _history(path: Path) -> tuple[dict[str, list[float]], list[str]]:
     """Read values by epoch; without the file there are none, and a note."""
     if not path.is_file():
         return {}, ["the history of the training was not kept"]
-    table = pd.read_csv(io.StringIO(_text(path))).drop(columns="epoch", errors="ignore")
+    table = read_csv(path, _WANTED).drop(columns="epoch", errors="ignore")
     return {str(name): table[name].astype(float).tolist() for name in table}, []
 
 

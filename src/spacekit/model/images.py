@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from spacekit.measure.file_names import frame_paths, leads_out, mosaic_folder, s
 from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps
 from spacekit.model.levels import Picture, normalise_stack
 from spacekit.visit.pictures import is_copy, read_png
-from spacekit.visit.values import MALFORMED
+from spacekit.visit.values import MALFORMED, is_ours
 
 __all__ = [
     "AT_ONCE",
@@ -214,14 +214,13 @@ class ArrayFrames:
             index = np.load(folder / "index.npy", allow_pickle=False)
             images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
             _check_arrays(path, index, images)
-            names = index.astype(str).tolist()
-        except FrameError:
-            raise
-        except KeyError as error:
-            raise FrameError(f"{path}: needs the arrays index and images") from error
         except _BROKEN_ARCHIVE as error:
+            if is_ours(error):
+                raise
+            if isinstance(error, KeyError):
+                raise FrameError(f"{path}: needs the arrays index and images") from error
             raise FrameError(f"{path}: can't be read as arrays ({error})") from error
-        return cls(names, images, reduce_to)
+        return cls(_names(path, index), images, reduce_to)
 
     def load(self, index: str, size: int, label: int | None = None) -> Frames:
         """Take the frames of a mosaic by name."""
@@ -263,8 +262,19 @@ def _brightest(images: NDArray[np.generic]) -> float:
     return max((float(np.nan_to_num(block, posinf=0).max()) for block in blocks), default=0.0)
 
 
-def _check_arrays(path: Path, index: NDArray[np.generic], images: NDArray[np.generic]) -> None:
-    """Shapes and kinds as documented."""
+def _names(path: Path, index: NDArray[np.generic]) -> list[str]:
+    """Mosaics' names, which may be stored as bytes."""
+    try:
+        names: list[str] = index.astype(str).tolist()
+    except ValueError as error:
+        raise FrameError(f"{path}: index holds what are no names ({error})") from error
+    return names
+
+
+def _check_arrays(path: Path, index: Any, images: Any) -> None:
+    """Shapes and kinds as documented; numpy opens what is an archive itself as no array."""
+    if not (isinstance(index, np.ndarray) and isinstance(images, np.ndarray)):
+        raise FrameError(f"{path}: index or images is no array")
     counts = (index.shape[:1], images.shape[:1])
     if index.ndim != 1 or index.dtype.kind not in "US" or counts[0] != counts[1]:
         raise FrameError(f"{path}: index must name each of the images")

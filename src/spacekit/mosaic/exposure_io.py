@@ -14,6 +14,7 @@ from spacekit.files import replacing
 from spacekit.mosaic.exposure import Chip, Exposure
 from spacekit.mosaic.headers import wcs_cards
 from spacekit.visit.fits_files import check_pixels, open_fits, read_wcs, readable_cards
+from spacekit.visit.values import as_number
 
 __all__ = ["filter_token", "read_exposure", "write_exposure"]
 
@@ -73,9 +74,9 @@ def _exposure(path: Path, hdus: fits.HDUList) -> Exposure:
     missing = [k for k in _REQUIRED if k not in primary]
     if missing:
         raise ProductError(f"primary header lacks {', '.join(missing)}")
-    exptime = float(primary["EXPTIME"])
-    if not np.isfinite(exptime) or exptime <= 0:
-        raise ProductError(f"exposure time of {exptime} s makes no sense")
+    exptime_s = as_number(primary["EXPTIME"])
+    if exptime_s is None or exptime_s <= 0:
+        raise ProductError(f"exposure time of {primary['EXPTIME']!a} s makes no sense")
     versions = [h.ver for h in hdus if h.name == "SCI"]
     if not versions:
         raise ProductError("has no SCI extension")
@@ -84,7 +85,7 @@ def _exposure(path: Path, hdus: fits.HDUList) -> Exposure:
         filter=filter_token(primary),
         instrument=str(primary["INSTRUME"]).strip().lower(),
         detector=str(primary["DETECTOR"]).strip().lower(),
-        exptime_s=exptime,
+        exptime_s=exptime_s,
         chips=tuple(_chip(path, hdus, version) for version in versions),
         header=primary,
     )
@@ -116,7 +117,10 @@ def _plane(
         raise ProductError(f"has no {key[0]} extension {key[1]}") from error
     check_pixels(path, hdu)
     if hdu.data is None:
-        return np.full(shape, hdu.header.get("PIXVALUE", 0))
+        value = as_number(hdu.header.get("PIXVALUE", 0))
+        if value is None:
+            raise ProductError(f"{key[0]} extension {key[1]} has no pixels and no PIXVALUE")
+        return np.full(shape, value)
     if hdu.data.shape != shape:
         raise ProductError(f"{key[0]} extension {key[1]} is {hdu.data.shape}, its SCI {shape}")
     data: NDArray[np.generic] = hdu.data

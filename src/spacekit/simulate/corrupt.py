@@ -17,12 +17,13 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
+from astropy.wcs import WcsError as WcslibError
 from astropy.wcs.utils import proj_plane_pixel_scales
 
 from spacekit.errors import ProductError, VisitError
 from spacekit.files import PART, write_text
 from spacekit.simulate.aperture import WcsError, erroneous
-from spacekit.visit.fits_files import open_fits, read_wcs
+from spacekit.visit.fits_files import image_shape, open_fits, read_wcs
 from spacekit.visit.poller import PollerLine, find_pollers
 
 __all__ = [
@@ -288,14 +289,15 @@ def _shift_exposure(path: Path, offset_px: float, angle_rad: float) -> Shift:
         if not chips:
             raise ProductError(f"{path}: no SCI extension; is it a calibrated exposure?")
         right = tuple(_celestial(hdus, chip, path) for chip in chips)
+        shapes = [_shape(path, chip) for chip in chips]
         scale_deg = float(np.mean(proj_plane_pixel_scales(right[0])))
         error = WcsError(offset_px * np.cos(angle_rad), offset_px * np.sin(angle_rad))
-        wrong = erroneous(right, error, scale_deg * 3600)
+        wrong = _move(path, right, error, scale_deg)
         for chip, wcs in zip(chips, wrong, strict=True):
             chip.header["CRVAL1"], chip.header["CRVAL2"] = (float(v) for v in wcs.wcs.crval)
         apart_deg = [
-            _corner_distance_deg(one, other, chip.shape)
-            for one, other, chip in zip(right, wrong, chips, strict=True)
+            _corner_distance_deg(one, other, shape)
+            for one, other, shape in zip(right, wrong, shapes, strict=True)
         ]
     scale_mas = scale_deg * _MAS_PER_DEG
     return Shift(
@@ -305,6 +307,23 @@ def _shift_exposure(path: Path, offset_px: float, angle_rad: float) -> Shift:
         offset_px,
         max(apart_deg) / scale_deg,
     )
+
+
+def _shape(path: Path, chip: fits.ImageHDU) -> tuple[int, int]:
+    shape = image_shape(path, chip)
+    if len(shape) != 2:
+        raise ProductError(f"{path}: its SCI extension has {len(shape)} axes, not 2")
+    return shape[0], shape[1]
+
+
+def _move(path: Path, right: tuple[WCS, ...], error: WcsError, scale_deg: float) -> tuple[WCS, ...]:
+    """Put an error into the WCS of a stranger's exposure."""
+    if not all(wcs.wcs.has_cd() for wcs in right):
+        raise ProductError(f"{path}: its WCS has no CD matrix, which calibrated exposures have")
+    try:
+        return erroneous(right, error, scale_deg * 3600)
+    except WcslibError as fault:
+        raise ProductError(f"{path}: its WCS can't be moved ({fault})") from fault
 
 
 def _corner_distance_deg(one: WCS, other: WCS, shape: tuple[int, int]) -> float:

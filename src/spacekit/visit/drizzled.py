@@ -14,7 +14,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from spacekit.errors import ProductError
-from spacekit.visit.fits_files import check_pixels, open_fits, read_wcs
+from spacekit.visit.fits_files import check_pixels, image_shape, open_fits, read_wcs
 from spacekit.visit.values import as_number, card
 
 __all__ = ["Drizzled", "Read", "read_drizzled", "reading_headers_once"]
@@ -292,15 +292,19 @@ def _plane(path: Path, hdu: Any) -> Plane:
     scale, zero = (as_number(card(hdu.header, key)) for key in ("BSCALE", "BZERO"))
     if scale not in {None, 1} or zero not in {None, 0}:
         raise ProductError(f"{path}: {hdu.name} is scaled (BSCALE, BZERO), which no product is")
-    shape = tuple(int(n) for n in hdu.shape)
-    dtype = np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]]).newbyteorder(">")
-    return Plane(int(hdu.fileinfo()["datLoc"]), shape, dtype)
+    shape = image_shape(path, hdu)
+    bits = card(hdu.header, "BITPIX")
+    if bits not in fits.BITPIX2DTYPE:
+        raise ProductError(f"{path}: broken (BITPIX is {bits!a}); fetch it again")
+    dtype = np.dtype(fits.BITPIX2DTYPE[bits]).newbyteorder(">")
+    return Plane(hdu.fileinfo()["datLoc"], shape, dtype)
 
 
 def _shape(path: Path, hdu: Any) -> tuple[int, int]:
-    if len(hdu.shape) != 2:
-        raise ProductError(f"{path}: {hdu.name} has {len(hdu.shape)} axes, not 2")
-    ny, nx = (int(n) for n in hdu.shape)
+    shape = image_shape(path, hdu)
+    if len(shape) != 2:
+        raise ProductError(f"{path}: {hdu.name} has {len(shape)} axes, not 2")
+    ny, nx = shape
     if min(ny, nx) < 1 or max(ny, nx) > _LARGEST_SIDE_PX or ny * nx > _LARGEST_AREA_PX:
         raise ProductError(f"{path}: {hdu.name} is {nx} x {ny} px, which no mosaic is")
     return ny, nx

@@ -16,9 +16,9 @@ from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS
 
 from spacekit.errors import ProductError
-from spacekit.visit.values import MALFORMED, as_count, as_number, card
+from spacekit.visit.values import MALFORMED, as_count, as_number, card, is_ours
 
-__all__ = ["check_pixels", "open_fits", "read_wcs", "readable_cards"]
+__all__ = ["check_pixels", "image_shape", "open_fits", "read_wcs", "readable_cards"]
 
 #: Axes of an array and columns of a table (FITS 4.0, sections 4.4.1.1 and 7.2.1).
 _MOST_AXES: Final = 999
@@ -59,8 +59,9 @@ def open_fits(path: Path, mode: Literal["readonly", "update"] = "readonly") -> I
     Raises
     ------
     ProductError
-        If the file is missing, empty or no FITS, and for whatever astropy raises inside the
-        block on a file that is cut short, scrambled or made up.
+        If the file is missing, empty or no FITS, and for whatever astropy or numpy raises inside
+        the block on a file that is cut short, scrambled or made up. What the block's own lines
+        raise comes out as it is.
     """
     _check_start(path)
     try:
@@ -75,9 +76,11 @@ def open_fits(path: Path, mode: Literal["readonly", "update"] = "readonly") -> I
                 opened, mode, memmap=True, lazy_load_hdus=True, disable_image_compression=True
             ) as hdus:
                 yield hdus
-    except ProductError:
-        raise
+    except MemoryError as error:
+        raise ProductError(f"{path}: broken, or larger than this machine's memory") from error
     except _FITS_FAULTS as error:
+        if is_ours(error):
+            raise
         detail = f"{type(error).__name__}: {ascii(str(error)[:200])[1:-1]}"
         raise ProductError(
             f"{path}: broken or cut short ({detail}); fetch or make it again"
@@ -170,9 +173,27 @@ def check_pixels(path: Path, hdu: Any) -> None:
     """
     if not isinstance(hdu, fits.ImageHDU):
         raise ProductError(f"{path}: {hdu.name} is no image")
-    end: int = hdu.fileinfo()["datLoc"] + int(hdu.size)
-    if end > path.stat().st_size:
+    size = as_number(hdu.size)
+    if size is None:
+        raise ProductError(f"{path}: broken (no size of {hdu.name}); fetch it again")
+    if hdu.fileinfo()["datLoc"] + size > path.stat().st_size:
         raise ProductError(f"{path}: cut short in {hdu.name}; fetch it again")
+
+
+def image_shape(path: Path, hdu: Any) -> tuple[int, ...]:
+    """Give the lengths of an image extension's axes, in numpy's order.
+
+    Raises
+    ------
+    ProductError
+        If it is no image, or they are no numbers of pixels.
+    """
+    if not isinstance(hdu, fits.ImageHDU):
+        raise ProductError(f"{path}: {hdu.name} is no image")
+    shape = tuple(count for n in hdu.shape if (count := as_count(n)) is not None)
+    if len(shape) != len(hdu.shape):
+        raise ProductError(f"{path}: broken (axes of {hdu.name}: {hdu.shape!a}); fetch it again")
+    return shape
 
 
 def read_wcs(path: Path, header: fits.Header, hdus: fits.HDUList | None = None) -> WCS:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
 from spacekit.errors import FrameError
-from spacekit.visit.values import MALFORMED
+from spacekit.visit.values import MALFORMED, is_ours
 
 __all__ = ["is_copy", "open_picture", "read_png"]
 
@@ -56,7 +56,8 @@ def open_picture(path: Path, kind: Literal["PNG", "JPEG"]) -> Iterator[Image.Ima
     Raises
     ------
     FrameError
-        If the file is missing, something else, cut off, or unreasonably large.
+        If the file is missing, something else, cut off, or unreasonably large. What the block's
+        own lines raise comes out as it is.
     """
     try:
         with path.open("rb") as file, Image.open(file, formats=(_FORMATS[kind],)) as image:
@@ -69,9 +70,9 @@ def open_picture(path: Path, kind: Literal["PNG", "JPEG"]) -> Iterator[Image.Ima
         raise FrameError(f"{path}: is no {kind}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FrameError(f"{path}: {_TOO_LARGE}") from error
-    except FrameError:
-        raise
     except _PICTURE_FAULTS as error:
+        if is_ours(error):
+            raise
         detail = ascii(str(error)[:100])[1:-1]
         raise FrameError(f"{path}: can't be read as {kind} ({detail})") from error
 

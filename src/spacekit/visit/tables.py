@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
 
 from spacekit.errors import TableError
-from spacekit.visit.values import MALFORMED
+from spacekit.visit.values import MALFORMED, is_ours
 
 __all__ = [
     "PART_ROWS",
@@ -204,9 +204,9 @@ def _refusing(path: Path, wanted: str) -> Iterator[None]:
     """Say in one way what can't be read."""
     try:
         yield
-    except TableError:
-        raise
     except MALFORMED as error:
+        if is_ours(error):
+            raise
         raise TableError(
             f"{path}: can't be read as a CSV table ({str(error)[:160].strip()}); {wanted}"
         ) from error

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import traceback
 from typing import TYPE_CHECKING, Any, Final
+
+from spacekit.errors import SpacekitError
 
 if TYPE_CHECKING:
     from astropy.io import fits
 
-__all__ = ["MALFORMED", "as_count", "as_number", "as_text", "card"]
+__all__ = ["MALFORMED", "as_count", "as_number", "as_text", "card", "is_ours"]
 
-#: What readers of astropy raise, by experience, on files that are cut, scrambled or made up.
+#: What libraries that read files raise, by experience, where these are cut, scrambled or made up.
+#: Mistakes of ours are of the same types: where a block holds lines of ours, ask `is_ours`.
 MALFORMED: Final = (
     OSError,
     ValueError,
@@ -29,6 +33,28 @@ MALFORMED: Final = (
 
 #: More of anything than a mosaic can hold means that the number is broken.
 _MOST: Final = 1_000_000_000
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether an exception that came while a file was read says nothing about the file.
+
+    Readers give a file's fault a name, and let the rest out as it is: an error of spacekit's,
+    which says what it has to, and whatever a line of spacekit raised itself. A library that
+    raises was given a file that it can't read. So our lines check a stranger's values before
+    they reckon with them.
+
+    Parameters
+    ----------
+    error : BaseException
+        As it was caught. Where the system or memory fails it isn't ours, whoever asked.
+    """
+    if isinstance(error, SpacekitError):
+        return True
+    if isinstance(error, OSError | MemoryError):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    raised_in = str(frames[-1].f_globals.get("__name__", "")) if frames else ""
+    return raised_in.partition(".")[0] == "spacekit"
 
 
 def as_count(value: Any) -> int | None:
