@@ -12,6 +12,7 @@ __all__ = [
     "MissingExtraError",
     "ModelFileError",
     "NameFormatError",
+    "OptionError",
     "OutputError",
     "PipelineError",
     "ProductError",
@@ -37,6 +38,10 @@ class SpacekitError(Exception):
 
     def __str__(self) -> str:
         return one_line(super().__str__()).strip()
+
+
+class OptionError(SpacekitError, ValueError):
+    """A call was given an option that can't be; says what to give instead."""
 
 
 class VisitError(SpacekitError, ValueError):
@@ -76,7 +81,7 @@ class PipelineError(SpacekitError, RuntimeError):
 
 
 class OutputError(SpacekitError, OSError):
-    """The output folder can't be written."""
+    """The output folder can't be written, or what lies there is in the way."""
 
 
 class MissingExtraError(SpacekitError, ImportError):

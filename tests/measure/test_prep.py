@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from spacekit.errors import OutputError, ProductError, TableError, VisitError
+from spacekit.errors import OptionError, OutputError, ProductError, TableError, VisitError
 from spacekit.files import exclusive
 from spacekit.measure.batch import measure_all
 from spacekit.measure.prep import measure_mosaic
@@ -278,10 +278,13 @@ def test_two_runs_do_not_share_an_output(visits: Path, tmp_path: Path) -> None:
         run_preprocessing(visits, output_path=tmp_path / "out", **QUICK)
 
 
-@pytest.mark.parametrize("wrong", [{"size": 3}, {"size": 10**6}, {"fname": ""}])
+@pytest.mark.parametrize(
+    "wrong", [{"size": 3}, {"size": 10**6}, {"fname": ""}, {"fname": ".csv"}, {"fname": "some/.."}]
+)
 def test_impossible_settings(visits: Path, tmp_path: Path, wrong: dict) -> None:
-    with pytest.raises(ValueError, match=r"frames of|no name"):
+    with pytest.raises(OptionError, match=r"frames of|no name"):
         run_preprocessing(visits, output_path=tmp_path / "out", **(QUICK | wrong))
+    assert not (tmp_path / "out").exists()  # nothing was measured
 
 
 def test_classes_from_a_file(visits: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from spacekit.errors import TableError
+from spacekit.errors import OptionError, TableError
 from spacekit.model.features import read_table
 from spacekit.model.images import FolderFrames
 from spacekit.model.infer import Model, load_model
@@ -155,5 +155,5 @@ def test_a_richer_field_counts_as_the_richest_of_training(model: Model, toy: Pat
 
 @pytest.mark.parametrize("prevalence", [0.0, 1.0, -3, float("nan")])
 def test_a_prevalence_is_a_share(model: Model, toy: Path, prevalence: float) -> None:
-    with pytest.raises(TableError, match="prevalence"):
+    with pytest.raises(OptionError, match="prevalence"):
         model.predict_table(read_table(toy / "svm_data.csv"), None, prevalence=prevalence)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spacekit.errors import TrainingError
+from spacekit.errors import OptionError
 from spacekit.model.dataset import Dataset
 from spacekit.model.features import NUMERIC, Features
 from spacekit.model.regimes import REGIMES
@@ -133,7 +133,7 @@ def test_published_params() -> None:
     ],
 )
 def test_wrong_params(params: dict[str, object]) -> None:
-    with pytest.raises(TrainingError):
+    with pytest.raises(OptionError):
         SETTINGS.with_params(params)
 
 

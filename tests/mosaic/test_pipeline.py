@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from spacekit.errors import SimulationError
+from spacekit.errors import VisitError
 from spacekit.mosaic.pipeline import PipelineSettings, process_visit
 
 STEM = "hst_99001_01_wfc3_ir"
@@ -182,9 +182,9 @@ def test_an_exposure_product_keeps_what_rejection_takes_from_its_filter(tiny, tm
 
 def test_what_is_no_visit_is_refused(tiny, tmp_path):
     visit, ccd = tiny(), tiny(detector="uvis")
-    with pytest.raises(SimulationError, match="no exposure"):
+    with pytest.raises(VisitError, match="no exposure"):
         process_visit([], None, tmp_path)
-    with pytest.raises(SimulationError, match="several detectors"):
+    with pytest.raises(VisitError, match="several detectors"):
         process_visit([visit.exposures[0], ccd.exposures[0]], None, tmp_path)
-    with pytest.raises(SimulationError, match="same file name"):
+    with pytest.raises(VisitError, match="same file name"):
         process_visit([visit.exposures[0]] * 2, None, tmp_path)

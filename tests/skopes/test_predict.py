@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spacekit.errors import FrameError, ModelFileError, TableError
+from spacekit.errors import FrameError, ModelFileError, OptionError, TableError
 from spacekit.evaluate.predictions import joined, report_text
 from spacekit.evaluate.tally import tally_of
 from spacekit.measure.file_names import findings_path
@@ -130,8 +130,11 @@ def test_what_cannot_be_used_leaves_nothing(toy: Path, model_file: Path, tmp_pat
         classify(tmp_path / "absent.csv", img, model_file, tmp_path / "o")
     with pytest.raises(FrameError):
         classify(csv, tmp_path / "absent", model_file, tmp_path / "o")
-    with pytest.raises(FrameError, match="size"):
+    with pytest.raises(OptionError, match="size"):
         classify(csv, img, model_file, tmp_path / "o", size=1)
+    for prevalence in (-3.0, 0.0, 1.0):
+        with pytest.raises(OptionError, match="share between 0 and 1"):
+            classify(csv, img, model_file, tmp_path / "o", prevalence=prevalence)
     with pytest.raises(ModelFileError):
         classify(csv, img, csv, tmp_path / "o")
     assert not (tmp_path / "o").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from spacekit.errors import SimulationError
+from spacekit.errors import OptionError
 from spacekit.simulate.dataset import SimulationSettings
 from spacekit.simulate.draw import DrawSettings
 from spacekit.skopes.hst.svm.simulate import run_simulation, simulate_training_set
@@ -47,6 +47,6 @@ def test_an_interrupted_training_set_goes_on_and_comes_out_the_same(training_set
 
 @pytest.mark.parametrize("make", [run_simulation, simulate_training_set])
 def test_no_visit_at_all_is_refused(make: object, tmp_path: Path) -> None:
-    with pytest.raises(SimulationError, match="ask for one or more"):
+    with pytest.raises(OptionError, match="ask for one or more"):
         make(tmp_path / "out", 0, 1)  # type: ignore[operator]
     assert not list(tmp_path.iterdir())

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from spacekit.errors import OptionError
 from spacekit.model.regimes import REGIMES
 
 __all__ = [
@@ -115,12 +116,31 @@ class Calibration:
         """Say which log-likelihood ratios reach the threshold of their regime."""
         return np.asarray(ratios >= np.array(self.thresholds)[regimes])
 
+    def asked_prevalence(self, prevalence: float | None) -> float:
+        """Give the prevalence that a person asks for, the stored one where they don't.
+
+        Raises
+        ------
+        OptionError
+            If it is none.
+        """
+        if prevalence is None:
+            return self.prevalence
+        if not 0 < prevalence < 1:
+            raise OptionError(f"prevalence is {prevalence:g}; give a share between 0 and 1")
+        return prevalence
+
     def probability_thresholds(self, prevalence: float | None = None) -> dict[str, float]:
         """Give thresholds by regime, as probabilities at a prevalence; the stored one by default.
 
         None for mosaics of a single exposure, which never reach one.
+
+        Raises
+        ------
+        OptionError
+            If the prevalence is none.
         """
-        values = probability(np.array(self.thresholds), prevalence or self.prevalence)
+        values = probability(np.array(self.thresholds), self.asked_prevalence(prevalence))
         told = dict(zip(REGIMES, values.tolist(), strict=True))
         return {name: value for name, value in told.items() if name != "single"}
 

@@ -13,7 +13,7 @@ import onnxruntime
 import pandas as pd
 from numpy.typing import NDArray
 
-from spacekit.errors import ModelFileError, TableError
+from spacekit.errors import ModelFileError
 from spacekit.measure.schema import INDEX
 from spacekit.model.artifact import INPUTS, Manifest, load_artifact
 from spacekit.model.calibrate import probability
@@ -137,12 +137,12 @@ class Model:
 
         Raises
         ------
+        OptionError
+            If the prevalence is none.
         TableError
-            If the table can't be used at all, or the prevalence is none.
+            If the table can't be used at all.
         """
-        prevalence = self.manifest.calibration.prevalence if prevalence is None else prevalence
-        if not 0 < prevalence < 1:
-            raise TableError(f"prevalence is {prevalence:g}; give a share between 0 and 1")
+        prevalence = self.manifest.calibration.asked_prevalence(prevalence)
         features = feature_arrays(table)
         names = ["" if pd.isna(name) else str(name) for name in table[INDEX]]
         logits = np.full(len(table), np.nan)

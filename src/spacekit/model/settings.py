@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
-from spacekit.errors import TrainingError
+from spacekit.errors import OptionError
 from spacekit.model.calibrate import PREVALENCE
 
 __all__ = ["TrainingSettings"]
@@ -93,27 +93,27 @@ class TrainingSettings:
         }
         wrong = [text for text, bad in problems.items() if bad]
         if wrong:
-            raise TrainingError("; ".join(wrong))
+            raise OptionError("; ".join(wrong))
 
     def with_params(self, params: Mapping[str, Any] | None) -> TrainingSettings:
         """Copy with the values of the published dictionary.
 
         Raises
         ------
-        TrainingError
+        OptionError
             If a key is unknown or a value can't be.
         """
         params = dict(params or {})
         unknown = [key for key in params if key not in self.PUBLISHED]
         if unknown:
             known = ", ".join(self.PUBLISHED)
-            raise TrainingError(f"params: unknown {', '.join(map(str, unknown))}; known: {known}")
+            raise OptionError(f"params: unknown {', '.join(map(str, unknown))}; known: {known}")
         try:
             if params.get("decay") is not None:
                 params["decay"] = tuple(float(part) for part in params["decay"])
             return replace(self, **params)
         except (TypeError, ValueError) as error:
-            raise TrainingError(f"params: {error}") from error
+            raise OptionError(f"params: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """For the provenance."""

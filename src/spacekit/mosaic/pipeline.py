@@ -9,7 +9,7 @@ from pathlib import Path
 from astropy.table import Table
 from astropy.wcs import WCS
 
-from spacekit.errors import SimulationError
+from spacekit.errors import VisitError
 from spacekit.files import ensure_folder
 from spacekit.mosaic.align import Solution, align_exposures, at_epoch, with_solution
 from spacekit.mosaic.drizzle import mosaic_grid
@@ -76,7 +76,7 @@ def process_visit(
 
     Raises
     ------
-    SimulationError
+    VisitError
         If there is no exposure, or they are of several detectors or visits.
     OutputError
         If `out` can't be written.
@@ -116,18 +116,16 @@ def _remove_stale(visit: Visit, written: list[Path]) -> None:
 
 def _check(exposures: Sequence[Exposure]) -> None:
     if not exposures:
-        raise SimulationError("there is no exposure to process; give one or more")
+        raise VisitError("there is no exposure to process; give one or more")
     detectors = {(e.instrument, e.detector) for e in exposures}
     if len(detectors) > 1:
         names = ", ".join("/".join(d) for d in sorted(detectors))
-        raise SimulationError(
-            f"exposures are of several detectors ({names}); process each by itself"
-        )
+        raise VisitError(f"exposures are of several detectors ({names}); process each by itself")
     visits = {e.rootname[:6] for e in exposures}
     if len(visits) > 1:
-        raise SimulationError(f"exposures are of several visits ({', '.join(sorted(visits))})")
+        raise VisitError(f"exposures are of several visits ({', '.join(sorted(visits))})")
     if len({e.filename for e in exposures}) < len(exposures):
-        raise SimulationError("two exposures have the same file name; give each its own")
+        raise VisitError("two exposures have the same file name; give each its own")
 
 
 def _ordered(exposures: Sequence[Exposure]) -> list[Exposure]:

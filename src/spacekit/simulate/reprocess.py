@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from astropy.wcs import WCS
 
-from spacekit.errors import ProductError, SimulationError
+from spacekit.errors import OutputError, ProductError
 from spacekit.files import ensure_folder, write_text
 from spacekit.mosaic.engines import Engine, Solution
 from spacekit.mosaic.exposure import Exposure
@@ -49,13 +49,15 @@ def reprocess_copy(copy: Path, source: Path, engine: Engine, engine_name: str) -
         If an exposure or the reference catalog can't be read.
     PipelineError
         If the real pipeline can't be run, or failed.
-    SimulationError
-        If the exposures make no visit, or another engine has processed the copy.
+    VisitError
+        If the exposures make no visit.
+    OutputError
+        If another engine has processed the copy.
     """
     if (copy / "truth.json").is_file():
         earlier = _read_truth(copy).get("engine", engine_name)
         if earlier != engine_name:
-            raise SimulationError(
+            raise OutputError(
                 f"{copy}: was processed by the {earlier} engine; take another output folder"
             )
         return

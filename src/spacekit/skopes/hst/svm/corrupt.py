@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from spacekit.errors import SimulationError, SpacekitError, VisitError
+from spacekit.errors import OptionError, OutputError, SpacekitError, VisitError
 from spacekit.extras import require
 from spacekit.files import ensure_folder, exclusive
 from spacekit.simulate.corrupt import (
@@ -156,7 +156,7 @@ def _engine(name: str, python: Path | str | None) -> tuple[Engine, str]:
     from spacekit.mosaic.real.run import DrizzlepacSettings, check_interpreter
 
     if name not in ENGINES:
-        raise SimulationError(f"no engine called {name}; take one of {', '.join(ENGINES)}")
+        raise OptionError(f"no engine called {name}; take one of {', '.join(ENGINES)}")
     if name == "embedded":
         return embedded_engine(), name
     settings = DrizzlepacSettings(Path(python or _DRIZZLEPAC_PYTHON))
@@ -187,7 +187,7 @@ def _corrupt(
                 made.append(target)
                 continue
             if target.exists():
-                raise SimulationError("is there and is no corrupted copy; move it elsewhere")
+                raise OutputError("is there and is no corrupted copy; move it elsewhere")
             made.append(make_copy(visit, copy, outputs, settings, own))
         except (SpacekitError, OSError) as error:
             problems.append(Problem("", str(target), str(error)))
@@ -199,7 +199,7 @@ def _check_settings(copy: Path, settings: CorruptionSettings) -> None:
     said = corruption_entries(copy / "corruption.txt")
     for name, wanted in (("palette", settings.palette), ("threshold", settings.threshold)):
         if said.get(name) != wanted:
-            raise SimulationError(
+            raise OutputError(
                 f"is there already, with another {name} than {wanted}; "
                 "move it elsewhere, or choose another folder with -o"
             )

@@ -10,7 +10,7 @@ from typing import Final
 
 import pandas as pd
 
-from spacekit.errors import FrameError
+from spacekit.errors import OptionError
 from spacekit.evaluate.predictions import joined, read_predictions, write_predictions
 from spacekit.evaluate.tally import Tally
 from spacekit.files import exclusive
@@ -138,11 +138,13 @@ def classify(
 
     Raises
     ------
+    OptionError
+        If frames can't have that size, or the prevalence is none.
     TableError, FrameError, ModelFileError, OutputError
         If table, frames or model can't be used at all, or nothing can be written.
     """
     if size is not None and not 16 <= size <= 4096:
-        raise FrameError(f"size is {size}; frames can be reduced to 16 to 4096 px")
+        raise OptionError(f"size is {size}; frames can be reduced to 16 to 4096 px")
     output, images = Path(output_path or "."), Path(img_path)
     model = load_model(model_path, threads=threads)
     thresholds = model.manifest.calibration.probability_thresholds(prevalence)

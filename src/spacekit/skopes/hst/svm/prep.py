@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from spacekit.errors import TableError, VisitError
+from spacekit.errors import OptionError, TableError, VisitError
 from spacekit.files import ensure_folder, exclusive, write_csv
 from spacekit.measure.batch import IMAGES, Progress, measure_all
 from spacekit.measure.records import Record
@@ -111,6 +111,8 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
 
     Raises
     ------
+    OptionError
+        If the name is none, or frames can't have that size; nothing is measured then.
     VisitError
         If there is no mosaic, or none that could be measured (``problems.csv`` says why).
     TableError
@@ -118,6 +120,7 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
     OutputError
         If the output folder can't be written or another run is at it.
     """
+    stem = _stem(fname)
     classes = {} if targets is None else read_targets(Path(targets))
     scraped = None if h5 is None else read_store(Path(h5))
     settings = PrepSettings(
@@ -132,12 +135,12 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
     with exclusive(output, f"{IMAGES}/*"):
         records = measure_all(mosaics, settings, output, workers=workers, progress=progress)
         problems += [problem for record in records for problem in record.problems]
-        return _write(output, _stem(fname), _raw(scraped, records, classes, archive), problems)
+        return _write(output, stem, _raw(scraped, records, classes, archive), problems)
 
 
 def _checked_size(size: int) -> int:
     if not 16 <= int(size) <= 8192:
-        raise ValueError(f"frames of {size} px: choose a long side from 16 to 8192")
+        raise OptionError(f"frames of {size} px: choose a long side from 16 to 8192")
     return int(size)
 
 
@@ -145,7 +148,7 @@ def _stem(fname: str) -> str:
     """Take the table's name from what was typed: ``svm_data``, ``svm_data.csv``."""
     stem = Path(fname).name.removesuffix(".csv").removesuffix(".h5")
     if not stem or stem.startswith("."):
-        raise ValueError(f"{fname!r} is no name for a table")
+        raise OptionError(f"{fname!r} is no name for a table; give one such as svm_data")
     return stem
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spacekit.errors import OutputError, SimulationError, SpacekitError
+from spacekit.errors import OptionError, OutputError, SimulationError, SpacekitError
 from spacekit.extras import require
 from spacekit.files import PART, ensure_folder, exclusive, write_csv
 from spacekit.measure.schema import LABEL, column_order
@@ -64,7 +64,7 @@ class Simulated:
 def _scenes(visits: int, seed: int, draw: DrawSettings) -> Iterator[int]:
     """Give the numbers of scenes that make up so many visits; a matched pair is not split."""
     if visits < 1:
-        raise SimulationError(f"{visits} visits were asked for; ask for one or more")
+        raise OptionError(f"{visits} visits were asked for; ask for one or more")
     made = number = 0
     while made < visits:
         made += len(member_names(draw_spec(seed, number, draw)))
@@ -90,6 +90,8 @@ def run_simulation(
     ------
     MissingExtraError
         If the simulate extra isn't installed.
+    OptionError
+        If no visit was asked for.
     SimulationError
         If what was asked for can't exist.
     OutputError
@@ -129,6 +131,8 @@ def simulate_training_set(
 
     Raises
     ------
+    OptionError
+        If no visit was asked for.
     SimulationError
         If what was asked for can't exist, or nothing could be made.
     OutputError

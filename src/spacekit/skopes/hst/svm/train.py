@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spacekit.errors import TrainingError
+from spacekit.errors import OptionError
 from spacekit.evaluate.results import Result, write_result
 from spacekit.extras import require
 from spacekit.measure.schema import INDEX, TRUTH_PREFIX
@@ -111,7 +111,7 @@ def run_training(  # noqa: PLR0917 (the published call)
 
     Raises
     ------
-    TableError, FrameError, TrainingError, OutputError, MissingExtraError
+    OptionError, TableError, FrameError, TrainingError, OutputError, MissingExtraError
         If it can't be trained on, or nothing can be written.
     """
     require("train", "Training")
@@ -149,12 +149,12 @@ def model_path(output: Path, name: str | None = None) -> Path:
 
     Raises
     ------
-    TrainingError
+    OptionError
         If the name is no plain file name.
     """
     name = name or _DEFAULT_NAME
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}", name):
-        raise TrainingError(f"model_name {name!r}: use letters, digits, dots and dashes")
+        raise OptionError(f"model_name {name!r}: use letters, digits, dots and dashes")
     return output / "models" / f"{name.removesuffix('.onnx')}.onnx"
 
 
@@ -167,7 +167,7 @@ def _log_epoch(epoch: int, values: dict[str, float]) -> None:
 def _switch(value: int) -> bool:
     """0 or 1, as published."""
     if value not in (0, 1):
-        raise TrainingError(f"norm is {value!r}; 0 and 1 are known")
+        raise OptionError(f"norm is {value!r}; 0 and 1 are known")
     return bool(value)
 
 
