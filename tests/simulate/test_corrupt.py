@@ -10,7 +10,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
-from spacekit.errors import ProductError, VisitError
+from spacekit.errors import OptionError, ProductError, VisitError
 from spacekit.simulate.corrupt import (
     THRESHOLDS_PX,
     CorruptionSettings,
@@ -45,6 +45,20 @@ def visit(tmp_path: Path) -> Path:
         "".join(f"{r}_flc.fits,1,A1A,01,9.0,{f},UVIS,/x/{r}\n" for r, f in FILTERS.items())
     )
     return folder
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"palette": "Rex"}, r"no palette called Rex; take one of rex, rfi, mfi, multi"),
+        ({"expos": "some"}, r"no expos called some; take one of all, sub"),
+        ({"mode": "static"}, r"no mode called static; take one of stat, stoc"),
+        ({"threshold": "huge"}, r"no threshold called huge; take one of major, standard"),
+    ],
+)
+def test_unknown_settings_are_refused_by_name(wrong: dict[str, str], said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        CorruptionSettings(**wrong)
 
 
 def test_folders_and_poller_are_read(visit: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from spacekit.errors import OutputError, PipelineError, VisitError
+from spacekit.errors import OptionError, OutputError, PipelineError, VisitError
 from spacekit.simulate.corrupt import CorruptionSettings
 from spacekit.skopes.hst.svm.corrupt import run_corruption
 
@@ -102,6 +102,19 @@ def test_a_missing_interpreter_ends_it_before_anything_is_made(visits, tmp_path)
             engine="drizzlepac",
             drizzlepac_python=tmp_path / "none",
         )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"workflow": "pip"}, "no workflow called pip; take one of block, pipe"),
+        ({"engine": "real", "runsvm": 1}, "no engine called real; take one of embedded, drizzle"),
+    ],
+)
+def test_a_wrong_option_ends_it_before_anything_is_made(visits, tmp_path, wrong, said) -> None:
+    with pytest.raises(OptionError, match=said):
+        run_corruption(visits, tmp_path / "out", ONE, **wrong)
     assert not (tmp_path / "out").exists()
 
 

@@ -20,7 +20,7 @@ from astropy.wcs import WCS
 from astropy.wcs import WcsError as WcslibError
 from astropy.wcs.utils import proj_plane_pixel_scales
 
-from spacekit.errors import ProductError, VisitError
+from spacekit.errors import OptionError, ProductError, VisitError
 from spacekit.files import PART, write_text
 from spacekit.simulate.aperture import WcsError, erroneous
 from spacekit.visit.fits_files import image_shape, open_fits, read_wcs
@@ -41,6 +41,8 @@ __all__ = [
 ]
 
 PALETTES: Final = ("rex", "rfi", "mfi", "multi")
+_EXPOS: Final = ("all", "sub")
+_MODES: Final = ("stat", "stoc")
 
 #: Offsets in pixels of the detector, as published.
 THRESHOLDS_PX: Final[dict[str, tuple[float, float]]] = {
@@ -71,12 +73,28 @@ class CorruptionSettings:
         One offset for all, or one for each exposure (all palettes but multi).
     threshold : str
         Key of `THRESHOLDS_PX`.
+
+    Raises
+    ------
+    OptionError
+        If one of them is none of these.
     """
 
     palette: str = "multi"
     expos: str = "all"
     mode: str = "stoc"
     threshold: str = "any"
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("palette", PALETTES),
+            ("expos", _EXPOS),
+            ("mode", _MODES),
+            ("threshold", tuple(THRESHOLDS_PX)),
+        ):
+            value = getattr(self, name)
+            if value not in known:
+                raise OptionError(f"no {name} called {value}; take one of {', '.join(known)}")
 
 
 @dataclass(frozen=True)
@@ -205,8 +223,8 @@ def plan_copies(
         wanted = [
             (f, names, expos, mode)
             for f, names in by_filter.items()
-            for expos in ("all", "sub")
-            for mode in ("stat", "stoc")
+            for expos in _EXPOS
+            for mode in _MODES
         ]
     copies = [
         Corruption(f"{visit}_{f}_{expos}_{mode}", f, expos, mode, _choose(names, expos, rng))

@@ -33,6 +33,7 @@ __all__ = ["ENGINES", "Corrupted", "run_corruption"]
 _log = logging.getLogger(__name__)
 
 ENGINES: Final = ("embedded", "drizzlepac")
+_WORKFLOWS: Final = ("block", "pipe")
 #: What `make drizzlepac-env` makes.
 _DRIZZLEPAC_PYTHON: Final = Path(".venv-drizzlepac/bin/python")
 
@@ -100,6 +101,8 @@ def run_corruption(
 
     Raises
     ------
+    OptionError
+        If there is no such workflow or engine.
     VisitError
         If there is nothing to corrupt.
     MissingExtraError
@@ -109,6 +112,8 @@ def run_corruption(
     OutputError
         If `outputs` can't be written.
     """
+    if workflow not in _WORKFLOWS:
+        raise OptionError(f"no workflow called {workflow}; take one of {', '.join(_WORKFLOWS)}")
     process = _engine(engine, drizzlepac_python) if runsvm else None
     settings = settings or CorruptionSettings()
     folder = ensure_folder(Path(outputs))
