@@ -7,10 +7,8 @@ from typing import Final
 
 from astropy.table import Table
 
-from spacekit.errors import ProductError
 from spacekit.files import replacing
-from spacekit.visit.catalogs import read_ecsv
-from spacekit.visit.values import MALFORMED
+from spacekit.visit.catalogs import read_csv_catalog, read_ecsv
 
 __all__ = ["REFERENCE_NAME", "read_reference_stars", "write_reference_stars"]
 
@@ -40,7 +38,7 @@ def read_reference_stars(folder: Path) -> Table | None:
         If such a file can't be read.
     """
     for path in (*sorted(folder.glob("*.csv")), *sorted(folder.glob("*metawcs*ref_cat.ecsv"))):
-        table = read_ecsv(path) if path.suffix == ".ecsv" else _read_csv(path)
+        table = read_ecsv(path) if path.suffix == ".ecsv" else read_csv_catalog(path)
         for name in _SKY:
             if name.lower() in table.colnames:
                 table.rename_column(name.lower(), name)
@@ -49,14 +47,6 @@ def read_reference_stars(folder: Path) -> Table | None:
                 table.remove_column("epoch")
             return table
     return None
-
-
-def _read_csv(path: Path) -> Table:
-    try:
-        # lines, not a path: astropy would unpack an archive or fetch what looks like a URL
-        return Table.read(path.read_text(encoding="utf-8").splitlines(), format="ascii.csv")
-    except MALFORMED as error:
-        raise ProductError(f"{path}: no reference catalog ({str(error)[:160]})") from error
 
 
 def write_reference_stars(folder: Path, stars: Table) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +25,7 @@ __all__ = [
     "UNKNOWN_FLAG",
     "ReferenceCatalog",
     "Sources",
+    "read_csv_catalog",
     "read_ecsv",
     "read_reference",
     "read_sources",
@@ -131,22 +134,44 @@ def read_ecsv(path: Path) -> Table:
     ProductError
         If the file can't be read, or is no such table.
     """
+    with _refusing(path, "ECSV"):
+        # an empty cell is masked, with a 0 below the mask
+        return get_reader(_PlainEcsv, fill_values=[("", "0")]).read(_lines(path))
+
+
+def read_csv_catalog(path: Path) -> Table:
+    """Read a catalog of comma-separated values, as the services of reference catalogs answer.
+
+    Raises
+    ------
+    ProductError
+        If the file can't be read, or is no such table.
+    """
+    with _refusing(path, "CSV"):
+        return Table.read(_lines(path), format="ascii.csv")
+
+
+def _lines(path: Path) -> list[str]:
+    """Read a catalog's lines: given a path, astropy would unpack an archive or fetch a URL."""
+    size = path.stat().st_size
+    if size > _LARGEST_BYTES:
+        raise ProductError(f"{path}: catalog of {size} bytes is too large to be genuine")
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+@contextmanager
+def _refusing(path: Path, kind: str) -> Iterator[None]:
+    """Say in one way what can't be read."""
     try:
-        size = path.stat().st_size
-        if size > _LARGEST_BYTES:
-            raise ProductError(f"{path}: catalog of {size} bytes is too large to be genuine")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
             warnings.simplefilter("ignore", RuntimeWarning)
-            # lines, not a path: astropy would unpack an archive or fetch what looks like a URL
-            lines = path.read_text(encoding="utf-8").splitlines()
-            # an empty cell is masked, with a 0 below the mask
-            return get_reader(_PlainEcsv, fill_values=[("", "0")]).read(lines)
+            yield
     except ProductError:
         raise
     except ECSV_FAULTS as error:
         detail = ascii(str(error)[:160])[1:-1]
-        raise ProductError(f"{path}: broken or no ECSV catalog ({detail})") from error
+        raise ProductError(f"{path}: broken or no {kind} catalog ({detail})") from error
 
 
 class _PlainHeader(EcsvHeader):  # type: ignore[misc]  # astropy has no types

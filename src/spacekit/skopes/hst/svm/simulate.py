@@ -28,6 +28,7 @@ from spacekit.simulate.dataset import (
 from spacekit.simulate.draw import DrawSettings, draw_spec
 from spacekit.simulate.labels import label_table, read_truths
 from spacekit.skopes.hst.svm.prep import run_preprocessing
+from spacekit.visit.tables import read_csv
 
 __all__ = ["Simulated", "keeps_exposure_products", "run_simulation", "simulate_training_set"]
 
@@ -35,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 _SHARDS = "scenes"
 _TRUTHS = "truth"
+#: What to do with a scene's part of the table that can't be read.
+_AGAIN = "delete it and simulate again: that scene is made anew"
 #: Visits often keep no exposure products; a model must learn to do with and without.
 _WITH_EXPOSURE_PRODUCTS = 0.3
 
@@ -160,7 +163,7 @@ def simulate_training_set(
 
 def _joined(shards: Sequence[Path], failures: Sequence[str]) -> pd.DataFrame:
     """Put the parts of the table together that there are."""
-    parts = [pd.read_csv(path) for path in shards if path.is_file()]
+    parts = [read_csv(path, _AGAIN) for path in shards if path.is_file()]
     if not parts:
         raise SimulationError(f"no scene could be made; the first: {failures[0]}")
     table = pd.concat(parts, ignore_index=True)
