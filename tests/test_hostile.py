@@ -49,6 +49,7 @@ from spacekit.mosaic.exposure_io import read_exposure
 from spacekit.simulate.corrupt import CorruptionSettings
 from spacekit.simulate.labels import read_truths
 from spacekit.skopes.hst.svm.corrupt import run_corruption
+from spacekit.skopes.hst.svm.label import label_simulated
 from spacekit.visit.catalogs import read_reference
 from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.drizzled import read_drizzled
@@ -317,6 +318,17 @@ def test_evidence_is_measured_though_a_card_can_not_be_parsed(
     assert measured.row is not None
     assert measured.row["ellipticity_sources"] >= 0
     assert not any("unexpected" in problem.reason for problem in measured.problems)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"\x1f\x8b\x08\0", b"\xff\xfe", b'index\n"a', b"a,b\n1,2,3\n4"]
+)
+def test_a_table_to_label_that_is_none(material: Path, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "svm_data.csv"
+    path.write_bytes(content)
+    with pytest.raises(TableError):
+        label_simulated(path, material / "visit")
+    assert [left.name for left in tmp_path.iterdir()] == ["svm_data.csv"]
 
 
 def test_archives_are_not_unpacked(material: Path, tmp_path: Path) -> None:

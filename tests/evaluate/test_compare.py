@@ -12,6 +12,7 @@ from spacekit.cli import app
 from spacekit.errors import TableError
 from spacekit.evaluate.compare import common_rows, read_runs, scores_table
 from spacekit.evaluate.results import Result, write_result
+from spacekit.skopes.hst.svm.compare import compare_runs
 
 pytest.importorskip("sklearn")
 
@@ -85,6 +86,21 @@ def test_what_cannot_be_read_is_told_and_the_rest_compared(
     other = replace(found.results["a"], index=tuple(f"z{n}" for n in range(80)))
     with pytest.raises(TableError, match="in common"):
         common_rows({"a": found.results["a"], "o": other})
+
+
+def test_the_call(runs: list[Path], tmp_path: Path) -> None:
+    made = compare_runs([*runs, tmp_path / "absent"], tmp_path / "out", plots=False)
+    assert not made.on_same_mosaics
+    assert list(made.results) == list(made.scores.columns) == ["a", "b", "c"]
+    assert "absent" in made.problems[0]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.csv"]
+    common = compare_runs(runs, tmp_path / "out", common=True, plots=False)
+    assert common.on_same_mosaics
+    shared = set.intersection(*(set(result.index) for result in made.results.values()))
+    assert set(common.results["a"].index) == shared
+    assert not common.problems
+    written = pd.read_csv(tmp_path / "out" / "scores.csv", index_col="score")
+    assert written.loc["mosaics"].tolist() == [len(shared)] * 3
 
 
 def test_the_command(runs: list[Path], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from spacekit.cli import app
 from spacekit.errors import TableError
 from spacekit.evaluate.explore import explore
+from spacekit.skopes.hst.svm.explore import explore_table
 
 
 def table(rows: int = 200) -> pd.DataFrame:
@@ -82,6 +83,17 @@ def test_a_fit_that_was_not_made_is_missing_as_a_whole() -> None:
     for name in ("rms_ra", "rms_dec", "nmatches"):
         assert found.values[name].isna().tolist() == none.tolist()
     assert found.notes == ()
+
+
+def test_the_call(tmp_path: Path) -> None:
+    table().to_csv(tmp_path / "svm_data.csv", index=False)
+    found = explore_table(str(tmp_path / "svm_data.csv"), tmp_path / "out", plots=False)
+    pd.testing.assert_frame_equal(found.summary, explore(table()).summary)
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"summary.csv", "outliers.csv"}
+    assert len(pd.read_csv(tmp_path / "out" / "summary.csv")) == len(found.summary)
+    with pytest.raises(TableError, match=r"absent\.csv"):
+        explore_table(tmp_path / "absent.csv", tmp_path / "none", plots=False)
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("kind", ["labelled", "unlabelled", "one row", "nothing measured"])

@@ -31,26 +31,19 @@ def compare(*, runs: tuple[Path, ...], output: Path, part: str, common: bool, pl
     Prints the scores side by side; writes scores.csv and the curves over one another, PNG and
     SVG. Exit status 1 says that some run could not be read; the others are compared.
     """
-    from spacekit.evaluate.compare import COUNTS, common_rows, read_runs, scores_table
-    from spacekit.evaluate.plots import draw_comparison
-    from spacekit.files import ensure_folder, write_csv
+    from spacekit.evaluate.compare import COUNTS
+    from spacekit.skopes.hst.svm.compare import compare_runs
 
-    found = read_runs(runs, part)
+    found = compare_runs(runs, output, part=part, common=common, plots=plots == "1")
     for problem in found.problems:
         say(f"not read: {problem}")
-    results = common_rows(found.results) if common else found.results
-    if len({frozenset(result.index) for result in results.values()}) > 1:
+    if not found.on_same_mosaics:
         say("the runs were scored on different mosaics: --common compares those they share")
-    scores = scores_table(results)
     rows = [
         [name, *(f"{v:.0f}" if name in COUNTS else _number(v) for v in row)]
-        for name, row in zip(scores.index, scores.values, strict=True)
+        for name, row in zip(found.scores.index, found.scores.values, strict=True)
     ]
-    show_table([part, *scores.columns], rows)
-    ensure_folder(output)
-    write_csv(output / "scores.csv", scores.reset_index())
-    if plots == "1":
-        draw_comparison(results, output)
+    show_table([part, *found.scores.columns], rows)
     say(f"\nscores and plots in {output}")
     return 1 if found.problems else 0
 

@@ -32,15 +32,9 @@ def explore(*, table: Path, output: Path, plots: str) -> int:
     Prints each feature's medians by class and how well it tells the classes apart alone; writes
     summary.csv, outliers.csv, and plots of distributions, scatter and correlation.
     """
-    from spacekit.evaluate.explore import explore as look_at
-    from spacekit.evaluate.explore_plots import draw_exploration
-    from spacekit.files import ensure_folder, write_csv
-    from spacekit.model.features import read_table
+    from spacekit.skopes.hst.svm.explore import explore_table
 
-    found = look_at(read_table(table))
-    ensure_folder(output)
-    write_csv(output / "summary.csv", found.summary)
-    write_csv(output / "outliers.csv", found.outliers)
+    found = explore_table(table, output, plots=plots == "1")
     for note in found.notes:
         say(f"note: {note}")
     counts = found.classes.value_counts()
@@ -50,8 +44,6 @@ def explore(*, table: Path, output: Path, plots: str) -> int:
     say(f"\n{len(found.outliers)} outliers" + (", the farthest:" if len(found.outliers) else ""))
     for row in found.outliers.head(_MOST_OUTLIERS).itertuples(index=False):
         say(f"  {row[0]}: {row[1]} is {row[2]:g} ({row[3]:+.0f} sigma)")
-    if plots == "1":
-        draw_exploration(found, output)
     say(f"\ntables and plots in {output}")
     return 0
 

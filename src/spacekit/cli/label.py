@@ -22,22 +22,14 @@ __all__ = ["label"]
 )
 def label(table: Path, visits: Path, output: Path | None) -> int:
     """Join label and true offsets to TABLE (svm_data.csv) from the simulated VISITS."""
-    import pandas as pd
+    from spacekit.skopes.hst.svm.label import label_simulated
 
-    from spacekit.files import write_csv
-    from spacekit.simulate.labels import label_table, read_truths
-
-    truths = read_truths(visits)
-    for reason in truths.skipped:
+    made = label_simulated(table, visits, output)
+    for reason in made.skipped:
         say(f"skipped {reason}")
-    labelled = label_table(pd.read_csv(table), truths)
-    output = output or table.with_name(f"{table.stem}_labelled.csv")
-    write_csv(output, labelled)
-    counts = labelled["label"].value_counts()
-    ambiguous = int((labelled["true_offset_px"].notna() & labelled["label"].isna()).sum())
     say(
-        f"{counts.get(1, 0)} misaligned, {counts.get(0, 0)} aligned, {ambiguous} ambiguous, "
-        f"{int(labelled['true_offset_px'].isna().sum())} without truth"
+        f"{made.misaligned} misaligned, {made.aligned} aligned, {made.ambiguous} ambiguous, "
+        f"{made.unknown} without truth"
     )
-    click.echo(output)
-    return 1 if truths.skipped else 0
+    click.echo(made.path)
+    return 1 if made.skipped else 0

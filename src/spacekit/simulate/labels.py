@@ -17,9 +17,10 @@ from spacekit.measure.schema import INDEX, LABEL, TRUE_TOTAL, TRUTH_PREFIX, colu
 from spacekit.visit.names import parse_corrupted_folder
 from spacekit.visit.values import as_number
 
-__all__ = ["Truths", "label_table", "read_truths"]
+__all__ = ["TRUE_OFFSET_PX", "Truths", "label_table", "read_truths"]
 
-_OFFSET_PX = f"{TRUTH_PREFIX}offset_px"
+#: The largest true offset between exposures, px.
+TRUE_OFFSET_PX = f"{TRUTH_PREFIX}offset_px"
 _OFFSET_MAS = f"{TRUTH_PREFIX}offset_mas"
 _MODE = f"{TRUTH_PREFIX}mode"
 _LABELS = (0, 1, None)
@@ -106,7 +107,7 @@ def _row(entry: Any) -> dict[str, Any]:
         offset_mas = None if scale_arcsec is None else round(offset_px * scale_arcsec * 1000, 2)
     return {
         LABEL: entry[LABEL],
-        _OFFSET_PX: offset_px,
+        TRUE_OFFSET_PX: offset_px,
         _OFFSET_MAS: offset_mas,
         TRUE_TOTAL: as_number(entry.get("total_offset_px")),
         _MODE: str(entry.get("mode", "")),
@@ -129,7 +130,7 @@ def label_table(table: pd.DataFrame, truths: Truths) -> pd.DataFrame:
     if not any(found):
         raise TableError("none of the table's mosaics has a truth; are these its visits?")
     labelled = table.copy()
-    for name in (LABEL, _OFFSET_PX, _OFFSET_MAS, TRUE_TOTAL, _MODE):
+    for name in (LABEL, TRUE_OFFSET_PX, _OFFSET_MAS, TRUE_TOTAL, _MODE):
         labelled[name] = [row.get(name) if row else None for row in found]
     labelled[LABEL] = labelled[LABEL].astype("Int64")
     return labelled[column_order(labelled.columns)]
