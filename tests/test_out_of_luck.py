@@ -68,6 +68,34 @@ def test_a_table_that_finds_no_room_is_not_there(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+PREDICTIONS = """
+import pandas, pathlib
+from spacekit.errors import OutputError
+from spacekit.evaluate.predictions import write_predictions
+from spacekit.evaluate.tally import Tally
+part = pandas.DataFrame({"index": [f"m{n}" for n in range(150)], "det": 1, "y_pred": 1.0})
+part = part.assign(y_proba=0.987654321, rests_on="pixels", unfamiliar="", reason="")
+try:
+    write_predictions(pathlib.Path(sys.argv[1]), [(part, [])], "group", Tally())
+except OutputError as error:
+    sys.exit(f"Error: {error}")
+"""
+
+
+def test_predictions_that_find_no_room_leave_those_of_old(tmp_path: Path) -> None:
+    names = ("predictions.csv", "compromised.txt", "clf_report.txt", "problems.csv")
+    for name in names:
+        (tmp_path / name).write_text("of old")
+    # room for the names and the report, which are short, but not for the table
+    done = full_disk(PREDICTIONS, 3000, tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "can't be written (File too large)" in done.stderr
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == dict.fromkeys(names, "of old")
+    assert full_disk(PREDICTIONS, 30_000, tmp_path).returncode == 0
+    assert {p.name for p in tmp_path.iterdir()} == {*names} - {"problems.csv"}
+    assert all(p.read_text() != "of old" for p in tmp_path.iterdir())
+
+
 @pytest.fixture
 def no_root() -> Iterator[Path]:
     """Give a folder to work in as somebody whom permissions bind."""

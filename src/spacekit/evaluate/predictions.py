@@ -14,7 +14,7 @@ import pandas as pd
 
 from spacekit.errors import TableError
 from spacekit.evaluate.tally import Tally
-from spacekit.files import ensure_folder, replacing, write_text
+from spacekit.files import ensure_folder, replacing
 from spacekit.measure.schema import INDEX
 from spacekit.visit.nouns import Problem
 from spacekit.visit.problems import problems_table
@@ -95,7 +95,9 @@ def write_predictions(
 ) -> None:
     """Write predictions.csv, compromised.txt, clf_report.txt and problems.csv into `folder`.
 
-    All of them appear when the last part is written; where one fails, none does.
+    They are moved into place one after the other, once all that they hold is on the disk. Where
+    a part fails, or the disk is full, all files stay as they were. Where the run is killed, or
+    the system fails, between two moves, some are new and some are old.
 
     Parameters
     ----------
@@ -114,6 +116,7 @@ def write_predictions(
     with ExitStack() as files:
         names = _opened(files, folder / "compromised.txt")
         rows = _opened(files, folder / "predictions.csv")
+        report = _opened(files, folder / "clf_report.txt")
         problem_rows: TextIO | None = None
         for number, (predictions, problems) in enumerate(parts):
             predictions.to_csv(rows, index=False, header=number == 0)
@@ -124,8 +127,9 @@ def write_predictions(
                 problems_table(problems).to_csv(problem_rows, index=False, header=header)
             tally.add(predictions)
             tally.add_problems(problems)
-        text = report_text(tally, group, datetime.now().astimezone())
-        write_text(folder / "clf_report.txt", text)
+        report.write(report_text(tally, group, datetime.now().astimezone()))
+        for file in filter(None, (names, rows, report, problem_rows)):
+            file.flush()  # before the first is moved
     if problem_rows is None:
         problems_csv.unlink(missing_ok=True)
 
