@@ -19,7 +19,7 @@ from spacekit.files import ensure_folder, write_text
 from spacekit.measure.prep import measure_mosaic
 from spacekit.measure.settings import PrepSettings
 from spacekit.model.images import FolderFrames
-from spacekit.parallel import run_jobs
+from spacekit.parallel import run_jobs, usable_cores
 from spacekit.report.pictures import bring_pictures
 from spacekit.simulate.corrupt import CorruptionSettings
 from spacekit.skopes.hst.svm import corrupt
@@ -169,6 +169,18 @@ def test_exposures_that_vanish_before_they_are_corrupted(
     )
     assert len(made.copies) == 2
     assert ["holds no exposures any more" in p.reason for p in made.problems] == [True]
+
+
+def test_cores_are_counted_where_the_system_knows_no_affinity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7}, raising=False)
+    assert usable_cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert usable_cores() == 6
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_cores() == 1
 
 
 class Fatal:

@@ -15,12 +15,19 @@ from multiprocessing import get_context, parent_process
 from types import ModuleType
 from typing import Any, Final, Generic, TypeVar
 
-__all__ = ["run_jobs"]
+__all__ = ["run_jobs", "usable_cores"]
 
 _Result = TypeVar("_Result")
 _Job = tuple[Any, ...]
 
 _starting: Final = threading.Lock()
+
+
+def usable_cores() -> int:
+    """Give the number of cores that this process may use, where the system tells; else of all."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def run_jobs(

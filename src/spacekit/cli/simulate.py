@@ -48,9 +48,8 @@ def simulate(
     Visits come in matched pairs: one whose headers have an error, one without, all else alike.
     The same seed gives the same visits; a run that was stopped goes on where it was.
     """
-    import os
-
     from spacekit.mosaic.pipeline import PipelineSettings
+    from spacekit.parallel import usable_cores
     from spacekit.simulate.dataset import SimulationSettings
     from spacekit.simulate.detectors import detectors_with, find_detector
     from spacekit.simulate.draw import DrawSettings
@@ -75,7 +74,7 @@ def simulate(
             visits,
             seed,
             settings,
-            workers=workers or len(os.sched_getaffinity(0)),
+            workers=workers or usable_cores(),
             progress=advance,
         )
     for reason in made.failures:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,7 +10,7 @@ from typing import Final
 from spacekit.measure.file_names import findings_path, frame_paths
 from spacekit.measure.records import Record, fingerprint, read_record, write_record
 from spacekit.measure.settings import PrepSettings
-from spacekit.parallel import run_jobs
+from spacekit.parallel import run_jobs, usable_cores
 from spacekit.visit.nouns import Mosaic, Problem
 
 __all__ = ["IMAGES", "Progress", "measure_all"]
@@ -64,7 +63,7 @@ def measure_all(
     if progress and done:
         progress(done, len(mosaics))
     jobs = [(mosaics[n], settings, output, marks[n]) for n in missing]
-    for place, record in run_jobs(_work, jobs, workers or os.cpu_count() or 1, _died):
+    for place, record in run_jobs(_work, jobs, workers or usable_cores(), _died):
         kept[missing[place]] = record
         done += 1
         if progress:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import os
 import shutil
 import struct
 import tempfile
@@ -25,6 +24,7 @@ from spacekit.errors import FrameError
 from spacekit.measure.file_names import frame_paths, leads_out, mosaic_folder, stamps_path
 from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps
 from spacekit.model.levels import Picture, normalise_stack
+from spacekit.parallel import usable_cores
 from spacekit.visit.pictures import is_copy, read_png
 from spacekit.visit.values import MALFORMED, is_ours
 
@@ -105,7 +105,7 @@ def load_many(
 
     Decoding releases the interpreter, so threads help; memory holds `AT_ONCE` stacks.
     """
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(4, usable_cores())) as pool:
         for start in range(0, len(names), AT_ONCE):
             some = slice(start, start + AT_ONCE)
             hints = [None] * len(names[some]) if labels is None else labels[some]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from spacekit.errors import ProductError
 from spacekit.evaluate.tally import Tally, foremost, tally_of
 from spacekit.files import ensure_folder, exclusive, write_text
 from spacekit.measure.findings_file import find_findings, read_findings
+from spacekit.parallel import usable_cores
 from spacekit.report.entries import entries_of, shown_text
 from spacekit.report.nouns import Entry, Pictures
 from spacekit.report.page import PageFacts, render_page
@@ -118,7 +118,7 @@ def _with_files(
 ) -> list[Entry]:
     """Add pictures and offsets; decoding and encoding release the interpreter."""
     done: list[Entry] = []
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, usable_cores())) as pool:
         for entry in pool.map(lambda e: _with_file(e, img, folder), entries):
             done.append(entry)
             if progress is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +11,7 @@ import numpy as np
 from spacekit.errors import SimulationError
 from spacekit.extras import require
 from spacekit.files import ensure_folder
-from spacekit.parallel import run_jobs
+from spacekit.parallel import run_jobs, usable_cores
 from spacekit.simulate.dataset import SimulationSettings, write_scene
 from spacekit.simulate.spec import VisitSpec
 
@@ -54,7 +53,7 @@ def simulate_demo(
     folder = ensure_folder(out / f"seed-{seed}")
     specs = [_spec(seed, number) for number in range(len(_SCENES))]
     jobs = [(folder, spec, SimulationSettings()) for spec in specs]
-    results = run_jobs(write_scene, jobs, workers or os.cpu_count() or 1, _died)
+    results = run_jobs(write_scene, jobs, workers or usable_cores(), _died)
     for done, _ in enumerate(results, start=1):
         if progress:
             progress(done, len(jobs))
