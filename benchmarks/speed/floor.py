@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-__all__ = ["gflops", "multiply_adds", "read_pass"]
+__all__ = ["add_up", "find_planes", "gflops", "multiply_adds", "read_pass"]
 
 
 def read_pass(path: Path) -> float:
@@ -24,12 +24,24 @@ def read_pass(path: Path) -> float:
     float
         CPU seconds.
     """
-    with fits.open(path) as hdus:
-        places = [(hdus[name].fileinfo()["datLoc"], hdus[name].shape) for name in ("SCI", "WHT")]
+    planes = find_planes(path)
     start = time.process_time()
-    for offset, shape in places:
-        np.memmap(path, dtype=">f4", mode="r", offset=offset, shape=shape).sum()
+    add_up(path, planes)
     return time.process_time() - start
+
+
+def find_planes(path: Path) -> list[tuple[int, tuple[int, ...]]]:
+    """Give offset (bytes) and shape of the science and the weight plane."""
+    with fits.open(path) as hdus:
+        return [(hdus[name].fileinfo()["datLoc"], hdus[name].shape) for name in ("SCI", "WHT")]
+
+
+def add_up(path: Path, planes: Sequence[tuple[int, tuple[int, ...]]]) -> list[float]:
+    """Give the sum of each plane's pixels."""
+    return [
+        float(np.memmap(path, dtype=">f4", mode="r", offset=offset, shape=shape).sum())
+        for offset, shape in planes
+    ]
 
 
 def gflops(side: int = 1536) -> float:

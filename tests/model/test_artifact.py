@@ -129,8 +129,12 @@ def test_one_file_that_describes_itself(file: Path) -> None:
 def test_file_does_not_depend_on_the_working_directory(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    load_artifact(file)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    _, manifest = load_artifact(file)
+    assert manifest == MANIFEST
+    assert not list(elsewhere.iterdir())
 
 
 Change = Callable[[Any], None]
