@@ -14,7 +14,6 @@ where it was. ``--docs`` writes `docs/tables/real-verdicts.md` and `docs/img/rea
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -33,6 +32,7 @@ from spacekit.model.images import open_frames
 from spacekit.model.infer import Model, load_model
 from spacekit.model.regimes import VIEWS
 from spacekit.mosaic.real.run import check_interpreter
+from spacekit.parallel import usable_cores
 from spacekit.simulate.labels import label_table, read_truths
 from spacekit.skopes.hst.svm.prep import run_preprocessing
 
@@ -94,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--scenes", type=int, default=70, help="70 take over an hour")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=usable_cores())
     parser.add_argument("--docs", action="store_true")
     parser.add_argument(
         "--drizzlepac-python", type=Path, default=Path(".venv-drizzlepac/bin/python")

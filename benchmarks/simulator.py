@@ -12,7 +12,6 @@ by mode, what the pipeline made of them. Both write a CSV below WORK and a table
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import tempfile
 import time
@@ -24,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.outcomes import outcome_of
-from spacekit.parallel import run_jobs
+from spacekit.parallel import run_jobs, usable_cores
 from spacekit.simulate.dataset import SimulationSettings, write_visit
 from spacekit.simulate.detectors import DETECTORS
 from spacekit.simulate.draw import ALIGNED, draw_spec
@@ -46,7 +45,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--visits", type=int, default=200, help="with errors, for outcomes")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--workers", type=int, default=usable_cores())
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     if args.what == "cost":

@@ -12,7 +12,6 @@ land in `src/spacekit/model/bundled/`.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from benchmarks.accuracy.ablation import ablate
 from benchmarks.accuracy.card import write_card
 from benchmarks.accuracy.fit import BUNDLED, fit, write_model
 from benchmarks.accuracy.sets import SETS, simulate_set
+from spacekit.parallel import usable_cores
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     )
     parser.add_argument("step", choices=["simulate", "train", "ablate", "card"])
     parser.add_argument("work", type=Path)
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--workers", type=int, default=usable_cores())
     args = parser.parse_args()
     if args.step == "simulate":
         for name in SETS:
