@@ -137,6 +137,11 @@ def test_wrong_params(params: dict[str, object]) -> None:
         SETTINGS.with_params(params)
 
 
+def test_what_decay_is_is_told() -> None:
+    with pytest.raises(OptionError, match="pair"):
+        SETTINGS.with_params({"decay": 0.9})
+
+
 def test_decay_is_followed(data: Dataset) -> None:
     trained = train_model(data, replace(SETTINGS, epochs=3, decay=(1, 0.5), early_stopping=None))
     steps = len(trained.split.train) // 8

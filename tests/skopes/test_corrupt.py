@@ -118,6 +118,19 @@ def test_a_wrong_option_ends_it_before_anything_is_made(visits, tmp_path, wrong,
     assert not (tmp_path / "out").exists()
 
 
+def test_drawing_what_was_not_processed_loses_no_copy(visits, tmp_path) -> None:
+    made = run_corruption(visits, tmp_path / "out", ONE, draw=1, seed=1)
+    assert len(made.copies) == 4
+    assert made.prepared is None
+    assert "-r 1" in made.problems[0].reason
+
+
+@pytest.mark.parametrize("pattern", ["", "/x*"])
+def test_patterns_that_are_none_are_refused(visits, tmp_path, pattern) -> None:
+    with pytest.raises(OptionError, match="search pattern"):
+        run_corruption(visits, tmp_path / "out", ONE, search_pattern=pattern)
+
+
 def test_a_bad_visit_is_told_and_the_rest_goes_on(visits, tmp_path) -> None:
     first, second = sorted(visits.iterdir())
     (poller,) = (first / "exposures").glob("*.out")

@@ -67,7 +67,7 @@ def test_published_call(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     rows = manifest.provenance["rows"]
     assert sum(rows.values()) == len(table) - 1
     for result, name in ((com, "test"), (val, "val")):
-        assert result.folder == Path("results") / name
+        assert result.folder == tmp_path / "results" / name
         assert all(path.is_file() for path in result.draw_plots())
         assert set(result.index) <= set(table["index"])
 
@@ -164,3 +164,17 @@ def test_as_a_module(toy: Path, tmp_path: Path) -> None:
     assert "epoch   1" in done.stderr
     assert (tmp_path / "results" / "test" / "roc.png").is_file()
     assert not (tmp_path / "results" / "val" / "metrics.json").exists()
+
+
+def test_what_is_stale_or_there_twice(toy: Path, tmp_path: Path) -> None:
+    """Results of an earlier training go; a row of a name that was there before is told of."""
+    table = toy / "svm_data.csv"
+    val = tmp_path / "results" / "val"
+    val.mkdir(parents=True)
+    for name in ("metrics.json", "notes.txt"):
+        (val / name).touch()
+    run_training(table, toy / "img", table, output_path=tmp_path, settings=QUICK, validate=False)
+    assert [path.name for path in val.iterdir()] == ["notes.txt"]
+    problems = pd.read_csv(tmp_path / "results" / "problems.csv")
+    told = problems[problems["reason"].str.contains("more than once")]
+    assert sorted(told["index"]) == sorted(pd.read_csv(table)["index"])

@@ -20,10 +20,18 @@ from spacekit.files import write_csv, write_json, write_text
 from spacekit.visit.tables import read_csv
 from spacekit.visit.values import MALFORMED, as_number, as_text, is_ours
 
-__all__ = ["Result", "read_result", "write_result"]
+__all__ = ["Result", "read_result", "remove_result", "write_result"]
 
 #: Of metrics.json; files without one are older and lack some of what is read here.
 _FORMAT = 2
+#: A result's files.
+_FILES = (
+    "metrics.json",
+    "predictions.csv",
+    "history.csv",
+    "calibration.csv",
+    "classification_report.txt",
+)
 #: No result says more.
 _LARGEST_BYTES = 500_000_000
 #: What to give instead of what can't be read.
@@ -153,6 +161,12 @@ class Result:
     def _names(self, chosen: NDArray[np.bool_]) -> list[str]:
         """Names of the chosen rows."""
         return [self.index[row] for row in np.flatnonzero(chosen)]
+
+
+def remove_result(folder: Path) -> None:
+    """Delete what `write_result` wrote to a folder, and nothing else."""
+    for name in _FILES:
+        (folder / name).unlink(missing_ok=True)
 
 
 def write_result(result: Result, folder: Path) -> Result:

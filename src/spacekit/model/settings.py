@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -109,8 +109,11 @@ class TrainingSettings:
             known = ", ".join(self.PUBLISHED)
             raise OptionError(f"params: unknown {', '.join(map(str, unknown))}; known: {known}")
         try:
-            if params.get("decay") is not None:
-                params["decay"] = tuple(float(part) for part in params["decay"])
+            decay = params.get("decay")
+            if decay is not None:
+                # what is no pair is refused with the other values
+                parts = decay if isinstance(decay, Iterable) else (decay,)
+                params["decay"] = tuple(float(part) for part in parts)
             return replace(self, **params)
         except (TypeError, ValueError) as error:
             raise OptionError(f"params: {error}") from error

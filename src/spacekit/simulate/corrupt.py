@@ -142,7 +142,10 @@ def find_exposure_folders(source: Path, pattern: str = "*") -> list[Path]:
     VisitError
         If there is none.
     """
-    visits = {source, *source.glob(pattern)}
+    try:
+        visits = {source, *source.glob(pattern)}
+    except (ValueError, NotImplementedError) as error:  # an empty or an absolute pattern
+        raise OptionError(f"search pattern {pattern!r}: {error}; give one like 'i*'") from error
     found = sorted(f for f in visits | {v / EXPOSURES for v in visits} if _has_inputs(f))
     if not found:
         raise VisitError(

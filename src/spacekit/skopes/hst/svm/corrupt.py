@@ -135,7 +135,7 @@ def run_corruption(
             if progress:
                 progress(done, len(jobs))
     made = [path for number in sorted(copies) for path in copies[number]]
-    prepared = _draw(folder) if draw else None
+    prepared = _draw(folder, problems) if draw else None
     return Corrupted(tuple(made), tuple(problems), prepared)
 
 
@@ -230,10 +230,15 @@ def _process(
             problems.append(Problem("", str(copy), f"{type(error).__name__}: {error}"))
 
 
-def _draw(outputs: Path) -> PrepResult:
+def _draw(outputs: Path, problems: list[Problem]) -> PrepResult | None:
     """Measure all copies, into a table of their own beside that of the visits."""
     beside = outputs.resolve().parent
-    return run_preprocessing(outputs, output_path=beside, fname="svm_synth", crpt=1)
+    try:
+        return run_preprocessing(outputs, output_path=beside, fname="svm_synth", crpt=1)
+    except VisitError as error:
+        reason = f"nothing to draw ({error}); copies have mosaics once -r 1 has processed them"
+        problems.append(Problem("", str(outputs), reason))
+        return None
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from spacekit.errors import OptionError
-from spacekit.evaluate.results import Result, write_result
+from spacekit.evaluate.results import Result, remove_result, write_result
 from spacekit.extras import require
 from spacekit.measure.schema import INDEX, TRUTH_PREFIX
 from spacekit.model.artifact import Manifest, save_artifact
@@ -118,7 +118,7 @@ def run_training(  # noqa: PLR0917 (the published call)
     settings = (settings or TrainingSettings()).with_params(params)
     settings = replace(settings, power_transform=_switch(norm) or settings.power_transform)
     watch = watch or Watch(epoch=_log_epoch if settings.verbose else None)
-    out = Path(output_path or ".")
+    out = Path(output_path or ".").resolve()  # results know their folder, wherever one goes
     model_file = model_path(out, model_name)
     table, unused = _tables(training_data, synth_data, labels)
     with (
@@ -138,8 +138,11 @@ def run_training(  # noqa: PLR0917 (the published call)
     manifest.provenance["command"] = f"spacekit svm train, from {', '.join(read)}"
     save_artifact(model_file, trained.network, manifest)
     com = write_result(com, out / "results" / "test")
+    val_folder = out / "results" / "val"
     if validate:
-        val = write_result(val, out / "results" / "val")
+        val = write_result(val, val_folder)
+    else:  # an earlier training's would pass for this one's
+        remove_result(val_folder)
     write_problems(out / "results" / "problems.csv", (*unused, *data.problems))
     return com, val
 
@@ -176,10 +179,15 @@ def _tables(
 ) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
     """Read the labelled table, the synthetic one below it; people's labels go over theirs."""
     tables = [read_table(Path(p)) for p in (training_data, synth_data) if p is not None]
-    table = pd.concat(tables, ignore_index=True).drop_duplicates(INDEX, ignore_index=True)
+    both = pd.concat(tables, ignore_index=True)
+    again = both[INDEX].duplicated()
+    reason = "is in the tables more than once; the first row counts"
+    unused = tuple(Problem(str(n), "table", reason, False) for n in both[INDEX][again])
+    table = both[~again].reset_index(drop=True)
     if labels is None:
-        return table, ()
-    return with_labels(table, read_label_file(Path(labels)))
+        return table, unused
+    labelled, left_out = with_labels(table, read_label_file(Path(labels)))
+    return labelled, (*unused, *left_out)
 
 
 def _true_offsets(table: pd.DataFrame) -> dict[str, float]:
