@@ -29,7 +29,7 @@ class Evidence:
     offset_px : float
         Largest shift of a filter product against the reference filter, px.
     offset_sigma_px : float
-        Its standard error, per axis.
+        Its standard error, per axis, where it is largest.
     offset_sources : float
         Sources it was measured on.
     offset_scatter_px : float
@@ -55,7 +55,7 @@ class Evidence:
     exposure_offset_px : float
         Largest shift of an exposure product against the medoid of the exposures, px.
     exposure_offset_sigma_px : float
-        Its standard error, per axis.
+        Its standard error, per axis, where it is largest.
     exposure_offset_sources : float
         Sources it was measured on.
     exposures_unmatched : float
@@ -196,7 +196,7 @@ def _offsets(group: Group, prefix: str = "") -> _Columns:
         worst = max(group.offsets, key=lambda offset: offset.largest_px)
         columns |= {
             "offset_px": worst.largest_px,
-            "offset_sigma_px": worst.sigma_px,
+            "offset_sigma_px": worst.largest_sigma_px,
             "offset_sources": worst.sources,
         }
     return {f"{prefix}{name}": value for name, value in columns.items()}
