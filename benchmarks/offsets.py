@@ -12,9 +12,8 @@ also gets them as offsets.md, and every offset and verdict as CSV.
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,9 @@ from spacekit.measure.evidence import measure_evidence
 from spacekit.measure.findings import Findings, Offset
 from spacekit.measure.summary import Evidence
 from spacekit.measure.verdict import judge
-from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
 from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.nouns import Mosaic
+from spacekit.visit.truth import ALIGNED_PX, MISALIGNED_PX, of_mosaic, read_truth
 
 #: With so many usable sources a culprit should be named.
 ENOUGH_SOURCES = 10
@@ -87,16 +86,15 @@ def truth_of(mosaic: Mosaic, folder: Path | None) -> dict[str, Any] | None:
     path = folder / f"{ipppss}.json" if folder else mosaic.folder / "truth.json"
     if not path.is_file():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
-    true = content["mosaics"][str(mosaic.total.name)] if "mosaics" in content else content
-    return by_title(true, {p.name.filter for p in mosaic.filters})
+    true = of_mosaic(str(mosaic.total.name), read_truth(path).mosaics)
+    return by_title(true.entry, {p.name.filter for p in mosaic.filters}) if true else None
 
 
-def by_title(true: dict[str, Any], names: set[str]) -> dict[str, Any]:
+def by_title(true: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     """Key filters and exposures of a truth by their titles, as findings call them."""
     filters = {hap_filter(k, names): v for k, v in true["filters"].items()}
     exposures = {f"{hap_filter(e['filter'], names)} {e['file'][6:8]}": e for e in true["exposures"]}
-    return true | {"filters": filters, "exposures": exposures}
+    return {**true, "filters": filters, "exposures": exposures}
 
 
 def hap_filter(name: str, known: set[str]) -> str:

@@ -12,7 +12,7 @@ from spacekit.mosaic.pipeline import PipelineSettings, process_visit
 from spacekit.simulate.dataset import visit_truth
 from spacekit.simulate.draw import draw_spec
 from spacekit.simulate.visit import simulate_pair
-from spacekit.visit.corruption import ALIGNED_PX
+from spacekit.visit.truth import ALIGNED_PX
 
 __all__ = ["outcome_of"]
 

@@ -36,6 +36,7 @@ from spacekit.simulate.pointing import MODES
 from spacekit.simulate.reprocess import process_simulated
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_visit
+from spacekit.visit.truth import read_truth
 
 #: Detectors in turn: mostly the one whose fields have the most stars in 512 px.
 DETECTORS = ("ir", "uvis", "ir", "wfc", "ir", "hrc", "ir", "sbc")
@@ -113,7 +114,7 @@ def compare(work: Path, visits: Iterable[Path], python: Path) -> pd.DataFrame:
             "drizzlepac": json.loads(told.read_text(encoding="utf-8")),
             "embedded": process(visit, work, embedded_engine(), "embedded"),
         }
-        spec = json.loads((visit / "truth.json").read_text(encoding="utf-8"))["spec"]
+        spec = read_truth(visit / "truth.json").spec
         rows.append(
             {
                 "visit": visit.name,

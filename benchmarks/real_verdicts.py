@@ -26,6 +26,7 @@ from benchmarks.real_visits import ENGINES, process_scenes
 from benchmarks.tables import markdown
 from spacekit.files import write_csv
 from spacekit.measure.schema import INDEX, LABEL
+from spacekit.measure.truths import label_table, read_truths
 from spacekit.model.dataset import build_dataset
 from spacekit.model.features import read_table
 from spacekit.model.images import open_frames
@@ -33,7 +34,6 @@ from spacekit.model.infer import Model, load_model
 from spacekit.model.regimes import VIEWS
 from spacekit.mosaic.real.run import check_interpreter
 from spacekit.parallel import usable_cores
-from spacekit.simulate.labels import label_table, read_truths
 from spacekit.skopes.hst.svm.prep import run_preprocessing
 
 _DOCS: Final = Path(__file__).parents[1] / "docs"

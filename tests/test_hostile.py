@@ -41,13 +41,13 @@ from spacekit.evaluate.results import read_result
 from spacekit.measure.findings_file import read_findings
 from spacekit.measure.prep import measure_mosaic
 from spacekit.measure.sheet import read_stamps
+from spacekit.measure.truths import read_truths
 from spacekit.model import images
 from spacekit.model.artifact import load_artifact
 from spacekit.model.features import feature_arrays, read_table
 from spacekit.model.images import open_frames
 from spacekit.mosaic.exposure_io import read_exposure
 from spacekit.simulate.corrupt import CorruptionSettings
-from spacekit.simulate.labels import read_truths
 from spacekit.skopes.hst.svm.corrupt import run_corruption
 from spacekit.skopes.hst.svm.label import label_simulated
 from spacekit.visit.catalogs import read_reference
@@ -540,7 +540,7 @@ def test_a_poller_file_with_names_that_are_none(tmp_path: Path, name: str) -> No
 
 def test_a_truth_without_a_label_is_skipped(tmp_path: Path) -> None:
     good = {"mosaics": {"hst_1_01_wfc3_ir_total_iza101": {"label": 1, "offset_px": 2.0}}}
-    for number, content in enumerate((good, {"mosaics": {"x": {"offset_px": 1.0}}})):
+    for number, content in enumerate((good, {"mosaics": {"x": {"mode": "pair"}}})):
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "truth.json").write_text(json.dumps(content))
     truths = read_truths(tmp_path)

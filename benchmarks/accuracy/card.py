@@ -23,7 +23,7 @@ from spacekit.model.calibrate import Calibration
 from spacekit.model.dataset import Dataset
 from spacekit.model.infer import Model, load_model
 from spacekit.model.regimes import VIEWS
-from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
+from spacekit.visit.truth import ALIGNED_PX, MISALIGNED_PX
 
 __all__ = ["test_model", "write_card"]
 

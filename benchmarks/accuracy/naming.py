@@ -18,7 +18,7 @@ from spacekit.measure.file_names import findings_path
 from spacekit.measure.findings import Findings, Group
 from spacekit.measure.findings_file import read_findings
 from spacekit.measure.verdict import judge
-from spacekit.visit.corruption import ALIGNED_PX
+from spacekit.visit.truth import ALIGNED_PX
 
 __all__ = ["naming_tables", "read_naming"]
 

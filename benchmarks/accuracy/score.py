@@ -14,7 +14,7 @@ from benchmarks.tables import markdown
 from spacekit.evaluate.calibration import exact_interval
 from spacekit.evaluate.metrics import measure
 from spacekit.model.calibrate import FALSE_POSITIVE_RATE, ceiling
-from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
+from spacekit.visit.truth import ALIGNED_PX, MISALIGNED_PX
 
 __all__ = ["OFFSETS_PX", "by_disagreement", "by_group", "share", "summary", "threshold_at"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,8 @@ import pandas as pd
 from benchmarks.accuracy.sets import read_parts
 from spacekit.measure.schema import CATEGORIES, LABEL
 from spacekit.skopes.hst.svm.simulate import keeps_exposure_products
-from spacekit.visit.corruption import ALIGNED_PX
+from spacekit.visit.truth import ALIGNED_PX
+from spacekit.visit.truth import read_truth as visit_truth
 
 __all__ = ["MANY_SOURCES", "between_filters", "read_truth", "read_truths"]
 
@@ -46,8 +46,8 @@ def read_truths(work: Path, name: str) -> pd.DataFrame:
 def read_truth(part: Path, index: str) -> dict[str, Any]:
     """Read the truth of one visit: its entry, with what the visit was drawn as in ``spec``."""
     path = part / "truth" / f"{index.rpartition('_')[2]}.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return {**content["mosaics"][index], "spec": content["spec"]}
+    truth = visit_truth(path)
+    return {**truth.mosaics[index].entry, "spec": truth.spec}
 
 
 def _row(row: dict[str, Any], truth: dict[str, Any]) -> dict[str, Any]:

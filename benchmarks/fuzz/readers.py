@@ -21,6 +21,7 @@ from spacekit.measure.sheet import read_stamps
 from spacekit.measure.store import read_store
 from spacekit.measure.table import ready_table
 from spacekit.measure.targets import read_targets
+from spacekit.measure.truths import label_table, read_truths
 from spacekit.measure.verdict import reasons_of
 from spacekit.model.artifact import load_artifact
 from spacekit.model.features import feature_arrays, read_labels, read_table
@@ -32,7 +33,6 @@ from spacekit.report.entries import entries_of, read_scraped
 from spacekit.report.offsets import offsets_json
 from spacekit.report.pictures import bring_pictures
 from spacekit.simulate.corrupt import CorruptionSettings
-from spacekit.simulate.labels import label_table, read_truths
 from spacekit.skopes.hst.svm.corrupt import run_corruption
 from spacekit.visit.catalogs import read_reference, read_sources
 from spacekit.visit.corruption import label_of_copy

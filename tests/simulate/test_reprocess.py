@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from spacekit.mosaic.exposure_io import read_exposure
 from spacekit.mosaic.nouns import Fit, PipelineSettings
 from spacekit.simulate.corrupt import EXPOSURES
 from spacekit.simulate.reprocess import process_simulated, reprocess_copy
-from spacekit.visit.corruption import label_of_offset
 from spacekit.visit.drizzled import read_drizzled
 from spacekit.visit.poller import read_poller
+from spacekit.visit.truth import label_of
 
 QUICK = PipelineSettings(filter_products=False, catalogs=False, qa=False)
 
@@ -40,6 +41,17 @@ def test_a_visit_without_truth_is_refused(simulated: Path, tmp_path: Path) -> No
     exposures = next(simulated.iterdir()) / EXPOSURES
     with pytest.raises(ProductError, match=r"truth\.json: can't be read"):
         process_simulated(exposures, tmp_path / "out", embedded_engine(QUICK), "embedded")
+
+
+def test_a_truth_without_pointings_is_refused(simulated: Path, tmp_path: Path) -> None:
+    told = json.loads((next(simulated.iterdir()) / "truth.json").read_text())
+    (entry,) = told["mosaics"].values()
+    del entry["exposures"][0]
+    visit = tmp_path / "visit"
+    shutil.copytree(next(simulated.iterdir()) / EXPOSURES, visit / EXPOSURES)
+    (visit / "truth.json").write_text(json.dumps(told))
+    with pytest.raises(ProductError, match="doesn't tell where the chips of"):
+        process_simulated(visit, tmp_path / "out", embedded_engine(QUICK), "embedded")
 
 
 def two_mosaics(folder: Path) -> list[Solution]:
@@ -70,6 +82,6 @@ def test_each_mosaic_of_a_copy_has_its_own_label(simulated: Path, tmp_path: Path
     assert "label: 1" not in said.splitlines()
     mosaics = json.loads((copy / "truth.json").read_text())["mosaics"]
     assert [m["label"] for m in mosaics.values()] == [0, 1]
-    assert label_of_offset(mosaics["hst_b"]["offset_px"]) == 1
+    assert label_of(mosaics["hst_b"]["offset_px"]) == 1
     for total, entry in mosaics.items():
         assert f"mosaic: {total} final_offset_px={entry['offset_px']:.4f}" in said

@@ -18,7 +18,7 @@ __all__ = ["demo"]
 def demo(*, out: Path, seed: int, workers: int | None) -> int:
     """Simulate six visits into OUT, three of them bad in different ways, and classify them."""
     from spacekit.cli.run import show_verdicts
-    from spacekit.simulate.labels import read_truths
+    from spacekit.measure.truths import read_truths
     from spacekit.skopes.hst.svm.demo import simulate_demo
     from spacekit.skopes.hst.svm.run import Watch, run_visits
 

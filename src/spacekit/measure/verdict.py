@@ -17,8 +17,8 @@ from spacekit.errors import ProductError
 from spacekit.measure.clues import Clue, disagreeing, name_of, shown_by_total
 from spacekit.measure.findings import NO_FILTER, SOURCES, Findings, Group, Offset, Repeat
 from spacekit.measure.findings_file import find_findings, read_findings
-from spacekit.visit.corruption import ALIGNED_PX
 from spacekit.visit.nouns import Problem
+from spacekit.visit.truth import ALIGNED_PX
 
 __all__ = ["REASON_COLUMNS", "Verdict", "judge", "reasons_of"]
 

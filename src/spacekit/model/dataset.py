@@ -24,8 +24,8 @@ from spacekit.measure.schema import INDEX, TRUE_TOTAL
 from spacekit.model.features import CATEGORICAL, NUMERIC, Features, feature_arrays, read_labels
 from spacekit.model.images import NO_STAMPS, FrameSource, load_many
 from spacekit.model.regimes import VIEWS, View, told_only, told_stamps
-from spacekit.visit.corruption import ALIGNED_PX
 from spacekit.visit.nouns import Problem
+from spacekit.visit.truth import ALIGNED_PX
 
 __all__ = [
     "Batch",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from spacekit.errors import MissingExtraError
 from spacekit.model.branches import CLIP, TableScaling, yeo_johnson
 from spacekit.model.features import NUMERIC
-from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
+from spacekit.visit.truth import ALIGNED_PX, MISALIGNED_PX
 
 __all__ = ["fit_scaling"]
 

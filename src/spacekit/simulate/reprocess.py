@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -18,6 +17,7 @@ from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.exposure_io import read_exposure
 from spacekit.simulate.corrupt import EXPOSURES, exposure_inputs
 from spacekit.simulate.truth import Truth, Witness, compute_truth, truth_json, write_truth
+from spacekit.visit.truth import MosaicTruth, TrueExposure, read_truth
 
 __all__ = ["process_simulated", "reprocess_copy"]
 
@@ -55,8 +55,8 @@ def reprocess_copy(copy: Path, source: Path, engine: Engine, engine_name: str) -
         If another engine has processed the copy.
     """
     if (copy / "truth.json").is_file():
-        earlier = _read_truth(copy).get("engine", engine_name)
-        if earlier != engine_name:
+        earlier = read_truth(copy / "truth.json").engine
+        if earlier not in {"", engine_name}:
             raise OutputError(
                 f"{copy}: was processed by the {earlier} engine; take another output folder"
             )
@@ -95,15 +95,13 @@ def process_simulated(
     PipelineError
         If the real pipeline can't be run, or failed.
     """
-    exposures, told = visit / EXPOSURES, _read_truth(visit)
+    exposures, mosaic = visit / EXPOSURES, _only_mosaic(visit / "truth.json")
     ensure_folder(out)
     for path in exposure_inputs(exposures):
         shutil.copyfile(path, out / path.name)
-    (mosaic,) = told["mosaics"].values()
-    rows = {row["file"]: row for row in mosaic["exposures"]}
     solutions = engine(out)
-    witness = partial(_simulated_witness, exposures, rows)
-    truths, entries = _measure(solutions, witness, mosaic["mode"])
+    witness = partial(_simulated_witness, exposures, mosaic.exposures)
+    truths, entries = _measure(solutions, witness, mosaic.mode)
     write_truth(out, entries, engine=engine_name)
     return list(zip(solutions, truths.values(), strict=True))
 
@@ -129,15 +127,20 @@ def _source_witness(folder: Path, name: str, final: tuple[WCS, ...]) -> Witness:
 
 
 def _simulated_witness(
-    folder: Path, rows: Mapping[str, Mapping[str, Any]], name: str, final: tuple[WCS, ...]
+    folder: Path, told: Mapping[str, TrueExposure], name: str, final: tuple[WCS, ...]
 ) -> Witness:
     """Put the recorded pointing into the WCS of an exposure's header."""
-    exposure, row = read_exposure(folder / name), rows[name]
+    exposure, row = read_exposure(folder / name), told.get(name)
+    if row is None or len(row.chips) != len(exposure.chips):
+        raise ProductError(
+            f"{folder.parent / 'truth.json'}: doesn't tell where the chips of {name} truly point; "
+            "simulate the visit again"
+        )
     true = []
-    for chip, told in zip(exposure.chips, row["true_wcs"], strict=True):
+    for chip, pointing in zip(exposure.chips, row.chips, strict=True):
         wcs = chip.wcs.deepcopy()
-        wcs.wcs.crval = [told["CRVAL1"], told["CRVAL2"]]
-        wcs.wcs.cd = [[told[f"CD{i}_{j}"] for j in (1, 2)] for i in (1, 2)]
+        wcs.wcs.crval = pointing.crval_deg
+        wcs.wcs.cd = pointing.cd_deg
         wcs.wcs.set()
         true.append(wcs)
     return Witness(
@@ -147,7 +150,7 @@ def _simulated_witness(
         tuple(true),
         final,
         _shapes(exposure),
-        row["trail_px"],
+        row.trail_px,
     )
 
 
@@ -155,15 +158,11 @@ def _shapes(exposure: Exposure) -> tuple[tuple[int, int], ...]:
     return tuple((chip.sci.shape[0], chip.sci.shape[1]) for chip in exposure.chips)
 
 
-def _read_truth(folder: Path) -> dict[str, Any]:
-    path = folder / "truth.json"
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ProductError(f"{path}: can't be read ({error})") from error
-    if not isinstance(told, dict):
-        raise ProductError(f"{path}: is no record of a visit's truth")
-    return told
+def _only_mosaic(path: Path) -> MosaicTruth:
+    mosaics = tuple(read_truth(path).mosaics.values())
+    if len(mosaics) != 1:
+        raise ProductError(f"{path}: tells of {len(mosaics)} mosaics, a simulated visit has one")
+    return mosaics[0]
 
 
 def _record(path: Path, engine_name: str, truths: Mapping[str, Truth]) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from spacekit.errors import SimulationError
 from spacekit.files import write_json
-from spacekit.visit.corruption import ALIGNED_PX, MISALIGNED_PX
+from spacekit.visit.truth import ALIGNED_PX, label_of
 
 __all__ = [
     "ExposureTruth",
@@ -28,7 +28,6 @@ __all__ = [
     "Truth",
     "Witness",
     "compute_truth",
-    "label_of",
     "truth_json",
     "write_truth",
 ]
@@ -200,15 +199,6 @@ def _medoid(exposures: Sequence[Witness], chips: Sequence[Sequence[_Chip]]) -> i
     best = min(sums)
     tie = _TIE_PX * sum(w.exptime_s for w in exposures)
     return next(i for i, total in enumerate(sums) if total <= best + tie)
-
-
-def label_of(offset_px: float, trail_px: float) -> int | None:
-    """Label a mosaic by its offset; a trail of its exposures makes a small offset ambiguous."""
-    if offset_px >= MISALIGNED_PX:
-        return 1
-    if offset_px > ALIGNED_PX or trail_px >= MISALIGNED_PX:
-        return None
-    return 0
 
 
 def compute_truth(

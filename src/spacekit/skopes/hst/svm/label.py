@@ -9,7 +9,7 @@ import pandas as pd
 
 from spacekit.files import write_csv
 from spacekit.measure.schema import LABEL
-from spacekit.simulate.labels import TRUE_OFFSET_PX, label_table, read_truths
+from spacekit.measure.truths import TRUE_OFFSET_PX, label_table, read_truths
 from spacekit.visit.tables import read_csv
 
 __all__ = ["Labelled", "label_simulated"]

@@ -16,6 +16,7 @@ from spacekit.errors import OptionError, OutputError, SimulationError, SpacekitE
 from spacekit.extras import require
 from spacekit.files import PART, ensure_folder, exclusive, write_csv
 from spacekit.measure.schema import LABEL, column_order
+from spacekit.measure.truths import label_table, read_truths
 from spacekit.parallel import run_jobs
 from spacekit.simulate.dataset import (
     SimulationSettings,
@@ -26,7 +27,6 @@ from spacekit.simulate.dataset import (
     simulate_to,
 )
 from spacekit.simulate.draw import DrawSettings, draw_spec
-from spacekit.simulate.labels import label_table, read_truths
 from spacekit.skopes.hst.svm.prep import run_preprocessing
 from spacekit.visit.tables import read_csv
 

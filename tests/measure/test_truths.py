@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from spacekit.errors import TableError
-from spacekit.simulate.labels import label_table, read_truths
+from spacekit.measure.truths import label_table, read_truths
 
 BAD = "hst_20001_01_wfc3_ir_total_iaa101"
 GOOD = "hst_20001_02_wfc3_ir_total_iaa102"
