@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from photutils.psf import fit_fwhm
 from scipy.spatial import cKDTree
 
+from benchmarks.present import present
 from spacekit.mosaic.background import Sky
 from spacekit.mosaic.crossmatch import faint_sources
 from spacekit.mosaic.detect import Detection, detect, edge_distance
@@ -77,6 +78,7 @@ def bright_stars(image: Drizzled, noise: float) -> NDArray[np.int_]:
     fwhm_px = settings_for(detector).fwhm_arcsec / PLATE_SCALES_ARCSEC[detector]
     pixels = np.where(image.footprint, image.sci, 0)
     inside = edge_distance(image.wht) > 20
+    found: NDArray[np.int_]
     found = np.rint(faint_sources(pixels, inside, Sky(0.0, 10 * noise), fwhm_px)).astype(int)
     if len(found) < 2:
         return found
@@ -149,7 +151,7 @@ class SamePixels:
 
 def detect_on(mosaic: Mosaic) -> dict[str, SamePixels]:
     """Detect on a genuine total and compare with what the real pipeline found on it."""
-    found = _detection(read_drizzled(mosaic.total.drizzled))
+    found = _detection(read_drizzled(present(mosaic.total.drizzled)))
     ours = {
         "point": found.point,
         "segment": np.column_stack([found.shapes["X-Centroid"], found.shapes["Y-Centroid"]]),

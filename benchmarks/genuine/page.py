@@ -17,7 +17,8 @@ from benchmarks.genuine.measures import (
     measure_image,
 )
 from benchmarks.genuine.prose import CLOSING, INTRODUCTION, REASONS, SECTIONS
-from benchmarks.genuine.runs import Run
+from benchmarks.genuine.runs import Run, true_of
+from benchmarks.present import present
 from benchmarks.tables import markdown
 from spacekit.files import write_text
 from spacekit.measure.evidence import measure_evidence
@@ -66,7 +67,9 @@ def measure(run: Run) -> Measured:
     ours = {p.name.filter: p for p in run.ours.filters}
     scale = float(sides["real"].total.primary["D001SCAL"])
     magnitudes = {
-        p.name.filter: compare_magnitudes(p.point_catalog, ours[p.name.filter].point_catalog, scale)
+        p.name.filter: compare_magnitudes(
+            present(p.point_catalog), present(ours[p.name.filter].point_catalog), scale
+        )
         for p in run.theirs.filters
     }
     return Measured(run, sides, magnitudes)
@@ -75,10 +78,10 @@ def measure(run: Run) -> Measured:
 def _side(mosaic: Mosaic) -> Side:
     row = measure_mosaic(mosaic, PrepSettings(draw=False, evidence=False)).row
     return Side(
-        total=read_drizzled(mosaic.total.drizzled),
+        total=read_drizzled(present(mosaic.total.drizzled)),
         row=row or {},
         evidence=measure_evidence(mosaic),
-        images={p.name.filter: measure_image(p.drizzled) for p in mosaic.filters},
+        images={p.name.filter: measure_image(present(p.drizzled)) for p in mosaic.filters},
         crossmatched={
             p.name.filter: _details(p.qa["interfilter_crossmatch"])
             for p in mosaic.filters
@@ -88,7 +91,9 @@ def _side(mosaic: Mosaic) -> Side:
 
 
 def _details(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())["data"]["Interfilter cross-match details"]["data"]
+    details: dict[str, Any]
+    details = json.loads(path.read_text())["data"]["Interfilter cross-match details"]["data"]
+    return details
 
 
 def write_page(
@@ -119,7 +124,7 @@ def _pair(measured: Measured, give: Any) -> str:
 
 
 def _mode(measured: Measured) -> str:
-    return f"{measured.run.truth['mode']}, {measured.run.truth['offset_px']:.2f} px"
+    return f"{measured.run.truth.mode}, {measured.run.truth.offset_px:.2f} px"
 
 
 def _grid(measured: list[Measured]) -> str:
@@ -180,11 +185,11 @@ def _shown(image: Image, name: str, digits: int) -> str:
 def _scatter(measured: list[Measured], genuine: dict[str, Mosaic], truths: Path) -> str:
     """Compare our differences with how good genuine visits differ from one another."""
     good: dict[tuple[str, str], list[Image]] = {}
-    for name, mosaic in genuine.items():
-        if json.loads((truths / f"{name}.json").read_text())["label"] == 0:
+    for mosaic in genuine.values():
+        if true_of(truths, mosaic).label == 0:
             for product in mosaic.filters:
                 key = (mosaic.total.name.detector, product.name.filter)
-                good.setdefault(key, []).append(measure_image(product.drizzled))
+                good.setdefault(key, []).append(measure_image(present(product.drizzled)))
     rows = []
     for quantity, title in QUANTITIES.items():
         differences = [

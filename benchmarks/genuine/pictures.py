@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from benchmarks.genuine.measures import bright_stars
 from benchmarks.genuine.runs import Run
+from benchmarks.present import present
 from spacekit.visit.drizzled import Drizzled, read_drizzled
 
 SIDE_PX = 190
@@ -22,7 +23,7 @@ GREYS = 24
 
 def draw(run: Run, path: Path) -> None:
     """Draw total and weight of a busy place: above the real pipeline's, below ours."""
-    theirs, ours = (read_drizzled(m.total.drizzled) for m in run.sides.values())
+    theirs, ours = (read_drizzled(present(m.total.drizzled)) for m in run.sides.values())
     there = theirs.footprint
     noise = float(mad_std(theirs.sci[there]))
     x, y = busiest(bright_stars(theirs, noise))

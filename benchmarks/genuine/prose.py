@@ -10,9 +10,10 @@ is known. This page, its tables and pictures are written by
 
     python -m benchmarks.genuine OUT --hap FOLDER
 
-where FOLDER holds `visits/` (the real pipeline's products), `exposures/` and `truth/`. The genuine
-files are not part of this project; `spacekit svm simulate` with exposures and the real pipeline
-(`make drizzlepac-env`) make such a folder anew.
+where FOLDER holds `visits/` (the real pipeline's products), `exposures/` and `truth/`. The figures
+are of nine visits, iza101 to jza701, that the real pipeline processed once; of five of them the
+exposures are there, which ours processes anew. They were not made by `spacekit svm simulate`, and
+are not part of this project.
 """
 
 #: By quantity, why ours differs by more than one good visit differs from the next.

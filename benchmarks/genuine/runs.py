@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from astropy.table import Table
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from spacekit.mosaic.exposure_io import read_exposure
 from spacekit.mosaic.pipeline import process_visit
+from spacekit.mosaic.reference import read_reference_stars
 from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.nouns import Mosaic
+from spacekit.visit.truth import MosaicTruth, of_mosaic, read_truth
 
 MISSING = """{folder}: there is no {part}/ with something in it. The folder needs
 visits/     a folder of the real pipeline's products for each visit,
 exposures/  a folder of its flt or flc files, with reference_catalog.csv,
 truth/      a JSON that tells what was done to it.
-Unpack the genuine products and name their folder with --hap or SPACEKIT_HAP. Without them, make
-such visits: `spacekit svm simulate` with exposures, then the real pipeline on them
-(`make drizzlepac-env`)."""
+Unpack the genuine products and name their folder with --hap or SPACEKIT_HAP."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Run:
         ipppss.
     theirs, ours : Mosaic
         Its products.
-    truth : dict
+    truth : MosaicTruth
         What was done to it.
     solutions : dict of str to WCS
         By exposure file name, the WCS of its first chip that ours ended with.
@@ -45,7 +42,7 @@ class Run:
     name: str
     theirs: Mosaic
     ours: Mosaic
-    truth: dict[str, Any]
+    truth: MosaicTruth
     solutions: dict[str, WCS]
 
     @property
@@ -56,15 +53,16 @@ class Run:
     def true_px(self, side: str, filter_name: str) -> NDArray[np.float64]:
         """Give a filter's true mean offset (dx, dy) in the mosaic of one of the pipelines."""
         if side == "real":
-            return np.array(self.truth["filters"][filter_name.upper()]["dxdy_px"])
+            return np.array(self.truth.entry["filters"][filter_name.upper()]["dxdy_px"])
         offsets = []
-        for exposure in self.truth["exposures"]:
+        for exposure in self.truth.entry["exposures"]:
             if exposure["filter"].lower() == filter_name:
-                true = exposure["true_wcs"]
+                true_ra, true_dec = self.truth.exposures[exposure["file"]].chips[0].crval_deg
                 ra, dec = self.solutions[exposure["file"]].wcs.crval
-                east = (ra - true["CRVAL1"]) * np.cos(np.radians(dec))
-                offsets.append((-east, dec - true["CRVAL2"]))
-        return np.mean(offsets, axis=0) * 3600 / self.truth["mosaic_scale_arcsec"]
+                east = (ra - true_ra) * np.cos(np.radians(dec))
+                offsets.append((-east, dec - true_dec))
+        mean = np.mean(offsets, axis=0) * 3600 / self.truth.entry["mosaic_scale_arcsec"]
+        return np.asarray(mean, np.float64)
 
 
 def check(hap: Path) -> None:
@@ -91,16 +89,22 @@ def make_runs(hap: Path, out: Path) -> list[Run]:
         print(f"{name}: processing")
         solutions = process(folder, out / name)
         ours, _ = find_mosaics(out / name)
-        truth = json.loads((hap / "truth" / f"{name}.json").read_text())
+        truth = true_of(hap / "truth", genuine[name])
         runs.append(Run(name, genuine[name], ours[0], truth, solutions))
     return runs
 
 
+def true_of(truths: Path, mosaic: Mosaic) -> MosaicTruth:
+    """Read what was done to a visit."""
+    path = truths / f"{mosaic.folder.name}.json"
+    truth = of_mosaic(str(mosaic.total.name), read_truth(path).mosaics)
+    if truth is None:
+        raise SystemExit(f"{path}: doesn't tell of {mosaic.total.name}")
+    return truth
+
+
 def process(folder: Path, out: Path) -> dict[str, WCS]:
     """Run the embedded pipeline on a folder of exposures; give the solutions of first chips."""
-    reference = Table.read(folder / "reference_catalog.csv", format="ascii.csv")
-    for name in ("ra", "dec"):
-        reference.rename_column(name, name.upper())
     exposures = [read_exposure(p) for p in sorted(folder.glob("*_fl?.fits"))]
-    done = process_visit(exposures, reference, out)
+    done = process_visit(exposures, read_reference_stars(folder), out)
     return {name: chips[0] for name, chips in done.final_wcs.items()}
