@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ __all__ = ["outcome_of"]
 REPAIRED_SHARE, WORSE_SHARE = 0.7, 1.3
 
 
-def outcome_of(seed: int, k: int) -> dict[str, object]:
+def outcome_of(seed: int, k: int) -> dict[str, Any]:
     """Simulate the member of a scene that has the error; tell what is left of it."""
     # As drawn the fit is switched off in most visits, so that errors survive.
     spec = replace(draw_spec(seed, k), fit_enabled=True, gaia="many")

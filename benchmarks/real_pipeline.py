@@ -145,7 +145,7 @@ def main() -> None:
     if asked.stored:
         visits = sorted((asked.work / "simulated").iterdir())
     table = compare(asked.work, visits, asked.drizzlepac_python)
-    columns = [c for c in table if c.endswith(("accepted", "offset_px", "label"))]
+    columns = [c for c in table if str(c).endswith(("accepted", "offset_px", "label"))]
     print(table[["visit", "detector", "mode", "injected_px", *columns]].to_string(index=False))
 
 

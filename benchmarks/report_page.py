@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.chromium import running_chromium
 from spacekit.report.entries import read_scraped
 from spacekit.report.write import ReportSource, write_report
 
@@ -84,7 +84,7 @@ def repeated(run: Path, work: Path, count: int) -> ReportSource:
         if scraped is not None:
             targets.append(scraped.set_index("index").loc[old].to_dict() | {"index": new})
     known = pd.DataFrame(targets) if targets else None
-    return ReportSource(pd.DataFrame(rows), work / "img", f"{count} mosaics", 0.5, known)
+    return ReportSource(pd.DataFrame(rows), work / "img", f"{count} mosaics", scraped=known)
 
 
 def link_files(source: Path, target: Path, old: str, new: str) -> None:
@@ -98,15 +98,8 @@ def link_files(source: Path, target: Path, old: str, new: str) -> None:
 
 def opened(page: Path) -> list[tuple[float, float, float]]:
     """Open a page a few times: ms until ready, until its pictures are there, and for a step."""
-    from playwright.sync_api import sync_playwright
-
-    binary = os.environ.get("SPACEKIT_CHROMIUM") or shutil.which("chromium")
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=binary, args=flags)
-        found = [_once(browser, page) for _ in range(OPENINGS)]
-        browser.close()
-    return found
+    with running_chromium() as browser:
+        return [_once(browser, page) for _ in range(OPENINGS)]
 
 
 def _once(browser: Any, page: Path) -> tuple[float, float, float]:

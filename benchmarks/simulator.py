@@ -18,6 +18,7 @@ import time
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -149,7 +150,7 @@ def outcomes(visits: int, seed: int, workers: int) -> tuple[pd.DataFrame, str]:
     return rows, "\n".join(lines) + "\n"
 
 
-def _died(job: tuple[int, int]) -> dict[str, object]:
+def _died(job: tuple[int, int]) -> dict[str, Any]:
     raise SystemExit(f"the process of scene {job[1]} died (out of memory?)")
 
 

@@ -101,4 +101,6 @@ def train_original(train: Dataset, test: Dataset, epochs: int, seed: int) -> NDA
     network.eval()
     with torch.inference_mode():
         parts = np.array_split(np.arange(len(test)), max(1, len(test) // _EVALUATE))
-        return torch.cat([network(*_inputs(test, rows)) for rows in parts]).double().numpy()
+        logits = torch.cat([network(*_inputs(test, rows)) for rows in parts])
+        answers: NDArray[np.float64] = logits.double().numpy()
+    return answers

@@ -38,8 +38,9 @@ def read_truths(work: Path, name: str) -> pd.DataFrame:
     rows = []
     for table, part in read_parts(work, name):
         for row in table.to_dict("records"):
-            content = read_truth(part, row["index"])
-            rows.append({"part": part.name, **_row(row, content)})
+            measured = {str(name): value for name, value in row.items()}
+            content = read_truth(part, measured["index"])
+            rows.append({"part": part.name, **_row(measured, content)})
     return pd.DataFrame(rows)
 
 

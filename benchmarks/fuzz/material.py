@@ -68,8 +68,8 @@ def _write_tables(folder: Path, name: str) -> None:
     problems = "index,file,reason,fatal\n" + f"{name},x_drz.fits,file is empty,0\n"
     (folder / "out" / "problems.csv").write_text(problems)
     rng = np.random.default_rng(1)
-    truth = np.arange(10) % 2.0
+    truth = np.arange(10, dtype=np.float64) % 2
     history = {"loss": [0.7, 0.5], "val_loss": [0.7, 0.6]}
     proba = np.clip(truth * 0.5 + rng.uniform(0, 0.5, 10), 0, 1)
-    told = (proba >= 0.5).astype(float)
+    told = (proba >= 0.5).astype(np.float64)
     write_result(Result("test", tuple(names), truth, proba, told, history), folder / "result")

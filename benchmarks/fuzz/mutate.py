@@ -14,13 +14,14 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 __all__ = ["KINDS", "mutate"]
 
 Rng = np.random.Generator
+_T = TypeVar("_T")
 
 #: Numbers that are too large, too small, none, or not what they look like.
 _NUMBERS: Final = (
@@ -122,7 +123,7 @@ def _numbers(content: bytes, rng: Rng) -> bytes:
     return content[: found.start()] + _pick(_NUMBERS, rng) + content[found.end() :]
 
 
-def _pick(choices: tuple[Any, ...], rng: Rng) -> Any:
+def _pick(choices: tuple[_T, ...], rng: Rng) -> _T:
     return choices[int(rng.integers(len(choices)))]
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.speed.children import FailedError, Run, job, pinned, run
 from benchmarks.speed.environments import ROOT, Environment
@@ -19,6 +19,7 @@ from benchmarks.speed.summary import Row, Spread
 __all__ = ["Bench", "forward", "frames_of", "install", "predict", "prep", "stream", "training",
            "workers"]  # fmt: skip
 
+_T = TypeVar("_T")
 _OURS = (sys.executable, "-m", "benchmarks.speed.ours")
 _PATH = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
 _PREDICT = ("-m", "spacekit.skopes.hst.svm.predict")
@@ -79,7 +80,7 @@ class Bench:
             lambda: job(command, name, arguments, self.work / "jobs" / f"original-{name}"),
         )
 
-    def attempt(self, what: str, measure: Callable[[], Any]) -> Any:
+    def attempt(self, what: str, measure: Callable[[], _T]) -> _T | None:
         """Measure, pinned; None where it fails, with the reason kept."""
         try:
             with pinned(self.core):

@@ -48,7 +48,7 @@ def stages(path: str, out: str, reps: int) -> Lists:
     for _ in range(reps):
         mosaic = _lap(laps, "find", find_mosaics, Path(path))[0][0]
         image = _lap(laps, "headers", read_drizzled, mosaic.total.drizzled)
-        _lap(laps, "footprint", lambda image=image: image.footprint)  # type: ignore[misc]
+        _lap(laps, "footprint", lambda image=image: image.footprint)
         catalogs, _ = _lap(laps, "catalogs", read_catalogs, mosaic)
         _lap(laps, "features", measure_features, mosaic, image, catalogs)
         drawn = _lap(laps, "render", render_frames, image, catalogs)
@@ -75,6 +75,7 @@ def prep(path: str, out: str, reps: int) -> Lists:
 
 def frames(path: str, reps: int) -> Lists:
     """Render the frames of one mosaic, from opening the file on; without writing PNG."""
+    from benchmarks.present import present
     from benchmarks.speed.floor import read_pass
     from spacekit.measure.features import read_catalogs
     from spacekit.measure.frames import render_frames
@@ -83,7 +84,7 @@ def frames(path: str, reps: int) -> Lists:
 
     mosaic = find_mosaics(Path(path))[0][0]
     catalogs = read_catalogs(mosaic)[0]
-    file = mosaic.total.drizzled
+    file = present(mosaic.total.drizzled)
     laps: Lists = {}
     for _ in range(reps + 1):
         image = _lap(laps, "open", read_drizzled, file)
@@ -104,7 +105,8 @@ class _Timed:
 
     def clear(self) -> None:
         """Forget earlier runs."""
-        self.seconds, self.shapes = 0.0, []
+        self.seconds = 0.0
+        self.shapes: list[dict[str, tuple[int, ...]]] = []
 
     def run(self, outputs: Any, feeds: dict[str, Any]) -> Any:
         """Answer as the session does."""

@@ -6,7 +6,6 @@ Screenshots of what the tests look at go to the folder that SPACEKIT_SCREENSHOTS
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,29 +14,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.chromium import find_chromium, running_chromium
 
 from spacekit.report.write import ReportSource, write_report
 
 from .runs import HOSTILE, mosaic_name, predictions, write_run
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs the browser extra (playwright)")
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
+pytest.importorskip("playwright.sync_api", reason="needs the browser extra (playwright)")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """The distribution's Chromium."""
-    given = os.environ.get("SPACEKIT_CHROMIUM")
-    binary = given or next((p for n in _NAMES if (p := shutil.which(n))), None)
-    if binary is None:
+    if find_chromium() is None:
         pytest.skip("no Chromium here (apt-get install chromium, or SPACEKIT_CHROMIUM=its path)")
-    # root, as in a container, has no sandbox
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=binary, args=flags)
+    with running_chromium() as running:
         yield running
-        running.close()
 
 
 @dataclass
