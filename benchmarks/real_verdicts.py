@@ -93,7 +93,7 @@ def main() -> None:
     """Parse the command line, process, answer, and sum up."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("work", type=Path)
-    parser.add_argument("--scenes", type=int, default=70, help="70 take over an hour")
+    parser.add_argument("--scenes", type=int, default=55, help="55 take about an hour")
     parser.add_argument("--workers", type=int, default=usable_cores())
     parser.add_argument("--docs", action="store_true")
     parser.add_argument(
