@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ from benchmarks.accuracy.sets import SETS, load_set
 from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
 from benchmarks.tables import markdown
 from spacekit.files import write_csv, write_text
-from spacekit.measure.schema import EVIDENCE
+from spacekit.model.artifact import Manifest
 from spacekit.model.calibrate import Calibration
 from spacekit.model.dataset import Dataset
 from spacekit.model.infer import Model, load_model
@@ -93,7 +92,7 @@ def write_card(work: Path, model_file: Path, card: Path) -> None:
         [[row, *(one[row] for one in scores.values())] for row in names],
     )
     lines = [
-        *_head(manifest.provenance),
+        *_head(manifest),
         *_test_set(truth),
         "",
         *_thresholds(manifest.calibration),
@@ -119,8 +118,8 @@ def _thresholds(calibration: Calibration) -> list[str]:
     told = calibration.probability_thresholds()
     limits = zip(told.items(), calibration.thresholds, strict=False)
     return [
-        "A mosaic is called suspicious from a threshold on that hardly any good one of its regime",
-        "reaches: here as log-likelihood ratios, and as probabilities where",
+        "A mosaic is called suspicious above a threshold that hardly any good mosaic of the same",
+        "regime reaches: here as log-likelihood ratios, and as probabilities where",
         f"{calibration.prevalence:.0%} of the mosaics are bad.",
         "",
         markdown(
@@ -130,7 +129,8 @@ def _thresholds(calibration: Calibration) -> list[str]:
     ]
 
 
-def _head(made: dict[str, Any]) -> list[str]:
+def _head(manifest: Manifest) -> list[str]:
+    made = manifest.provenance
     rows, seeds = made["rows"], made["seeds"]
     learned = rows["train"] + rows["tune"] + rows["calibrate"]
     return [
@@ -156,7 +156,8 @@ def _head(made: dict[str, Any]) -> list[str]:
         f"{made['ambiguous']} more, with an offset of 0.25 to 0.5 px, were left out. "
         f"Seeds {seeds['train']} and {seeds['calibrate']};",
         f"{made['epochs_run']} epochs. No real visit was trained on. "
-        f"It sees {7 + len(EVIDENCE)} numbers and 3 categories of the table.",
+        f"It sees {len(manifest.numeric)} numbers and {len(manifest.categorical)} categories of "
+        "the table.",
         *[f"Note: {note}." for note in made["notes"]],
     ]
 
