@@ -20,10 +20,20 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.chromium import running_chromium
+from benchmarks.tables import markdown
 from spacekit.report.entries import read_scraped
 from spacekit.report.write import ReportSource, write_report
 
 OPENINGS = 5
+_HEAD = (
+    "mosaics",
+    "page, kB",
+    "pictures, kB a mosaic",
+    "core-s to write",
+    "ready, ms",
+    "pictures, ms",
+    "step, ms",
+)
 STEPS = 40
 _DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _SETTLED = """async () => {
@@ -43,16 +53,11 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--mosaics", type=int, nargs="+", default=[6, 200, 2000])
     args = parser.parse_args()
-    print(
-        "| mosaics | page, kB | pictures, kB a mosaic | core-s to write "
-        "| ready, ms | pictures, ms | step, ms |"
-    )
-    print("|---|---|---|---|---|---|---|")
-    for count in args.mosaics:
-        print(measure(args.run, args.work / str(count), count), flush=True)
+    rows = [measure(args.run, args.work / str(count), count) for count in args.mosaics]
+    print(markdown(_HEAD, rows))
 
 
-def measure(run: Path, work: Path, count: int) -> str:
+def measure(run: Path, work: Path, count: int) -> list[str]:
     """Write a page of `count` mosaics, open it, and give a row of the table."""
     source = repeated(run, work, count)
     start = time.process_time()
@@ -65,10 +70,15 @@ def measure(run: Path, work: Path, count: int) -> str:
     size, mean, largest = (
         n / 1000 for n in (page.stat().st_size, statistics.mean(sizes), max(sizes))
     )
-    return (
-        f"| {count} | {size:.0f} | {mean:.0f} (largest {largest:.0f}) | {written:.1f} "
-        f"| {ready:.0f} | {pictures:.0f} | {step:.1f} |"
-    )
+    return [
+        f"{count}",
+        f"{size:.0f}",
+        f"{mean:.0f} (largest {largest:.0f})",
+        f"{written:.1f}",
+        f"{ready:.0f}",
+        f"{pictures:.0f}",
+        f"{step:.1f}",
+    ]
 
 
 def repeated(run: Path, work: Path, count: int) -> ReportSource:

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.outcomes import outcome_of
+from benchmarks.tables import markdown
 from spacekit.parallel import run_jobs, usable_cores
 from spacekit.simulate.dataset import SimulationSettings, write_visit
 from spacekit.simulate.detectors import DETECTORS
@@ -64,12 +65,17 @@ def cost(seed: int) -> tuple[pd.DataFrame, str]:
     jobs = [(d, f, seed) for d in DETECTORS for f in FORMATS if _has(d, f)]
     with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         rows = pd.DataFrame([pool.apply(_cost_of, job) for job in jobs])
-    lines = ["| detector | format | drawing | whole visit | memory |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {r.detector} | {r.format} | {r.draw_s:.2f} | {r.median_s:.2f} "
-        f"({r.low_s:.2f} to {r.high_s:.2f}) | {r.rss_mb:.0f} MB |"
-        for r in rows.itertuples()
+    cells = [
+        [
+            r["detector"],
+            r["format"],
+            f"{r['draw_s']:.2f}",
+            f"{r['median_s']:.2f} ({r['low_s']:.2f} to {r['high_s']:.2f})",
+            f"{r['rss_mb']:.0f} MB",
+        ]
+        for _, r in rows.iterrows()
     ]
+    lines = [markdown(["detector", "format", "drawing", "whole visit", "memory"], cells)]
     lines += ["", "Core-seconds per visit: median (lowest to highest) over scenes drawn at random."]
     return rows, "\n".join(lines) + "\n"
 
@@ -134,13 +140,11 @@ def outcomes(visits: int, seed: int, workers: int) -> tuple[pd.DataFrame, str]:
     tried = rows[rows["tried"]]
     counts = pd.crosstab(tried["mode"], tried["outcome"]).reindex(columns=names, fill_value=0)
     left = rows[~rows["tried"]].groupby("mode").size()
-    lines = [f"| mode | no fit tried | {' | '.join(names)} |", "|---|" + "---|" * 5]
-    for mode in MODES:
-        if mode in set(rows["mode"]):
-            numbers_of = counts.loc[mode] if mode in counts.index else dict.fromkeys(names, 0)
-            cells = " | ".join(str(numbers_of[n]) for n in names)
-            lines.append(f"| {mode} | {left.get(mode, 0)} | {cells} |")
-    lines += [
+    present = [mode for mode in MODES if mode in set(rows["mode"])]
+    counts = counts.reindex(present, fill_value=0)
+    cells = [[mode, left.get(mode, 0), *counts.loc[mode]] for mode in present]
+    lines = [
+        markdown(["mode", "no fit tried", *names], cells),
         "",
         f"{len(rows)} visits whose headers were off by 0.5 px and more (seed {seed}), with many "
         "reference stars and the fit switched on, so that the pipeline may repair them. No fit is "

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.sets import read_parts
-from spacekit.measure.schema import CATEGORIES, LABEL
+from spacekit.measure.schema import CATEGORIES, DETECTORS, LABEL
 from spacekit.skopes.hst.svm.simulate import keeps_exposure_products
 from spacekit.visit.truth import ALIGNED_PX
 from spacekit.visit.truth import read_truth as visit_truth
@@ -29,7 +29,6 @@ _HARD_SCENES: Final = frozenset(
 #: Error of the visit as a whole that is one of the hard ones, arcsec.
 _ABSOLUTE_ARCSEC: Final = 0.3
 
-_DETECTORS: Final = {code: name for name, code in CATEGORIES["det"].items()}
 _WCS: Final = {code: name for name, code in CATEGORIES["wcs"].items()}
 
 
@@ -64,7 +63,7 @@ def _row(row: dict[str, Any], truth: dict[str, Any]) -> dict[str, Any]:
         "total_offset_px": truth["total_offset_px"],
         "filters_offset_px": between_filters(truth["filters"].values()),
         "mode": truth["mode"] if offset > ALIGNED_PX else "aligned",
-        "detector": _DETECTORS[int(row["det"])].upper(),
+        "detector": DETECTORS[int(row["det"])].upper(),
         "wcs": _WCS.get(int(row["wcs"]), "unknown"),
         "gaia": row["gaia"],
         "usable": truth["usable_sources"],

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.tables import markdown
+
 __all__ = ["Row", "Spread", "draw_plot", "format_table"]
 
 
@@ -136,19 +138,16 @@ def _goal(row: Row) -> str:
 
 def format_table(rows: Sequence[Row]) -> str:
     """Write rows as a Markdown table: medians with the lowest and highest repetition."""
-    lines = [
-        "| what | unit | ours | held against | ratio | goal |",
-        "|---|---|---|---|---|---|",
-    ]
+    cells = []
     for row in rows:
         other = f"{row.against}: {_spread(row.other)}" if row.other else ""
         if row.against and row.other is None:
             other = f"{row.against}: can't run"
         ratio = _spread(row.ratio) if row.ratio else ""
-        cells = (row.what, row.unit, _spread(row.ours), other, ratio, _goal(row))
-        lines.append("| " + " | ".join(cells) + " |")
+        cells.append([row.what, row.unit, _spread(row.ours), other, ratio, _goal(row)])
+    table = markdown(["what", "unit", "ours", "held against", "ratio", "goal"], cells)
     notes = [f"- {row.what}: {row.note}" for row in rows if row.note]
-    return "\n".join([*lines, "", *notes]) + "\n"
+    return "\n".join([table, "", *notes]) + "\n"
 
 
 def draw_plot(rows: Sequence[Row], path: Path) -> None:
