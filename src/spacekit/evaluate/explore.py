@@ -14,7 +14,8 @@ from scipy.stats import mannwhitneyu
 from spacekit.errors import TableError
 from spacekit.evaluate.metrics import CLASSES
 from spacekit.measure.missing import measured_values
-from spacekit.measure.schema import CATEGORIES, COLUMNS, INDEX, LABEL, Kind
+from spacekit.measure.robust import robust_sigma
+from spacekit.measure.schema import COLUMNS, DETECTORS, INDEX, LABEL, Kind
 from spacekit.visit.tables import numbers_in
 
 __all__ = ["UNLABELLED", "Exploration", "explore", "scaled", "unit_of"]
@@ -23,7 +24,6 @@ __all__ = ["UNLABELLED", "Exploration", "explore", "scaled", "unit_of"]
 _FAR_SIGMA: Final = 5.0
 #: What a row's class is called where its label is empty.
 UNLABELLED: Final = "no label"
-_DETECTORS: Final = {number: name for name, number in CATEGORIES["det"].items()}
 
 Floats = NDArray[np.float64]
 
@@ -106,7 +106,7 @@ def _classes(table: pd.DataFrame, notes: list[str]) -> pd.Series:
 
 def _detectors(table: pd.DataFrame) -> pd.Series:
     numbers = pd.Series(numbers_in(table, "det"), index=table.index)
-    return numbers.map(_DETECTORS).fillna("unknown")
+    return numbers.map(DETECTORS).fillna("unknown")
 
 
 def _summary(values: pd.DataFrame, classes: pd.Series) -> pd.DataFrame:
@@ -155,7 +155,7 @@ def _spread(values: NDArray[np.floating[Any]]) -> float:
     """Robust standard deviation; the plain one where more than half are alike; NaN of nothing."""
     if not len(values):
         return math.nan
-    spread = 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    spread = robust_sigma(values - np.median(values))
     return spread or float(np.std(values)) or math.nan
 
 

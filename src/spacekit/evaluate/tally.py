@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spacekit.measure.schema import CATEGORIES
+from spacekit.measure.schema import CATEGORIES, DETECTORS
 from spacekit.visit.nouns import Problem
 from spacekit.visit.tables import numbers_in
 
@@ -37,7 +37,6 @@ MOST_SHOWN: Final = 2000
 #: So many problems are kept to be shown; problems.csv has them all.
 _MOST_PROBLEMS: Final = 200
 
-_DETECTORS: Final = {number: name for name, number in CATEGORIES["det"].items()}
 _COUNTS: Final = ("mosaics", *WORDS)
 
 
@@ -63,7 +62,7 @@ def verdicts_of(predictions: pd.DataFrame) -> pd.DataFrame:
     # numbers in tables that are ready, words in raw ones
     words = predictions["det"] if "det" in predictions.columns else [None] * len(predictions)
     detectors = [
-        _DETECTORS.get(number, word if word in CATEGORIES["det"] else "unknown")
+        DETECTORS.get(number, word if word in CATEGORIES["det"] else "unknown")
         for number, word in zip(numbers_in(predictions, "det"), words, strict=True)
     ]
     rests_on = [""] * len(predictions)

@@ -22,14 +22,14 @@ from spacekit.errors import ProductError
 from spacekit.files import replacing
 from spacekit.measure.file_names import BLINK_KINDS, blink_path
 from spacekit.measure.frames import Crop, average, stretch
+from spacekit.measure.looks import same_grid
+from spacekit.measure.robust import robust_sigma
 from spacekit.measure.settings import FrameSettings
 from spacekit.visit.drizzled import Drizzled, Read, read_drizzled
 from spacekit.visit.nouns import Mosaic, Product
 
 __all__ = ["Blink", "BlinkSettings", "render_blinks", "save_blinks"]
 
-#: Products whose pixels agree to this everywhere share a grid, px.
-_SAME_GRID_PX: Final = 0.02
 #: A field pixel tells of a source from this many times the noise, and of nothing more past it.
 _LEAST_SIGMA, _MOST_SIGMA = 5.0, 30.0
 #: Windows with less of their area exposed in all products come after all others.
@@ -162,21 +162,10 @@ def _readable(products: Sequence[Product], read: Read) -> dict[str, Drizzled]:
             image = read(product.drizzled)
         except ProductError:  # named by whoever measures it
             continue
-        if all(_same_grid(image, other) for other in list(images.values())[:1]):
+        first = next(iter(images.values()), image)
+        if image.shape == first.shape and same_grid(image, first.wcs):
             images["_".join(filter(None, (product.name.filter, product.name.exposure)))] = image
     return images
-
-
-def _same_grid(image: Drizzled, other: Drizzled) -> bool:
-    if image.shape != other.shape:
-        return False
-    ny, nx = image.shape
-    corners = np.array([[0.0, 0.0], [nx - 1, 0], [0, ny - 1], [nx - 1, ny - 1]])
-    try:
-        moved = other.wcs.wcs_world2pix(image.wcs.wcs_pix2world(corners, 0), 0)
-    except ValueError:  # wcslib's errors inherit from it
-        return False
-    return bool(np.abs(moved - corners).max() < _SAME_GRID_PX)
 
 
 def _render(images: dict[str, Drizzled], settings: BlinkSettings) -> tuple[Blink, ...]:
@@ -200,7 +189,7 @@ def _signal(mean: NDArray[np.float32], exposed: NDArray[np.bool_]) -> NDArray[np
     """Weigh the field's peaks; they alone count, so that stars are worth more than a galaxy."""
     values = mean[exposed].astype(np.float64)
     sky = np.median(values)
-    noise = 1.4826 * float(np.median(np.abs(values - sky)))
+    noise = robust_sigma(values - sky)
     if noise <= 0:
         return np.zeros(mean.shape)
     peaks = exposed & (mean == maximum_filter(mean, 3))

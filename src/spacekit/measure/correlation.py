@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.ndimage import gaussian_filter, uniform_filter
 
+from spacekit.measure.robust import robust_sigma
 from spacekit.measure.shift import Shift
 
 __all__ = ["CorrelationSettings", "Sharp", "correlate", "sharpened"]
@@ -116,7 +117,7 @@ def sharpened(
     narrow -= wide
     narrow *= np.sqrt(weight)
     sample = narrow[::3, ::3][good[::3, ::3]]
-    noise = 1.4826 * float(np.median(np.abs(sample))) if len(sample) else 0.0
+    noise = robust_sigma(sample)
     if noise <= 0:
         return Sharp(np.zeros_like(narrow), side)
     return Sharp(np.arcsinh(narrow / np.float32(noise * settings.compression)), side)
@@ -170,7 +171,7 @@ def _coarse(
     side = max(1, -(-max(reference.shape) // settings.coarse_side_px))
     reach = min(-(-settings.search_px // side), min(reference.shape) // side // 2)
     surface = _surface(_binned(reference, side), _binned(image, side), reach)
-    noise = 1.4826 * float(np.median(np.abs(surface - np.median(surface))))
+    noise = robust_sigma(surface - np.median(surface))
     if noise <= 0:
         return None
     height = (surface - np.median(surface)) / noise

@@ -22,6 +22,7 @@ from spacekit.errors import FrameError
 from spacekit.files import replacing
 from spacekit.measure.features import Catalogs, inside_footprint, sky_to_pixels
 from spacekit.measure.file_names import frame_paths
+from spacekit.measure.robust import robust_sigma
 from spacekit.measure.settings import FrameSettings
 from spacekit.visit.catalogs import ReferenceCatalog, Sources
 from spacekit.visit.drizzled import Drizzled
@@ -271,12 +272,12 @@ def _noise(mean: NDArray[np.float32], exposed: NDArray[np.bool_], lag: int) -> f
     """Estimate the noise from neighbours' differences, which a bright galaxy doesn't raise.
 
     Neighbours are `lag` frame px apart: where the frame is larger than the mosaic, those nearer
-    are of one mosaic pixel. 1.4826 makes the median absolute deviation a Gaussian's standard
-    deviation, and a difference of two values has the square root of two of it.
+    are of one mosaic pixel. A difference of two values has the square root of two of their
+    standard deviation.
     """
     both = exposed[:, lag:] & exposed[:, :-lag]
-    steps = np.abs(mean[:, lag:].astype(np.float64) - mean[:, :-lag])[both]
-    return 1.4826 * float(np.median(steps)) / math.sqrt(2) if len(steps) else 0.0
+    steps = (mean[:, lag:].astype(np.float64) - mean[:, :-lag])[both]
+    return robust_sigma(steps) / math.sqrt(2)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from spacekit.visit.drizzled import Drizzled, Read, read_drizzled
 from spacekit.visit.nouns import Product
 from spacekit.visit.values import as_number, card
 
-__all__ = ["Frame", "Look", "Notes", "look_at", "reproject"]
+__all__ = ["Frame", "Look", "Notes", "look_at", "reproject", "same_grid"]
 
 Floats = NDArray[np.float64]
 
@@ -236,7 +236,7 @@ def look_at(
         return None, None
     if not len(look.sources):
         notes.reasons.append(f"{title}: no sources")
-    if frame is not None and not _same_grid(drizzled, frame):
+    if frame is not None and not same_grid(drizzled, frame.wcs):
         moved = _in_frame(look, drizzled, frame)
         if moved is None:
             fault = f"{title}: its WCS doesn't lead into the total's image"
@@ -334,10 +334,10 @@ def _corners(drizzled: Drizzled) -> Floats:
     return np.array([[0.0, 0.0], [nx - 1, 0], [0, ny - 1], [nx - 1, ny - 1]])
 
 
-def _same_grid(drizzled: Drizzled, frame: Frame) -> bool:
-    """Say whether the product lies on the mosaic's grid, as the pipeline drizzles them."""
+def same_grid(drizzled: Drizzled, wcs: WCS) -> bool:
+    """Say whether a product lies on another's grid, as the pipeline drizzles them."""
     corners = _corners(drizzled)
-    moved = reproject(corners, drizzled.wcs, frame.wcs)
+    moved = reproject(corners, drizzled.wcs, wcs)
     return moved is not None and float(np.abs(moved - corners).max()) < _SAME_GRID_PX
 
 

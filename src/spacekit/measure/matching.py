@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import bdtrc, fdtrc
 
+from spacekit.measure.robust import robust_sigma
 from spacekit.measure.shift import Shift
 from spacekit.measure.votes import MatchSettings, likely_shifts, log_trials, surprise
 
@@ -226,7 +227,7 @@ def _fit(
 
 def _loss(residual: Floats) -> float:
     """Sum of squares with the outliers' share bounded at their robust 3 sigma."""
-    scale = max(1.4826 * float(np.median(np.abs(residual))), 1e-6)
+    scale = max(robust_sigma(residual), 1e-6)
     return float((np.minimum(np.abs(residual), _CLIP * scale) ** 2).sum())
 
 
@@ -237,7 +238,6 @@ def _clipped(
     good = np.ones(len(terms), dtype=bool)
     if terms.shape[1] == 1:
         good = _near(difference - np.median(difference, axis=0))
-    model = _solved(terms[good], difference[good], weights[good])
     for _ in range(5):
         model = _solved(terms[good], difference[good], weights[good])
         now = _near(difference - terms @ model, good)
@@ -321,7 +321,7 @@ def _summary(
         dx_px=float(dx),
         dy_px=float(dy),
         uncertainty_px=scatter / float(np.sqrt(effective)),
-        scatter_px=max(1.4826 * float(np.median(np.abs(residual))), 1e-4),
+        scatter_px=max(robust_sigma(residual), 1e-4),
         largest_px=float(np.hypot(shifts[:, 0], shifts[:, 1]).max()),
         # rotation is (d dy/dx - d dx/dy) / 2
         roll_deg=float(np.degrees((slopes[0, 1] - slopes[1, 0]) / 2)),

@@ -16,6 +16,7 @@ from spacekit.measure.moments import (
     stamp_offsets,
     windowed_moments,
 )
+from spacekit.measure.robust import robust_sigma
 
 __all__ = ["ROUNDEST_TRACK", "FinderSettings", "Peaks", "find_peaks"]
 
@@ -178,7 +179,7 @@ def _without_pits(image: Image, good: NDArray[np.bool_]) -> Image:
     if not len(sample):
         return image
     level = np.median(sample)
-    deviation = _deviation(sample - level)
+    deviation = np.float32(robust_sigma(sample - level))
     return np.maximum(image, level - _DEEPEST * deviation) if deviation > 0 else image
 
 
@@ -222,22 +223,17 @@ def _filtered(
 def _noise(values: Image, good: NDArray[np.bool_], block_px: int) -> Image:
     """Estimate the standard deviation of values around 0 in blocks, shape of `values`."""
     overall = values[::2, ::2][good[::2, ::2]]
-    noise = np.full_like(values, _deviation(overall))
+    noise = np.full_like(values, robust_sigma(overall))
     for y0 in range(0, values.shape[0], block_px):
         for x0 in range(0, values.shape[1], block_px):
             block = np.s_[y0 : y0 + block_px, x0 : x0 + block_px]
             # every other pixel: neighbours say the same after filtering
             sample = values[block][::2, ::2][good[block][::2, ::2]]
             if len(sample) >= 400:
-                noise[block] = _deviation(sample)
+                noise[block] = robust_sigma(sample)
     floor = _quantum(values, good) if _mostly_empty(overall) else 0.0
     tiny = float(np.finfo(np.float32).tiny)
     return np.maximum(noise, np.float32(max(floor, tiny)))
-
-
-def _deviation(sample: Image) -> np.float32:
-    """Give 1.4826 times the median absolute value."""
-    return np.float32(1.4826 * float(np.median(np.abs(sample))) if len(sample) else 0.0)
 
 
 def _mostly_empty(sample: Image) -> bool:
@@ -246,7 +242,9 @@ def _mostly_empty(sample: Image) -> bool:
         return True
     size = np.abs(sample[::4])
     usual = size[size <= np.percentile(size, 99.5)]
-    return bool(_deviation(usual) <= 0.2 * np.sqrt(np.mean(usual**2, dtype=np.float64)))
+    return bool(
+        np.float32(robust_sigma(usual)) <= 0.2 * np.sqrt(np.mean(usual**2, dtype=np.float64))
+    )
 
 
 def _quantum(values: Image, good: NDArray[np.bool_]) -> float:

@@ -14,11 +14,13 @@ from typing import Final
 __all__ = [
     "CATEGORIES",
     "COLUMNS",
+    "DETECTORS",
     "EVIDENCE",
     "INDEX",
     "LABEL",
     "PUBLISHED",
     "REPORTED",
+    "TRUE_TOTAL",
     "TRUTH_PREFIX",
     "Column",
     "Kind",
@@ -66,6 +68,9 @@ CATEGORIES: Final[dict[str, dict[str, int]]] = {
     "wcs": {"a posteriori": 0, "a priori": 1, "pipeline default": 2, "not aligned": 3},
     "cat": {"C": 0, "G": 1, "GC": 2, "I": 3, "S": 4, "SC": 5, "SS": 6, "U": 7},
 }
+
+#: The detector of each number.
+DETECTORS: Final[dict[int, str]] = {number: name for name, number in CATEGORIES["det"].items()}
 
 #: The published features, in the published order.
 PUBLISHED: Final[tuple[Column, ...]] = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spacekit.measure.robust import robust_sigma
 from spacekit.measure.sources import Sources
 
 __all__ = [
@@ -80,10 +81,9 @@ def coherent_shape(stars: Sources) -> CoherentShape:
     """
     if len(stars) < FEWEST_STARS:
         return CoherentShape(math.nan, math.nan, math.nan)
-    both = np.array([stars.e1, stars.e2])
-    e1, e2 = (float(v) for v in np.median(both, axis=1))
+    e1, e2 = float(np.median(stars.e1)), float(np.median(stars.e2))
     # a median's standard error is 1.2533 sigma / sqrt(n) for a Gaussian
-    deviation = 1.4826 * np.median(np.abs(both - [[e1], [e2]]), axis=1)
+    deviation = np.array([robust_sigma(stars.e1 - e1), robust_sigma(stars.e2 - e2)])
     sigma = 1.2533 * float(np.sqrt(np.mean(deviation**2) / len(stars)))
     angle = math.degrees(0.5 * math.atan2(e2, e1)) % 180.0
     return CoherentShape(math.hypot(e1, e2), angle, sigma)

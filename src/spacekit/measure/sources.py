@@ -7,6 +7,7 @@ that a 7600 x 7500 mosaic or a globular cluster costs seconds and tens of megaby
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,10 @@ from spacekit.measure.moments import (
 )
 from spacekit.measure.peaks import FinderSettings, Peaks, find_peaks
 
-__all__ = ["FinderSettings", "Sources", "find_sources"]
+__all__ = ["FinderSettings", "Sources", "find_sources", "foremost_within"]
+
+#: Centroids that end so near one another are one source's.
+_TWINS_PX: Final = 1.0
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -142,7 +146,7 @@ def _measure(
         _weight_ratio(weights, ring), np.zeros(len(x)),
     )  # fmt: skip
     return sources.select(
-        (flux > 0) & (np.hypot(x, y) < _CENTROID_REACH_PX) & _first_of_twins(sources)
+        (flux > 0) & (np.hypot(x, y) < _CENTROID_REACH_PX) & foremost_within(sources, _TWINS_PX)
     )
 
 
@@ -225,12 +229,12 @@ def _weight_ratio(weights: Image, ring: NDArray[np.bool_]) -> Floats:
     return even
 
 
-def _first_of_twins(sources: Sources, apart_px: float = 1.0) -> NDArray[np.bool_]:
-    """Keep the more significant of sources whose centroids ended in one place."""
-    keep = np.ones(len(sources), dtype=bool)
+def foremost_within(sources: Sources, apart_px: float) -> NDArray[np.bool_]:
+    """Say which sources have no more significant one so near."""
+    alone = np.ones(len(sources), dtype=bool)
     pairs = cKDTree(np.column_stack([sources.x, sources.y])).query_pairs(
         apart_px, output_type="ndarray"
     )
     if len(pairs):
-        keep[pairs.max(axis=1)] = False
-    return keep
+        alone[pairs.max(axis=1)] = False
+    return alone

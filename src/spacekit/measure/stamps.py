@@ -9,11 +9,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from spacekit.measure.shapes import compact
 from spacekit.measure.sheet import COUNT, SIDE_PX, Stamps
-from spacekit.measure.sources import Sources
+from spacekit.measure.sources import Sources, foremost_within
 
 __all__ = ["cut_stamps", "encode_image"]
 
@@ -77,7 +76,7 @@ def _ranked(sources: Sources, shape: tuple[int, ...]) -> list[int]:
     half = SIDE_PX // 2
     inside = np.minimum(sources.x, shape[1] - 1 - sources.x) > half
     inside &= np.minimum(sources.y, shape[0] - 1 - sources.y) > half
-    usable = inside & _alone(sources)
+    usable = inside & foremost_within(sources, _APART_PX)
     star = usable & _stars(sources) & (sources.snr >= _SNR)
     order = _in_turn(sources, np.flatnonzero(star), shape)
     least = _SNR if len(order) >= _ENOUGH_STARS else _FAINT_SNR
@@ -96,17 +95,6 @@ def _in_turn(sources: Sources, chosen: NDArray[np.intp], shape: tuple[int, ...])
         rank[place] = seen.get(where, 0)
         seen[where] = rank[place] + 1
     return [int(k) for k in chosen[np.argsort(rank, kind="stable")]]
-
-
-def _alone(sources: Sources) -> NDArray[np.bool_]:
-    """Say which sources are the most significant within 10 px."""
-    alone = np.ones(len(sources), dtype=bool)
-    if len(sources):
-        pairs = cKDTree(np.column_stack([sources.x, sources.y])).query_pairs(
-            _APART_PX, output_type="ndarray"
-        )
-        alone[pairs.max(axis=1)] = False
-    return alone
 
 
 def _stars(sources: Sources) -> NDArray[np.bool_]:

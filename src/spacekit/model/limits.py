@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spacekit.measure.schema import CATEGORIES, EVIDENCE, PUBLISHED, Kind
+from spacekit.measure.schema import DETECTORS, EVIDENCE, PUBLISHED, Kind
 from spacekit.model.features import CATEGORICAL, NUMERIC, Features
 
 __all__ = ["Limits", "find_limits"]
@@ -27,8 +27,6 @@ _FEW: Final = ("numexp", "filters", "unmatched", "exposures_unmatched")
 _GROWS: Final = frozenset(
     c.name for c in (*PUBLISHED, *EVIDENCE) if c.kind is Kind.COUNT and c.name not in _FEW
 )
-
-_DETECTORS: Final = {number: name for name, number in CATEGORIES["det"].items()}
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Limits:
                 told[row].append(f"{name} {values[row]:.4g}, training had up to {largest:.4g}")
         codes = features.categories[:, CATEGORICAL.index("det")]
         for row in np.flatnonzero(~np.isin(codes, self.detectors)) if self.detectors else ():
-            name = _DETECTORS.get(int(codes[row]), "unknown")
+            name = DETECTORS.get(int(codes[row]), "unknown")
             told[row].append(f"detector {name}, not in training")
         return ["; ".join(words) for words in told]
 

@@ -25,7 +25,7 @@ from spacekit.mosaic.exposure import Chip, Exposure
 from spacekit.mosaic.headers import wcs_cards
 from spacekit.mosaic.nouns import Fit
 
-__all__ = ["Solution", "align_exposures", "at_epoch", "with_solution"]
+__all__ = ["Solution", "align_exposures", "at_epoch", "julian_year", "with_solution"]
 
 #: Matches, and stars of the catalog, that a fit of shift, rotation and scale wants.
 _LEAST_MATCHES: Final = 12
@@ -67,6 +67,13 @@ class Solution:
 
     wcs: tuple[WCS, ...]
     fit: Fit
+
+
+def julian_year(start_mjd: Any) -> float:
+    """Give the Julian year of a header's EXPSTART, 0 where it is no date."""
+    if not isinstance(start_mjd, float) or start_mjd <= 0:
+        return 0.0
+    return 2000.0 + (start_mjd - 51544.5) / 365.25
 
 
 def at_epoch(reference: Table, year: float) -> Table:

@@ -14,6 +14,7 @@ from scipy.interpolate import RectBivariateSpline
 
 from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.scratch import keep, release, zeros
+from spacekit.mosaic.strips import THIN_ROWS, strips
 
 __all__ = [
     "PLATE_SCALES_ARCSEC",
@@ -40,9 +41,6 @@ PLATE_SCALES_ARCSEC: Final[dict[str, float]] = {
 #: Distance of the nodes at which WCSs are evaluated exactly, px. SIP of order 4 to 5 between
 #: nodes that far apart is reproduced by cubic splines to 1e-4 px.
 _NODE_PX: Final = 32
-
-#: Rows of a chip or mosaic that are looked at together.
-_BAND: Final = 256
 
 
 @dataclass(frozen=True)
@@ -205,8 +203,7 @@ class PixelMap:
         """Give mosaic x and y of each pixel, shape (ny, nx, 2)."""
         out = np.empty((*self.shape, 2))
         rows, columns = (np.arange(n) for n in self.shape)
-        for start in range(0, self.shape[0], _BAND):
-            band = np.s_[start : start + _BAND]
+        for band, _ in strips(self.shape[0], height=THIN_ROWS):
             for axis, spline in enumerate((self.x, self.y)):
                 out[band, :, axis] = spline(rows[band], columns)
         return out
@@ -291,8 +288,7 @@ def combine(stacks: Sequence[Stack], chips: Sequence[int]) -> Stack:
     shape = stacks[0].sci.shape
     sci, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     context = np.zeros(shape, np.int32)
-    for start in range(0, shape[0], _BAND):  # products of whole images take memory
-        band = np.s_[start : start + _BAND]
+    for band, _ in strips(shape[0], height=THIN_ROWS):  # products of whole images take memory
         light = np.zeros_like(sci[band])
         before = 0
         for stack, number in zip(stacks, chips, strict=True):

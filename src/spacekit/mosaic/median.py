@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spacekit.mosaic.scratch import release
+from spacekit.mosaic.strips import THIN_ROWS, strips
 
 __all__ = ["median_image"]
 
 #: A pixel of a single drizzle with less than this fraction of the mean weight is left out.
 _MASK_FRACTION: Final = 0.3
-
-#: Rows of the mosaic that are combined at a time.
-_BAND: Final = 256
 
 
 def median_image(
@@ -52,9 +50,8 @@ def median_image(
     least = np.array([_least_weight(w) for w in weights], dtype=np.float32)[:, None, None]
     combine = _mean_of_two if len(images) == 2 else _median_without_highest
     result = np.empty(images[0].shape, np.float32)
-    for start in range(0, len(result), _BAND):  # copies of all images take memory
-        top = max(start - 1, 0)  # a row more on either side: neighbours count
-        band = np.s_[top : start + _BAND + 1]
+    # copies of all images take memory; a row more on either side: neighbours count
+    for band, own in strips(len(result), margin=1, height=THIN_ROWS):
         some = np.stack([w[band] for w in weights])
         valid = some >= least
         count = valid.sum(axis=0, dtype=np.int8)
@@ -62,7 +59,7 @@ def median_image(
         if minimum:
             seconds = some.sum(axis=0)
             middle = _minimum_where_far(middle, lowest, seconds, count, read_noise**2 + sky_e)
-        result[start : start + _BAND] = middle[start - top :][:_BAND]
+        result[band][own] = middle[own]
         release(*images, *weights)
     return result
 

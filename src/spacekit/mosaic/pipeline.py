@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 
 from spacekit.errors import VisitError
 from spacekit.files import ensure_folder
-from spacekit.mosaic.align import Solution, align_exposures, at_epoch, with_solution
+from spacekit.mosaic.align import Solution, align_exposures, at_epoch, julian_year, with_solution
 from spacekit.mosaic.drizzle import mosaic_grid
 from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.nouns import Fit, PipelineSettings
@@ -84,7 +84,11 @@ def process_visit(
     _check(exposures)
     ensure_folder(out)
     ordered = _ordered(exposures)
-    stars = None if reference is None else at_epoch(reference, _year(ordered[0]))
+    stars = (
+        None
+        if reference is None
+        else at_epoch(reference, julian_year(ordered[0].header.get("EXPSTART")))
+    )
     solutions, fit = _solve(ordered, stars, settings)
     wcs = {name: solution.wcs for name, solution in solutions.items()}
     ordered = [with_solution(e, solutions[e.filename]) for e in ordered]
@@ -147,9 +151,3 @@ def _solve(
         solutions, fit = align_exposures(exposures, reference)
     prior = {e.filename: Solution(tuple(c.wcs for c in e.chips), fit) for e in exposures}
     return solutions or prior, fit
-
-
-def _year(exposure: Exposure) -> float:
-    """Give the Julian year of an exposure, 0 where its header doesn't tell."""
-    start = exposure.header.get("EXPSTART")
-    return 2000.0 + (start - 51544.5) / 365.25 if isinstance(start, float) and start > 0 else 0.0

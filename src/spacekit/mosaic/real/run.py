@@ -17,10 +17,9 @@ from typing import Final
 
 import numpy as np
 from astropy.table import Table
-from astropy.time import Time
 
 from spacekit.errors import NameFormatError, OutputError, PipelineError
-from spacekit.mosaic.align import at_epoch
+from spacekit.mosaic.align import at_epoch, julian_year
 from spacekit.mosaic.ecsv import write_ecsv
 from spacekit.mosaic.real.service import CATALOG, catalog_service
 from spacekit.mosaic.reference import read_reference_stars
@@ -169,10 +168,8 @@ def run_drizzlepac(folder: Path, settings: DrizzlepacSettings) -> tuple[Path, ..
 
 
 def _year(exposure: Path) -> float:
-    """Give the Julian year of an exposure, 0 where its header doesn't tell."""
     with open_fits(exposure) as hdus:
-        start = card(hdus[0].header, "EXPSTART")
-    return Time(start, format="mjd").jyear if isinstance(start, float) and start > 0 else 0.0
+        return julian_year(card(hdus[0].header, "EXPSTART"))
 
 
 def _run(  # noqa: PLR0913, PLR0917
