@@ -53,7 +53,7 @@ from spacekit.skopes.hst.svm.label import label_simulated
 from spacekit.visit.catalogs import read_reference
 from spacekit.visit.discovery import find_mosaics
 from spacekit.visit.drizzled import read_drizzled
-from spacekit.visit.names import parse_index, parse_name, split_file_name
+from spacekit.visit.names import parse_corrupted_folder, split_file_name
 from spacekit.visit.poller import read_poller
 from spacekit.visit.qa import read_qa, read_source_counts
 
@@ -91,16 +91,19 @@ def test_a_reader_answers_or_refuses(name: str, material: Path, tmp_path: Path) 
 
 
 @few
-@given(st.text(max_size=80) | st.from_regex(r"hst_\w{1,8}_\w\w_wfc3_ir_total_\w{6}(_\w{4,20})?"))
+@given(
+    st.text(max_size=80)
+    | st.from_regex(r"hst_\w{1,8}_\w\w_wfc3_ir_total_\w{6}(_\w{4,20})?")
+    | st.from_regex(r"\w{6}_\w{2,9}_(all|sub)_(stat|stoc)")
+)
 def test_any_name_is_parsed_back_or_refused(name: str) -> None:
-    for parse in (parse_name, split_file_name, parse_index):
+    for parse in (split_file_name, parse_corrupted_folder):
         try:
             parsed = parse(name)
         except NameFormatError as error:
             assert str(error).isprintable()
         else:
-            parts = parsed if isinstance(parsed, tuple) else (parsed,)
-            assert name.startswith(str(parts[0]))
+            assert name.startswith(str(parsed[0]))
 
 
 @few

@@ -15,7 +15,7 @@ from spacekit.measure.schema import COLUMNS, EVIDENCE, REPORTED
 from spacekit.measure.summary import Evidence
 from spacekit.visit.catalogs import ReferenceCatalog
 from spacekit.visit.discovery import find_mosaics
-from spacekit.visit.names import parse_name
+from spacekit.visit.names import split_file_name
 from spacekit.visit.nouns import Product
 
 from .fields import brightness, cosmic_rays, image, mosaic, scatter, wcs, write_product
@@ -434,7 +434,9 @@ def test_of_too_many_exposures_some_of_every_filter_are_looked_at():
     names = [("f606w", k) for k in range(60)] + [("f814w", k) for k in range(4)]
     start = "hst_16901_01_wfc3_uvis"
     products = [
-        Product(parse_name(f"{start}_{band}_iza101{k:02d}"), drizzled=Path("x.fits"))
+        Product(
+            split_file_name(f"{start}_{band}_iza101{k:02d}_drz.fits")[0], drizzled=Path("x.fits")
+        )
         for band, k in names
     ]
     notes = Notes([], {})

@@ -25,6 +25,11 @@ def seen(rng, positions, error=0.05, lost=0.2, extra=0.2):
     return rng.permutation(np.concatenate([kept + rng.normal(0, error, kept.shape), more]))
 
 
+def largest_px(match, places):
+    """Length of the shift where it is largest among some places."""
+    return np.hypot(*match.at(places).T).max()
+
+
 @pytest.mark.parametrize("count", [8, 50, 400, 2000])
 @pytest.mark.parametrize("length", [0.0, 0.5, 3.0, 20.0, 120.0])
 def test_shift_is_found_whatever_its_length(count, length):
@@ -36,7 +41,7 @@ def test_shift_is_found_whatever_its_length(count, length):
     error = np.hypot(match.dx_px - shift[0], match.dy_px - shift[1])
     assert error < 5 * match.uncertainty_px
     assert match.uncertainty_px == pytest.approx(0.07 / np.sqrt(match.sources), rel=0.5)
-    assert match.largest_px == pytest.approx(length, abs=0.15)
+    assert largest_px(match, sky) == pytest.approx(length, abs=0.15)
     assert match.roll_deg == 0
 
 
@@ -88,7 +93,7 @@ def test_rotation_shows_and_the_largest_shift_is_at_the_edge(corner_px, count):
     match = match_positions(sky, seen(rng, (sky - 500) @ turn.T + 500))
     assert match is not None
     assert match.roll_deg == pytest.approx(np.degrees(angle), rel=0.15)
-    assert 0.6 * corner_px < match.largest_px < 1.1 * corner_px
+    assert 0.6 * corner_px < largest_px(match, sky) < 1.1 * corner_px
     assert match.scatter_px < 0.1
 
 
@@ -105,7 +110,7 @@ def test_a_small_scale_difference_counts_too():
     sky = scatter(rng, 300, SHAPE)
     match = match_positions(sky, seen(rng, (sky - 500) * 1.004 + 500))
     assert match is not None
-    assert match.largest_px == pytest.approx(2.5, abs=0.4)
+    assert largest_px(match, sky) == pytest.approx(2.5, abs=0.4)
     assert abs(match.roll_deg) < 0.01
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -200,7 +200,7 @@ def write_result(result: Result, folder: Path) -> Result:
     write_csv(folder / "history.csv", history)
     write_csv(folder / "calibration.csv", result.calibration.table())
     write_text(folder / "classification_report.txt", result.report)
-    return Result(**{**_fields(result), "folder": folder})
+    return replace(result, folder=folder)
 
 
 def read_result(folder: Path) -> Result:
@@ -271,11 +271,6 @@ def _history(path: Path) -> tuple[dict[str, list[float]], list[str]]:
         return {}, ["the history of the training was not kept"]
     table = read_csv(path, _WANTED).drop(columns="epoch", errors="ignore")
     return {str(name): table[name].astype(float).tolist() for name in table}, []
-
-
-def _fields(result: Result) -> dict[str, Any]:
-    """Field values, arrays as they are."""
-    return {name: getattr(result, name) for name in Result.__dataclass_fields__}
 
 
 def _epochs(history: dict[str, list[float]]) -> int:

@@ -98,7 +98,7 @@ def _elongation(whose: str, shape: ProductShape) -> str:
     )
 
 
-def shown_by_total(findings: Findings) -> list[Clue]:
+def shown_by_total(findings: Findings) -> list[str]:
     """Say what the total image shows where nothing stands out between products."""
     words = []
     total = next((s for s in findings.shapes if s.title == "total"), None)
@@ -118,7 +118,7 @@ def shown_by_total(findings: Findings) -> list[Clue]:
     if total is not None:
         words += _turned("stars", total)
         words += _second_image("the total's", total)
-    return [Clue((), w) for w in words]
+    return words
 
 
 def _turned(whose: str, shape: ProductShape) -> list[str]:

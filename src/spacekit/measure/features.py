@@ -25,7 +25,6 @@ from spacekit.visit.qa import QaReport, read_gaia_count, read_qa, read_source_co
 from spacekit.visit.values import as_count, as_number, as_text, card
 
 __all__ = [
-    "NO_FIT_RMS_MAS",
     "Catalogs",
     "Features",
     "inside_footprint",
@@ -36,7 +35,7 @@ __all__ = [
 ]
 
 #: What the published tables have for rms where no fit was made.
-NO_FIT_RMS_MAS: Final = -1.0
+_NO_FIT_RMS_MAS: Final = -1.0
 
 _Read = TypeVar("_Read")
 
@@ -244,7 +243,7 @@ def _fit(mosaic: Mosaic, image: Drizzled, problems: list[Problem]) -> dict[str, 
     elif rms_ra > 0 and rms_dec > 0 and nmatches > 0:
         found = (rms_ra, rms_dec, float(nmatches))
         return {name.lower(): (n, "header") for name, n in zip(names, found, strict=True)}
-    nothing = (NO_FIT_RMS_MAS, NO_FIT_RMS_MAS, 0.0)
+    nothing = (_NO_FIT_RMS_MAS, _NO_FIT_RMS_MAS, 0.0)
     return {name.lower(): (n, "default") for name, n in zip(names, nothing, strict=True)}
 
 

@@ -301,9 +301,8 @@ def _summary(
     lists: _Lists, first: NDArray[np.intp], second: NDArray[np.intp], model: Floats
 ) -> Shift:
     """Describe the fitted model at the matched sources."""
-    shifts = lists.terms[second] @ model
     weights = lists.weights(first, second)
-    residual = lists.positions[second] - lists.reference[first] - shifts
+    residual = lists.positions[second] - lists.reference[first] - lists.terms[second] @ model
     # the share of weight that counts: (sum w)^2 / sum w^2 equal sources
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     weighted = float(np.sqrt((weights[:, None] * residual**2).sum() / weights.sum() / 2))
@@ -322,7 +321,6 @@ def _summary(
         dy_px=float(dy),
         uncertainty_px=scatter / float(np.sqrt(effective)),
         scatter_px=max(robust_sigma(residual), 1e-4),
-        largest_px=float(np.hypot(shifts[:, 0], shifts[:, 1]).max()),
         # rotation is (d dy/dx - d dx/dy) / 2
         roll_deg=float(np.degrees((slopes[0, 1] - slopes[1, 0]) / 2)),
         sources=len(second),

@@ -25,9 +25,6 @@ class Shift:
     scatter_px : float
         Robust standard deviation of single sources about the result, per axis; NaN where it
         does not come from sources.
-    largest_px : float
-        Length of the shift where it is largest among the matched sources: more than at the
-        middle only where a rotation, scale or skew is significant.
     roll_deg : float
         Rotation from +x to +y, 0 where none is significant.
     sources : int
@@ -44,7 +41,6 @@ class Shift:
     dy_px: float
     uncertainty_px: float
     scatter_px: float
-    largest_px: float
     roll_deg: float
     sources: int
     middle: Floats
@@ -55,10 +51,7 @@ class Shift:
     def uniform(cls, dx_px: float, dy_px: float, uncertainty_px: float) -> Shift:
         """Make a shift that is the same everywhere and comes from no sources."""
         none = np.zeros((2, 2))
-        length = float(np.hypot(dx_px, dy_px))
-        return cls(
-            dx_px, dy_px, uncertainty_px, np.nan, length, 0.0, 0, np.zeros(2), none, none.copy()
-        )
+        return cls(dx_px, dy_px, uncertainty_px, np.nan, 0.0, 0, np.zeros(2), none, none.copy())
 
     @classmethod
     def itself(cls) -> Shift:
@@ -93,17 +86,15 @@ class Shift:
         if self.is_itself or more.is_itself:
             return more if self.is_itself else self
         dx, dy = np.array([self.dx_px, self.dy_px]) + more.at(self.middle[None])[0]
-        slopes = self.slopes + more.slopes
         return Shift(
             float(dx),
             float(dy),
             float(np.hypot(self.uncertainty_px, more.uncertainty_at(self.middle))),
             float(np.fmax(self.scatter_px, more.scatter_px)),
-            float(np.hypot(dx, dy)) if not slopes.any() else self.largest_px + more.largest_px,
             self.roll_deg + more.roll_deg,
             min(self.sources, more.sources),
             self.middle,
-            slopes,
+            self.slopes + more.slopes,
             self.slope_errors + more.slope_errors,
         )
 

@@ -20,10 +20,10 @@ from spacekit.measure.findings_file import find_findings, read_findings
 from spacekit.visit.nouns import Problem
 from spacekit.visit.truth import ALIGNED_PX
 
-__all__ = ["REASON_COLUMNS", "Verdict", "judge", "reasons_of"]
+__all__ = ["Verdict", "judge", "reasons_of"]
 
 #: Columns that `reasons_of` makes.
-REASON_COLUMNS: Final = ("culprit", "culprit_dx_px", "culprit_dy_px", "culprit_mas", "reason")
+_REASON_COLUMNS: Final = ("culprit", "culprit_dx_px", "culprit_dy_px", "culprit_mas", "reason")
 
 #: An offset is said to be one from here on, if it is above `ALIGNED_PX` by two sigma; few
 #: sources tell less than their scatter says.
@@ -286,7 +286,7 @@ def _unmatched(group: Group) -> list[Clue]:
 
 def _told_by_total(findings: Findings) -> list[str]:
     """Say how well products agree and what the total shows all the same, or the latter alone."""
-    shown = [c.words for c in shown_by_total(findings)]
+    shown = shown_by_total(findings)
     compared = findings.exposures.offsets or findings.filters.offsets
     return [_agreement(findings), *shown] if compared or not shown else shown
 
@@ -323,7 +323,7 @@ def reasons_of(indices: Sequence[str], images: Path) -> tuple[pd.DataFrame, tupl
     Returns
     -------
     table : DataFrame
-        `REASON_COLUMNS`, a row an index; culprits with a plus between, empty: none.
+        `_REASON_COLUMNS`, a row an index; culprits with a plus between, empty: none.
     problems : tuple of Problem
         Files of offsets that are there but can't be read.
     """
@@ -339,7 +339,7 @@ def reasons_of(indices: Sequence[str], images: Path) -> tuple[pd.DataFrame, tupl
         verdict = judge(found) if found else _UNTOLD
         offset = (verdict.dx_px, verdict.dy_px, verdict.offset_mas)
         rows.append((" + ".join(verdict.culprits), *offset, verdict.reason))
-    return pd.DataFrame(rows, columns=list(REASON_COLUMNS)), tuple(problems)
+    return pd.DataFrame(rows, columns=list(_REASON_COLUMNS)), tuple(problems)
 
 
 _UNTOLD: Final = Verdict(

@@ -30,7 +30,6 @@ from spacekit.visit.pictures import is_copy, read_png
 from spacekit.visit.values import MALFORMED, is_ours
 
 __all__ = [
-    "AT_ONCE",
     "NO_STAMPS",
     "ArrayFrames",
     "FolderFrames",
@@ -41,7 +40,7 @@ __all__ = [
 ]
 
 #: Stacks of frames that are loaded ahead.
-AT_ONCE = 16
+_AT_ONCE = 16
 
 #: Uncompressed size up to which an array file is unpacked, bytes.
 LARGEST_ARRAYS = 64_000_000_000
@@ -104,11 +103,11 @@ def load_many(
 ) -> Iterator[Frames]:
     """Load the frames of many mosaics in their order, a few at a time in threads.
 
-    Decoding releases the interpreter, so threads help; memory holds `AT_ONCE` stacks.
+    Decoding releases the interpreter, so threads help; memory holds those few.
     """
     with ThreadPoolExecutor(max_workers=min(4, usable_cores())) as pool:
-        for start in range(0, len(names), AT_ONCE):
-            some = slice(start, start + AT_ONCE)
+        for start in range(0, len(names), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
             hints = [None] * len(names[some]) if labels is None else labels[some]
             yield from pool.map(lambda n, h: source.load(n, size, h), names[some], hints)
 

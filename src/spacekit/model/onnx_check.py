@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 from spacekit.errors import ModelFileError
 
-__all__ = ["OPERATORS", "check_onnx"]
+__all__ = ["check_onnx"]
 
 #: What the ensemble is made of. Anything else is not a model of ours.
-OPERATORS: frozenset[str] = frozenset(
+_OPERATORS: frozenset[str] = frozenset(
     {
         *("Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat"),
         *("Constant", "ConstantOfShape", "Conv", "Div", "Equal", "Exp", "Expand", "Gather"),
@@ -84,7 +84,7 @@ def _check_graph(walk: _Walk, graph: memoryview) -> None:
 def _check_node(walk: _Walk, node: memoryview) -> None:
     """One operator: known, standard, no graph in an attribute."""
     for number, _, value, _ in walk.fields(node):
-        if number == 4 and (name := bytes(value).decode("ascii", "replace")) not in OPERATORS:
+        if number == 4 and (name := bytes(value).decode("ascii", "replace")) not in _OPERATORS:
             walk.refuse(f"uses the operator {name[:40]!r}, which no model of ours has")
         elif number == 7 and bytes(value) not in (b"", b"ai.onnx"):
             walk.refuse("uses operators of a domain of its own")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from spacekit.errors import OptionError
@@ -117,7 +117,3 @@ class TrainingSettings:
             return replace(self, **params)
         except (TypeError, ValueError) as error:
             raise OptionError(f"params: {error}") from error
-
-    def to_dict(self) -> dict[str, Any]:
-        """For the provenance."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,7 +165,7 @@ def describe(data: Dataset, trained: Trained, **more: Any) -> Manifest:
             "rows": {part: len(getattr(trained.split, part)) for part in parts},
             "ambiguous": data.ambiguous,
             "misaligned": int(data.labels.sum()),
-            "settings": trained.settings.to_dict(),
+            "settings": asdict(trained.settings),
             "epochs_run": len(trained.history.get("loss", [])),
             "notes": list(trained.notes),
             **more,
@@ -175,7 +175,7 @@ def describe(data: Dataset, trained: Trained, **more: Any) -> Manifest:
 
 def _key(data: Dataset, split: Split, settings: TrainingSettings) -> str:
     """Tell a run from others by all that it depends on but the pictures."""
-    digest = hashlib.sha256(json.dumps([data.index, settings.to_dict()]).encode())
+    digest = hashlib.sha256(json.dumps([data.index, asdict(settings)]).encode())
     arrays = (data.features.numeric, data.features.categories, data.labels, split.train, split.tune)
     for array in (*arrays, data.shown_by_total):
         digest.update(np.ascontiguousarray(array).tobytes())

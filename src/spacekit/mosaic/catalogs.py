@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 __all__ = [
     "Columns",
     "catalog_header",
-    "centre_names",
     "filter_columns",
     "formats_of",
     "total_columns",
@@ -24,7 +23,7 @@ __all__ = [
 Columns = dict[str, NDArray[Any]]
 
 
-def centre_names(kind: str) -> tuple[str, str]:
+def _centre_names(kind: str) -> tuple[str, str]:
     """Give the names of the position columns of a "point" or "segment" catalog."""
     return ("X-Center", "Y-Center") if kind == "point" else ("X-Centroid", "Y-Centroid")
 
@@ -98,7 +97,7 @@ def _positions(
     kind: str, xy: NDArray[np.float64], wcs: WCS, identity: NDArray[np.int64]
 ) -> Columns:
     ra, dec = wcs.wcs_pix2world(xy[:, 0], xy[:, 1], 0) if len(xy) else (np.empty(0), np.empty(0))
-    x_name, y_name = centre_names(kind)
+    x_name, y_name = _centre_names(kind)
     return {x_name: xy[:, 0], y_name: xy[:, 1], "RA": ra, "DEC": dec, "ID": identity}
 
 

@@ -53,7 +53,7 @@ def process_visit(
     exposures: Sequence[Exposure],
     reference: Table | None,
     out: Path,
-    settings: PipelineSettings = PipelineSettings(),  # noqa: B008 - frozen
+    settings: PipelineSettings | None = None,
 ) -> ProcessedVisit:
     """Align, clean, drizzle, detect and write one detector's exposures of one visit.
 
@@ -67,7 +67,7 @@ def process_visit(
         DEC_error, pmra, pmra_error, pmdec, pmdec_error, epoch. None or empty: no fit.
     out : Path
         Folder to write the products to; made where it isn't there.
-    settings : PipelineSettings
+    settings : PipelineSettings, optional
         What to do.
 
     Returns
@@ -83,12 +83,10 @@ def process_visit(
     """
     _check(exposures)
     ensure_folder(out)
+    settings = settings or PipelineSettings()
     ordered = _ordered(exposures)
-    stars = (
-        None
-        if reference is None
-        else at_epoch(reference, julian_year(ordered[0].header.get("EXPSTART")))
-    )
+    year = julian_year(ordered[0].header.get("EXPSTART"))
+    stars = None if reference is None else at_epoch(reference, year)
     solutions, fit = _solve(ordered, stars, settings)
     wcs = {name: solution.wcs for name, solution in solutions.items()}
     ordered = [with_solution(e, solutions[e.filename]) for e in ordered]

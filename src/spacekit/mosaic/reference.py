@@ -10,10 +10,10 @@ from astropy.table import Table
 from spacekit.files import replacing
 from spacekit.visit.catalogs import read_csv_catalog, read_ecsv
 
-__all__ = ["REFERENCE_NAME", "read_reference_stars", "write_reference_stars"]
+__all__ = ["read_reference_stars", "write_reference_stars"]
 
 #: What the simulator calls it beside the exposures.
-REFERENCE_NAME: Final = "reference_catalog.csv"
+_REFERENCE_NAME: Final = "reference_catalog.csv"
 _SKY: Final = ("RA", "RA_error", "DEC", "DEC_error")
 
 
@@ -56,7 +56,7 @@ def write_reference_stars(folder: Path, stars: Table) -> Path:
         if name in table.colnames:
             table.rename_column(name, name.lower())
     formats = {name: "%.10f" for name in ("ra", "dec") if name in table.colnames}
-    path = folder / REFERENCE_NAME
+    path = folder / _REFERENCE_NAME
     with replacing(path) as part:
         table.write(part, format="ascii.csv", formats=formats)
     return path

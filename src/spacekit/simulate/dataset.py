@@ -288,8 +288,6 @@ def simulate_many(  # noqa: PLR0913, PLR0917
     """
     settings = settings or SimulationSettings()
     claim_folder(out, seed, settings)
-    for left in out.glob(f"{PART}*"):
-        shutil.rmtree(left, ignore_errors=True)
     jobs = [(out, k, seed, settings) for k in longest_first(numbers, seed, settings.draw)]
     results = []
     for _, result in run_jobs(_one, jobs, workers, _died):

@@ -25,7 +25,6 @@ __all__ = [
     "Pixels",
     "Projection",
     "Shutter",
-    "colour_term",
     "faintest_mag",
     "render_chip",
     "usable_points",
@@ -115,7 +114,7 @@ class Shutter:
     trail_px: tuple[float, float] = (0.0, 0.0)
 
 
-def colour_term(pivot_angstrom: float) -> float:
+def _colour_term(pivot_angstrom: float) -> float:
     """Magnitudes (AB) a source of V - I = 1 is fainter than in V, by pivot wavelength.
 
     Read off Castelli & Kurucz colours of dwarfs of 3500 to 8000 K, rounded.
@@ -253,7 +252,7 @@ class _Light:
     ) -> NDArray[np.float64]:
         """Give what a source of a magnitude in the first filter leaves in this exposure."""
         band, first = self.shutter.band, self.view.first
-        shift = colour_term(band.pivot_angstrom) - colour_term(first.pivot_angstrom)
+        shift = _colour_term(band.pivot_angstrom) - _colour_term(first.pivot_angstrom)
         rate = 10 ** (-0.4 * (mag + colour * shift - band.zeropoint_ab))
         return np.asarray(rate * self.shutter.exptime_s)
 

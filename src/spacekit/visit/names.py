@@ -20,8 +20,6 @@ __all__ = [
     "is_plain_name",
     "parse_corrupted_folder",
     "parse_corrupted_suffix",
-    "parse_index",
-    "parse_name",
     "split_file_name",
 ]
 
@@ -30,7 +28,6 @@ _PARTS: Final = (
     r"_(?P<detector>[a-z0-9]{2,12})_(?P<filter>[a-z0-9][a-z0-9-]{0,40})"
     r"_(?P<ipppss>[a-z][a-z0-9]{5})(?P<exposure>(?:[a-z0-9]{2})?)"
 )
-_NAME: Final = re.compile(_PARTS)
 _FILE: Final = re.compile(_PARTS + r"_(?P<kind>[A-Za-z0-9_.-]{1,100})")
 _SUFFIX: Final = re.compile(
     r"(?P<filter>[a-z0-9][a-z0-9_-]{0,60})_(?P<exposures>all|sub)_(?P<mode>stat|stoc)"
@@ -66,30 +63,6 @@ class CorruptedSuffix:
 
     def __str__(self) -> str:
         return "_".join((self.filter, self.exposures, self.mode))
-
-
-def parse_name(stem: str) -> ProductName:
-    """Take a product's name, without kind, apart.
-
-    Parameters
-    ----------
-    stem : str
-        For example "hst_16901_01_wfc3_ir_total_iza101".
-
-    Returns
-    -------
-    ProductName
-        Its `str` is `stem` again.
-
-    Raises
-    ------
-    NameFormatError
-        If `stem` doesn't follow the convention.
-    """
-    found = _NAME.fullmatch(stem)
-    if found is None:
-        raise NameFormatError(f"{_shown(stem)}: not a HAP name ({_CONVENTION}, lower case)")
-    return ProductName(**found.groupdict())
 
 
 def split_file_name(file_name: str) -> tuple[ProductName, str]:
@@ -170,34 +143,6 @@ def parse_corrupted_folder(folder_name: str) -> tuple[str, CorruptedSuffix]:
             "(<ipppss>_<filter>_<all|sub>_<stat|stoc>)"
         )
     return found["ipppss"], parse_corrupted_suffix(found["suffix"])
-
-
-def parse_index(index: str) -> tuple[ProductName, CorruptedSuffix | None]:
-    """Take a mosaic's name in a table apart.
-
-    Parameters
-    ----------
-    index : str
-        The total's name, for a corrupted copy with its suffix
-        ("hst_9836_33_acs_wfc_total_j8rq33_clear1s_f250w_sub_stoc").
-
-    Returns
-    -------
-    name : ProductName
-        The total product; the same for a visit and all its copies.
-    suffix : CorruptedSuffix or None
-        What was done to a copy, None for a visit as observed.
-
-    Raises
-    ------
-    NameFormatError
-        If it is neither.
-    """
-    parts = index.split("_", 7)
-    name = parse_name("_".join(parts[:7]))
-    if not name.is_total or name.exposure:
-        raise NameFormatError(f"{_shown(index)}: not the name of a total detection product")
-    return name, parse_corrupted_suffix(parts[7]) if len(parts) > 7 else None
 
 
 def _shown(name: str) -> str:
