@@ -114,14 +114,16 @@ def judged(evidence: Evidence, true: dict[str, Any]) -> dict[str, Any]:
     verdict = judge(evidence.findings)
     off = products_off(true)
     return {
-        "sources": true.get("usable_sources", evidence.ellipticity_sources),
+        "sources": true.get("usable_sources", evidence.columns["ellipticity_sources"]),
         "named": bool(verdict.culprits),
         "right": bool(set(verdict.culprits) & off),
         "wrong": sum(c not in off for c in verdict.culprits),
-        "measured_px": np.fmax(evidence.offset_px, evidence.exposure_offset_px),
-        "ellipticity": evidence.ellipticity,
-        "total_deficit": evidence.total_deficit,
-        "pair_excess": evidence.pair_excess,
+        "measured_px": np.fmax(
+            evidence.columns["offset_px"], evidence.columns["exposure_offset_px"]
+        ),
+        "ellipticity": evidence.columns["ellipticity"],
+        "total_deficit": evidence.columns["total_deficit"],
+        "pair_excess": evidence.columns["pair_excess"],
         "reason": verdict.reason,
     }
 

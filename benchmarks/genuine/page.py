@@ -170,7 +170,7 @@ def _images(measured: list[Measured]) -> str:
                 for f, d in zip((f.name for f in fields(Image)), (4, 3, 1, 4, 3), strict=True)
             ]
             rows.append([m.run.name, name, *cells])
-        deficits = _pair(m, lambda s: f"{s.evidence.weight_deficit:.3f}")
+        deficits = _pair(m, lambda s: f"{s.evidence.columns['weight_deficit']:.3f}")
         rows[-1].append(deficits)
         for row in rows[-len(m.sides["real"].images) : -1]:
             row.append("")

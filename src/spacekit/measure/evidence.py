@@ -101,12 +101,12 @@ def measure_evidence(
         scale_mas=frame.scale_mas if frame else math.nan,
         reasons=tuple(dict.fromkeys([*notes.reasons, *notes.faults.values()])),
     )
-    evidence = summarise(len(mosaic.filters), findings)
-    return replace(
-        evidence,
-        moving=float(looks[0].moving) if looks else math.nan,
-        stamps=stamps,
-        faults=tuple(notes.faults.items()),
+    moving = float(looks[0].moving) if looks else math.nan
+    return Evidence(
+        summarise(len(mosaic.filters), findings, moving),
+        findings,
+        stamps,
+        tuple(notes.faults.items()),
     )
 
 

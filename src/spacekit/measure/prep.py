@@ -115,7 +115,7 @@ def _measure(mosaic: Mosaic, settings: PrepSettings) -> Measurement:
             lambda: measure_evidence(mosaic, catalogs.reference, read),
         )
     if evidence is not None:
-        row.update(_columns(evidence))
+        row.update(evidence.columns)
         problems += _faults(mosaic, evidence)
     if settings.draw and settings.blink:
         blinks = extras.get("products can't be drawn", lambda: render_blinks(mosaic, read=read))
@@ -184,11 +184,6 @@ def _faults(mosaic: Mosaic, evidence: Evidence) -> list[Problem]:
         )
         for file, fault in evidence.faults
     ]
-
-
-def _columns(evidence: Evidence) -> Row:
-    names = [c.name for c in (*EVIDENCE, *REPORTED) if hasattr(evidence, c.name)]
-    return {name: float(getattr(evidence, name)) for name in names}
 
 
 def _label(mosaic: Mosaic, problems: list[Problem]) -> float:

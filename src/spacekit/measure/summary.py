@@ -5,95 +5,31 @@ from __future__ import annotations
 import cmath
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Final
 
 from spacekit.measure.findings import Absolute, Findings, Group, ProductShape, Repeat
+from spacekit.measure.schema import EVIDENCE, REPORTED
 from spacekit.measure.sheet import Stamps
 
-__all__ = ["Evidence", "summarise"]
+__all__ = ["MEASURED", "Evidence", "summarise"]
 
-#: Some of the fields of `Evidence`, all numbers; Any, for it has others.
-_Columns = dict[str, Any]
+#: Columns of the table that come from a mosaic's pixels; whether the fit is fresh its header says.
+MEASURED: Final = tuple(c.name for c in (*EVIDENCE, *REPORTED) if c.name != "fit_fresh")
+
+_Columns = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured; the fields above `findings` are columns of the table, NaN: not measured.
+    """What was measured in one mosaic.
 
     Parameters
     ----------
-    filters : int
-        Filter products in the mosaic.
-    offset_px : float
-        Largest shift of a filter product against the reference filter, px.
-    offset_sigma_px : float
-        Its standard error, per axis, where it is largest.
-    offset_sources : float
-        Sources it was measured on.
-    offset_scatter_px : float
-        Largest scatter of single sources in those matches, px.
-    unmatched : float
-        Filter products that have sources enough but match the reference nowhere.
-    ellipticity : float
-        Length of the median over stars of (e1, e2) in the total.
-    ellipticity_sigma : float
-        Its standard error.
-    ellipticity_sources : float
-        Stars it was measured on.
-    filter_ellipticity : float
-        The same, the largest over the filter products.
-    weight_deficit : float
-        1 - weight in the stars' cores over weight around, largest over the total and filters.
-    total_deficit : float
-        The same of the total alone.
-    pair_excess : float
-        Share of the total's sources that have a partner at one common separation.
-    pair_sources : float
-        How many these are.
-    exposure_offset_px : float
-        Largest shift of an exposure product against the medoid of the exposures, px.
-    exposure_offset_sigma_px : float
-        Its standard error, per axis, where it is largest.
-    exposure_offset_sources : float
-        Sources it was measured on.
-    exposures_unmatched : float
-        Exposure products with sources enough that match the others nowhere.
-    part_share : float
-        Share of a filter's matched sources that have a second shift, the largest.
-    exposure_part_share : float
-        The same of an exposure product's.
-    sure_px : float
-        Largest shift of a filter product less two standard errors, px.
-    exposure_sure_px : float
-        The same of an exposure product, or of a part of one that has a shift of its own.
-    ellipticity_contrast : float
-        Largest difference between two filters' coherent ellipticities, as vectors: what all
-        have in common is the detector's.
-    rejected_surprise : float
-        How surely patches that rejection took from an exposure repeat stars at one shift, the
-        largest over the exposures (`spacekit.measure.findings.Repeat.surprise`).
-    rejected_px, rejected_sources : float
-        Length of that shift, px, and the patches that lie at it.
-    twin_turned, twin_crossed, twin_near : float
-        How significant a second image of every source is in the total (`spacekit.measure.twins`).
-    twin_px, twin_sources : float
-        How far it lies, px, and the sources that were stacked for it.
-    filter_twin_turned, filter_twin_crossed, filter_twin_near : float
-        The same significances, the largest over the filter products.
-    turned_ellipticity, turned_sigmas : float
-        How the total's stars are elongated along a turn about its middle, and how surely
-        (`spacekit.measure.shapes.turned_shape`).
-    filter_turned_sigmas : float
-        The latter, the largest over the filter products.
-    rejected_turned, rejected_turned_px, rejected_turned_sources : float
-        As rejected_surprise, rejected_px and rejected_sources, of a shift in proportion to the
-        distance from the middle.
-    moving : float
-        1 where the telescope tracked a target that moves against the stars, else 0.
-    absolute_dx_mas, absolute_dy_mas, absolute_sigma_mas, absolute_sources : float
-        The total against the reference catalog.
+    columns : dict of str to float
+        Of the table (`spacekit.measure.schema` says what each means): all of `MEASURED`, NaN
+        where something could not be measured.
     findings : Findings
         The same and more, product by product.
     stamps : Stamps or None
@@ -102,57 +38,13 @@ class Evidence:
         Product files that are there but can't be used, each with its reason.
     """
 
-    filters: int
-    offset_px: float = math.nan
-    offset_sigma_px: float = math.nan
-    offset_sources: float = math.nan
-    offset_scatter_px: float = math.nan
-    unmatched: float = math.nan
-    ellipticity: float = math.nan
-    ellipticity_sigma: float = math.nan
-    ellipticity_sources: float = math.nan
-    filter_ellipticity: float = math.nan
-    weight_deficit: float = math.nan
-    total_deficit: float = math.nan
-    pair_excess: float = math.nan
-    pair_sources: float = math.nan
-    exposure_offset_px: float = math.nan
-    exposure_offset_sigma_px: float = math.nan
-    exposure_offset_sources: float = math.nan
-    exposures_unmatched: float = math.nan
-    part_share: float = math.nan
-    exposure_part_share: float = math.nan
-    sure_px: float = math.nan
-    exposure_sure_px: float = math.nan
-    ellipticity_contrast: float = math.nan
-    rejected_surprise: float = math.nan
-    rejected_px: float = math.nan
-    rejected_sources: float = math.nan
-    twin_turned: float = math.nan
-    twin_crossed: float = math.nan
-    twin_near: float = math.nan
-    twin_px: float = math.nan
-    twin_sources: float = math.nan
-    filter_twin_turned: float = math.nan
-    filter_twin_crossed: float = math.nan
-    filter_twin_near: float = math.nan
-    turned_ellipticity: float = math.nan
-    turned_sigmas: float = math.nan
-    filter_turned_sigmas: float = math.nan
-    rejected_turned: float = math.nan
-    rejected_turned_px: float = math.nan
-    rejected_turned_sources: float = math.nan
-    moving: float = math.nan
-    absolute_dx_mas: float = math.nan
-    absolute_dy_mas: float = math.nan
-    absolute_sigma_mas: float = math.nan
-    absolute_sources: float = math.nan
+    columns: Mapping[str, float]
     findings: Findings = field(default_factory=Findings)
     stamps: Stamps | None = None
     faults: tuple[tuple[str, str], ...] = ()
 
 
-def summarise(filters: int, findings: Findings) -> Evidence:
+def summarise(filters: int, findings: Findings, moving: float = math.nan) -> dict[str, float]:
     """Sum findings up in one number of each kind.
 
     Parameters
@@ -161,34 +53,40 @@ def summarise(filters: int, findings: Findings) -> Evidence:
         Filter products in the mosaic.
     findings : Findings
         Product by product.
+    moving : float
+        1 where the telescope tracked a target that moves against the stars, else 0.
 
     Returns
     -------
-    Evidence
-        With these findings; without what they don't tell (moving targets, stamps, faults).
+    dict of str to float
+        The columns `MEASURED`, NaN where the findings don't tell.
     """
     of_filters = [shape for shape in findings.shapes if shape.title != "total"]
-    return Evidence(
-        filters=filters,
+    found: _Columns = {
+        "filters": filters,
+        "moving": moving,
         **_offsets(findings.filters),
-        offset_scatter_px=_largest([o.scatter_px for o in findings.filters.offsets]),
-        unmatched=_unmatched(findings.filters),
+        "offset_scatter_px": _largest([o.scatter_px for o in findings.filters.offsets]),
+        "unmatched": _unmatched(findings.filters),
         **_offsets(findings.exposures, "exposure_"),
-        exposures_unmatched=_unmatched(findings.exposures),
+        "exposures_unmatched": _unmatched(findings.exposures),
         **_total_shape(findings.shapes),
         **_filter_shapes(of_filters),
-        weight_deficit=_largest([shape.weight_deficit for shape in findings.shapes]),
-        pair_excess=findings.pair_share,
-        pair_sources=float(findings.pair_sources) if findings.pair_share >= 0 else math.nan,
+        "weight_deficit": _largest([shape.weight_deficit for shape in findings.shapes]),
+        "pair_excess": findings.pair_share,
+        "pair_sources": findings.pair_sources if findings.pair_share >= 0 else math.nan,
         **_repeats(findings.repeats),
         **_against_catalog(findings.absolute),
-        findings=findings,
-    )
+    }
+    unknown = found.keys() - set(MEASURED)
+    if unknown:
+        raise KeyError(f"no columns of the table: {', '.join(sorted(unknown))}")
+    return {name: float(found.get(name, math.nan)) for name in MEASURED}
 
 
 def _offsets(group: Group, prefix: str = "") -> _Columns:
     """Sum up a group's shifts, in columns whose names start with `prefix`."""
-    columns = {
+    columns: _Columns = {
         "part_share": _largest([o.part_sources / o.sources for o in group.offsets if o.sources]),
         "sure_px": _largest([o.sure_px for o in group.offsets]),
     }
@@ -209,13 +107,13 @@ def _total_shape(shapes: Sequence[ProductShape]) -> _Columns:
     return {
         "ellipticity": total.ellipticity,
         "ellipticity_sigma": total.ellipticity_sigma,
-        "ellipticity_sources": float(total.stars),
+        "ellipticity_sources": total.stars,
         "total_deficit": total.weight_deficit,
         "twin_turned": total.twin_turned,
         "twin_crossed": total.twin_crossed,
         "twin_near": total.twin_near,
         "twin_px": total.twin_px,
-        "twin_sources": float(total.twin_sources),
+        "twin_sources": total.twin_sources,
         "turned_ellipticity": total.turned_ellipticity,
         "turned_sigmas": total.turned_sigmas,
     }
@@ -240,10 +138,10 @@ def _repeats(repeats: Sequence[Repeat]) -> _Columns:
     return {
         "rejected_surprise": surest.surprise,
         "rejected_px": surest.length_px if surest.surprise else 0.0,
-        "rejected_sources": float(surest.sources),
+        "rejected_sources": surest.sources,
         "rejected_turned": turned.turned_surprise,
         "rejected_turned_px": turned.turned_px,
-        "rejected_turned_sources": float(turned.turned_sources),
+        "rejected_turned_sources": turned.turned_sources,
     }
 
 
