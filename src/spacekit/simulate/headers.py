@@ -13,7 +13,7 @@ from numpy.random import Generator
 
 from spacekit.simulate.detectors import Detector, Filter
 
-__all__ = ["PRIORS", "Fit", "Identity", "Prior", "draw_fit", "primary_header", "science_header"]
+__all__ = ["PRIORS", "Fit", "Identity", "Taken", "draw_fit", "primary_header", "science_header"]
 
 
 @dataclass(frozen=True)
@@ -109,30 +109,9 @@ class Identity:
     moving: bool = False
 
 
-#: Reads of an IR ramp, the zeroth included.
-_RAMP_SAMPLES: Final = 14
-
-
-def draw_fit(prior: str, rng: Generator) -> Fit | None:
-    """Draw what the header claims of its fit; it says nothing about exposures among themselves."""
-    few = rng.random() < 0.35  # a fit on few, perhaps false matches: a deceptively small rms
-    matches = int(rng.integers(4, 12)) if few else int(np.exp(rng.uniform(2.5, 5.0)))
-    rms = rng.lognormal(np.log(3.0 if few else 8.0), 0.6, 2)
-    fit = Fit(round(float(rms[0]), 2), round(float(rms[1]), 2), matches)
-    return fit if PRIORS[prior].has_fit else None
-
-
-def primary_header(  # noqa: PLR0913, PLR0917
-    detector: Detector,
-    band: Filter,
-    identity: Identity,
-    filename: str,
-    exptime_s: float,
-    delay_s: float,
-    orient_deg: float,
-    subarray: bool,
-) -> fits.Header:
-    """Write the primary header of an exposure.
+@dataclass(frozen=True)
+class Taken:
+    """What the headers of an exposure tell of.
 
     Parameters
     ----------
@@ -148,19 +127,70 @@ def primary_header(  # noqa: PLR0913, PLR0917
         Of the detector.
     subarray : bool
         SUBARRAY.
+    prior : str
+        Key of `PRIORS`.
+    fit : Fit or None
+        RMS and matches, where there are any.
     """
-    start = Time(identity.start_mjd + delay_s / 86400.0, format="mjd", scale="utc")
-    date, time = start.isot.split("T")
-    root = filename.split("_", maxsplit=1)[0]
-    cards: dict[str, Any] = {
+
+    detector: Detector
+    band: Filter
+    identity: Identity
+    filename: str
+    exptime_s: float
+    delay_s: float
+    orient_deg: float
+    subarray: bool
+    prior: str
+    fit: Fit | None
+
+    @property
+    def root(self) -> str:
+        """Rootname."""
+        return self.filename.split("_", maxsplit=1)[0]
+
+    @property
+    def start(self) -> Time:
+        """When it began."""
+        mjd = self.identity.start_mjd + self.delay_s / 86400.0
+        return Time(mjd, format="mjd", scale="utc")
+
+
+#: Reads of an IR ramp, the zeroth included.
+_RAMP_SAMPLES: Final = 14
+
+
+def draw_fit(prior: str, rng: Generator) -> Fit | None:
+    """Draw what the header claims of its fit; it says nothing about exposures among themselves."""
+    few = rng.random() < 0.35  # a fit on few, perhaps false matches: a deceptively small rms
+    matches = int(rng.integers(4, 12)) if few else int(np.exp(rng.uniform(2.5, 5.0)))
+    rms = rng.lognormal(np.log(3.0 if few else 8.0), 0.6, 2)
+    fit = Fit(round(float(rms[0]), 2), round(float(rms[1]), 2), matches)
+    return fit if PRIORS[prior].has_fit else None
+
+
+def primary_header(taken: Taken) -> fits.Header:
+    """Write the primary header of an exposure."""
+    detector, band = taken.detector, taken.band
+    cards = _target_cards(taken) | _exposure_cards(taken)
+    cards |= _filter_cards(detector, band) | _camera_cards(detector, taken.exptime_s)
+    cards |= _calibration_cards(detector) | _photometry_cards(detector, band)
+    cards |= _readout_cards(detector) | _association_cards(taken)
+    return fits.Header(list(cards.items()))
+
+
+def _target_cards(taken: Taken) -> dict[str, Any]:
+    """Tell what was looked at, for whom."""
+    detector, identity = taken.detector, taken.identity
+    return {
         "ORIGIN": "HSTIO/CFITSIO March 2010",
-        "DATE": date,
-        "FILENAME": filename,
+        "DATE": taken.start.isot.split("T")[0],
+        "FILENAME": taken.filename,
         "FILETYPE": "SCI",
         "TELESCOP": "HST",
         "INSTRUME": detector.instrument.upper(),
         "EQUINOX": 2000.0,
-        "ROOTNAME": root,
+        "ROOTNAME": taken.root,
         "IMAGETYP": "EXT",
         "PRIMESI": detector.instrument.upper(),
         "TARGNAME": identity.target,
@@ -170,33 +200,43 @@ def primary_header(  # noqa: PLR0913, PLR0917
         "LINENUM": f"{identity.ipppss[4:]}.001",
         "PR_INV_L": "Simulator",
         "PR_INV_F": "Hap",
+    }
+
+
+def _exposure_cards(taken: Taken) -> dict[str, Any]:
+    """Tell when and how it was exposed."""
+    detector, start = taken.detector, taken.start
+    date, time = start.isot.split("T")
+    return {
         "SUNANGLE": 102.848518,
         "MOONANGL": 70.076477,
         "SUN_ALT": 49.04026,
         "FGSLOCK": "FINE",
         "GYROMODE": "T",
         "REFFRAME": "ICRS",
-        "MTFLAG": "T" if identity.moving else "",
+        "MTFLAG": "T" if taken.identity.moving else "",
         "DATE-OBS": date,
         "TIME-OBS": time[:8],
         "EXPSTART": float(start.mjd),
-        "EXPEND": float(start.mjd) + exptime_s / 86400.0,
-        "EXPTIME": exptime_s,
+        "EXPEND": float(start.mjd) + taken.exptime_s / 86400.0,
+        "EXPTIME": taken.exptime_s,
         "EXPFLAG": "NORMAL",
         "QUALCOM1": "",
         "QUALITY": "",
-        "PA_V3": float((orient_deg + 45.0) % 360.0),
+        "PA_V3": float((taken.orient_deg + 45.0) % 360.0),
         "POSTARG1": 0.0,
         "POSTARG2": 0.0,
         "OBSTYPE": "IMAGING",
         "OBSMODE": "MULTIACCUM" if detector.rates else "ACCUM",
         "SCLAMP": "NONE",
         "NRPTEXP": 1,
-        "SUBARRAY": subarray,
+        "SUBARRAY": taken.subarray,
         "DETECTOR": detector.name.upper(),
     }
-    cards |= _filter_cards(detector, band) | _camera_cards(detector, exptime_s)
-    cards |= {
+
+
+def _calibration_cards(detector: Detector) -> dict[str, Any]:
+    return {
         "APERTURE": detector.name.upper(),
         "PROPAPER": "",
         "DIRIMAGE": "NONE",
@@ -211,28 +251,43 @@ def primary_header(  # noqa: PLR0913, PLR0917
         "DGEOFILE": "N/A",
         "NPOLFILE": "N/A",
         "D2IMFILE": "N/A",
-        "PHOTMODE": _photmode(detector, band),
+    }
+
+
+def _photometry_cards(detector: Detector, band: Filter) -> dict[str, Any]:
+    return {
+        "PHOTMODE": f"{detector.instrument.upper()} {detector.name.upper()} {band.name}",
         "PHOTFLAM": band.photflam,
         "PHOTZPT": -21.1,
         "PHOTPLAM": band.pivot_angstrom,
         "PHOTBW": round(band.pivot_angstrom * 0.11, 1),
-        # HRC is read through one corner; the pipeline takes the direction of CTE from it
+    }
+
+
+def _readout_cards(detector: Detector) -> dict[str, Any]:
+    # HRC is read through one corner; the pipeline takes the direction of CTE from it
+    cards = {
         "CCDAMP": {"hrc": "C", "sbc": "N/A"}.get(detector.name, "ABCD"),
         "CCDGAIN": detector.gain,
     }
     for letter in "ABCD":
         cards[f"ATODGN{letter}"] = detector.gain
         cards[f"READNSE{letter}"] = detector.read_noise_e
-    cards |= {
-        "ASN_ID": f"{identity.ipppss}010".upper(),
-        "ASN_TAB": f"{identity.ipppss}010_asn.fits",
+    return cards
+
+
+def _association_cards(taken: Taken) -> dict[str, Any]:
+    """Tell what it belongs to, and which distortion its WCS has."""
+    association, idctab = f"{taken.identity.ipppss}010", taken.detector.idctab
+    return {
+        "ASN_ID": association.upper(),
+        "ASN_TAB": f"{association}_asn.fits",
         "ASN_MTYP": "EXP-DTH",
         "UPWCSVER": "1.7.2",
         "PYWCSVER": "5.3.3",
-        "DISTNAME": f"{detector.idctab}-NOMODEL-NOMODEL",
-        "SIPNAME": detector.idctab,
+        "DISTNAME": f"{idctab}-NOMODEL-NOMODEL",
+        "SIPNAME": idctab,
     }
-    return fits.Header(list(cards.items()))
 
 
 def _camera_cards(detector: Detector, exptime_s: float) -> dict[str, Any]:
@@ -256,73 +311,24 @@ def _filter_cards(detector: Detector, band: Filter) -> dict[str, Any]:
     return {"FILTER1": first, "FILTER2": second, "FW1OFFST": 0, "FW2OFFST": 0}
 
 
-def _photmode(detector: Detector, band: Filter) -> str:
-    return f"{detector.instrument.upper()} {detector.name.upper()} {band.name}"
-
-
-def science_header(  # noqa: PLR0913, PLR0917
-    detector: Detector,
-    band: Filter,
-    identity: Identity,
-    root: str,
-    chip: int,
-    wcs: WCS,
-    prior: str,
-    fit: Fit | None,
-) -> fits.Header:
+def science_header(taken: Taken, chip: int, wcs: WCS) -> fits.Header:
     """Write the header of a SCI extension.
 
     Parameters
     ----------
-    detector, band : Detector, Filter
-        What took it.
-    identity : Identity
-        Of the visit.
-    root : str
-        Rootname.
+    taken : Taken
+        What the exposure is.
     chip : int
         0-based number in the file.
     wcs : WCS
         What the header says.
-    prior : str
-        Key of `PRIORS`.
-    fit : Fit or None
-        RMS and matches, where there are any.
     """
-    kind = PRIORS[prior]
+    detector, kind = taken.detector, PRIORS[taken.prior]
     name = f"IDC_{detector.idctab}{kind.suffix}"
-    cards: dict[str, Any] = {
-        "EXTNAME": "SCI",
-        "EXTVER": chip + 1,
-        "ROOTNAME": root,
-        "EXPNAME": root,
-        "BUNIT": "ELECTRONS/S" if detector.rates else "ELECTRONS",
-        "LTV1": 0.0,
-        "LTV2": 0.0,
-        "LTM1_1": 1.0,
-        "LTM2_2": 1.0,
-        "VAFACTOR": 1.0,
-        "NCOMBINE": 1,
-        "PHOTMODE": _photmode(detector, band),
-        "PHOTFLAM": band.photflam,
-        "PHOTZPT": -21.1,
-        "PHOTPLAM": band.pivot_angstrom,
-        "PHOTBW": round(band.pivot_angstrom * 0.11, 1),
-        "RADESYS": "ICRS",
-        "MDRIZSKY": 0.0,
-        "RA_APER": identity.ra_deg,
-        "DEC_APER": identity.dec_deg,
-        "MEANDARK": 0.0,
-        "IDCTAB": "N/A",
-        "NPOLFILE": "N/A",
-        "D2IMFILE": "N/A",
-    }
-    if detector.is_ccd:
-        cards["CCDCHIP"] = detector.n_chips - chip
-    cards |= _wcs_cards(wcs, detector, name)
+    cards = _chip_cards(taken, chip) | _wcs_cards(wcs, detector, name)
     cards["WCSTYPE"] = kind.wcstype
-    cards["HDRNAME"] = f"{root}_{detector.suffix}_{name}-hlet.fits"
-    if fit is not None:
+    cards["HDRNAME"] = f"{taken.root}_{detector.suffix}_{name}-hlet.fits"
+    if (fit := taken.fit) is not None:
         cards |= {
             "RMS_RA": fit.rms_ra_mas,
             "RMS_DEC": fit.rms_dec_mas,
@@ -332,6 +338,33 @@ def science_header(  # noqa: PLR0913, PLR0917
             "CRDER2": fit.rms_dec_mas / 3.6e6,
         }
     return fits.Header(list(cards.items()))
+
+
+def _chip_cards(taken: Taken, chip: int) -> dict[str, Any]:
+    detector = taken.detector
+    cards: dict[str, Any] = {
+        "EXTNAME": "SCI",
+        "EXTVER": chip + 1,
+        "ROOTNAME": taken.root,
+        "EXPNAME": taken.root,
+        "BUNIT": "ELECTRONS/S" if detector.rates else "ELECTRONS",
+        "LTV1": 0.0,
+        "LTV2": 0.0,
+        "LTM1_1": 1.0,
+        "LTM2_2": 1.0,
+        "VAFACTOR": 1.0,
+        "NCOMBINE": 1,
+        **_photometry_cards(detector, taken.band),
+        "RADESYS": "ICRS",
+        "MDRIZSKY": 0.0,
+        "RA_APER": taken.identity.ra_deg,
+        "DEC_APER": taken.identity.dec_deg,
+        "MEANDARK": 0.0,
+        "IDCTAB": "N/A",
+        "NPOLFILE": "N/A",
+        "D2IMFILE": "N/A",
+    }
+    return cards | ({"CCDCHIP": detector.n_chips - chip} if detector.is_ccd else {})
 
 
 def _wcs_cards(wcs: WCS, detector: Detector, name: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from spacekit.simulate.exposures import (
 from spacekit.simulate.headers import (
     Fit,
     Identity,
+    Taken,
     draw_fit,
     primary_header,
     science_header,
@@ -356,8 +357,7 @@ def _exposure(  # noqa: PLR0913, PLR0917
     filename: str,
     cards: _Cards,
 ) -> Exposure:
-    root = filename.split("_", maxsplit=1)[0]
-    primary = primary_header(
+    taken = Taken(
         detector,
         shot.band,
         identity,
@@ -366,12 +366,12 @@ def _exposure(  # noqa: PLR0913, PLR0917
         shot.delay_s,
         spec.orient_deg,
         spec.size is not None,
+        spec.prior,
+        cards.fit,
     )
     chips = []
     for number, (pixels, one) in enumerate(zip(shot.pixels, wcs, strict=True)):
-        header = science_header(
-            detector, shot.band, identity, root, number, one, spec.prior, cards.fit
-        )
+        header = science_header(taken, number, one)
         chips.append(Chip(pixels.sci, pixels.dq, one, header))
     return Exposure(
         filename,
@@ -380,5 +380,5 @@ def _exposure(  # noqa: PLR0913, PLR0917
         detector.name,
         shot.exptime_s,
         tuple(chips),
-        primary,
+        primary_header(taken),
     )
