@@ -165,25 +165,9 @@ def interfilter_crossmatch(
         "compare_interfilter_crossmatches",
         "Interfilter cross-matched comparison and reference catalog X and Y values",
     )
-    details = {
-        "reference image name": reference_image,
-        "comparison image name": primary["FILENAME"],
-        "reference catalog length": len(reference_xy),
-        "comparison catalog length": len(comparison_xy),
-        "number of cross-matches": len(ref),
-        "percent of all identified reference sources crossmatched": 100
-        * len(ref)
-        / max(len(reference_xy), 1),
-        "percent of all identified comparison sources crossmatched": 100
-        * len(ref)
-        / max(len(comparison_xy), 1),
-        "reference image platescale": primary["D001SCAL"],
-    }
-    units = dict.fromkeys(details, "unitless") | {"reference image platescale": "arcseconds/pixel"}
-    section = _values(details, {k: k for k in details}, units)
-    section["original format"] = "<class 'collections.OrderedDict'>"
     data = document["data"]
-    data["Interfilter cross-match details"] = section
+    sources = (len(reference_xy), len(comparison_xy), len(ref))
+    data["Interfilter cross-match details"] = _details(primary, reference_image, *sources)
     names = ("xcentroid_ref", "ycentroid_ref")
     for label, xy in (("reference", ref), ("comparison", comp)):
         data[f"Interfilter cross-matched {label} catalog"] = _columns(
@@ -203,6 +187,30 @@ def interfilter_crossmatch(
         dict.fromkeys(names, "pixels"),
     )
     return document
+
+
+def _details(
+    primary: fits.Header, reference_image: str, reference: int, comparison: int, matched: int
+) -> dict[str, Any]:
+    """Say how many sources the two have, and how many of them match."""
+    details = {
+        "reference image name": reference_image,
+        "comparison image name": primary["FILENAME"],
+        "reference catalog length": reference,
+        "comparison catalog length": comparison,
+        "number of cross-matches": matched,
+        "percent of all identified reference sources crossmatched": 100
+        * matched
+        / max(reference, 1),
+        "percent of all identified comparison sources crossmatched": 100
+        * matched
+        / max(comparison, 1),
+        "reference image platescale": primary["D001SCAL"],
+    }
+    units = dict.fromkeys(details, "unitless") | {"reference image platescale": "arcseconds/pixel"}
+    section = _values(details, {k: k for k in details}, units)
+    section["original format"] = "<class 'collections.OrderedDict'>"
+    return section
 
 
 def _statistics(values: NDArray[np.float64]) -> dict[str, float]:

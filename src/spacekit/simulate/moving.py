@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from spacekit.simulate.objects import Disc, Field, Galaxies, Moving, Stars, log_uniform
 
@@ -38,53 +39,48 @@ def _point(east: float, north: float, mag: float, colour: float) -> Stars:
 
 def draw_planet(field: Field, rng: Generator) -> tuple[Moving, ...]:
     """Draw a banded, limb-darkened planet that fills a part of the field, and up to five moons."""
-    seen = field.seen_arcsec
-    place = rng.normal(0, 0.3 * seen, 2)
-    radius = float(log_uniform(rng, 0.08, 0.75)) * seen
-    surface = field.faint_mag - rng.uniform(*_PLANET_SURFACE)
-    bands = int(rng.integers(3, 8))
-    storms = int(rng.integers(0, 4))
-    disc = Disc(
-        float(place[0]),
-        float(place[1]),
-        radius,
-        surface + 5 * float(np.log10(field.pixel_arcsec)),
-        float(rng.normal(0.6, 0.4)),
-        float(rng.uniform(0.0, 0.1)),
-        float(rng.uniform(0, 180)),
-        float(rng.uniform(0.6, 1.0)),
-        np.stack(
-            [
-                rng.uniform(0.02, 0.12, bands),
-                rng.uniform(1.0, 9.0, bands),
-                rng.uniform(0, 6.3, bands),
-            ],
-            axis=1,
-        ),
-        np.stack(
-            [
-                rng.uniform(-0.6, 0.6, storms),
-                rng.uniform(-0.5, 0.5, storms),
-                rng.uniform(0.03, 0.12, storms),
-                rng.uniform(-0.3, 0.3, storms),
-            ],
-            axis=1,
-        ),
-    )
+    disc = _disc(field, rng)
     rate = _rate(*_PLANET_RATES, rng)
     planet = Moving(rate, Stars.none(), Galaxies.none(), disc)
     moons = []
     for _ in range(int(rng.integers(0, 6))):
-        apart, angle = radius * rng.uniform(1.1, 4.0), rng.uniform(0, 2 * np.pi)
+        apart, angle = disc.radius * rng.uniform(1.1, 4.0), rng.uniform(0, 2 * np.pi)
         orbit = _rate(0.01, 3.0, rng)
         moon = _point(
-            float(place[0] + apart * np.cos(angle)),
-            float(place[1] + apart * np.sin(angle)),
+            float(disc.east + apart * np.cos(angle)),
+            float(disc.north + apart * np.sin(angle)),
             field.faint_mag - rng.uniform(2.0, 7.0),
             float(rng.normal(0.7, 0.15)),
         )
         moons.append(Moving((rate[0] + orbit[0], rate[1] + orbit[1]), moon, Galaxies.none()))
     return (planet, *moons)
+
+
+def _disc(field: Field, rng: Generator) -> Disc:
+    """Draw a planet's disc with its bands and storms."""
+    seen = field.seen_arcsec
+    east, north = (float(v) for v in rng.normal(0, 0.3 * seen, 2))
+    radius = float(log_uniform(rng, 0.08, 0.75)) * seen
+    surface = field.faint_mag - rng.uniform(*_PLANET_SURFACE)
+    bands = int(rng.integers(3, 8))
+    storms = int(rng.integers(0, 4))
+    return Disc(
+        east,
+        north,
+        radius,
+        mag=surface + 5 * float(np.log10(field.pixel_arcsec)),
+        colour=float(rng.normal(0.6, 0.4)),
+        flattening=float(rng.uniform(0.0, 0.1)),
+        angle_deg=float(rng.uniform(0, 180)),
+        limb=float(rng.uniform(0.6, 1.0)),
+        bands=_uniform(rng, bands, (0.02, 0.12), (1.0, 9.0), (0, 6.3)),
+        storms=_uniform(rng, storms, (-0.6, 0.6), (-0.5, 0.5), (0.03, 0.12), (-0.3, 0.3)),
+    )
+
+
+def _uniform(rng: Generator, count: int, *ranges: tuple[float, float]) -> NDArray[np.float64]:
+    """Draw evenly from each range, shape (count, ranges)."""
+    return np.stack([rng.uniform(low, high, count) for low, high in ranges], axis=1)
 
 
 def draw_moving(field: Field, rng: Generator) -> tuple[Moving, ...]:
