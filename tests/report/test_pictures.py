@@ -109,12 +109,12 @@ def test_frames_findings_and_pictures_are_of_one_folder(img: Path, tmp_path: Pat
     stale = img / "1" / NAME
     draw_pictures(img / "1", NAME, np.random.default_rng(2))
     write_findings(FINDINGS, img / "1", NAME)
-    for path in img.glob(f"{NAME}/*_gaia.png"):
+    for path in img.glob(f"{NAME}/{NAME}.png"):
         path.unlink()
     found = bring_pictures(img, NAME, tmp_path)
-    assert "gaia" not in found.kinds
+    assert "plain" not in found.kinds
     frames = FolderFrames(img).load(NAME, 64)
-    assert any("_gaia.png: is missing" in note for note in frames.notes)
+    assert any(f"{NAME}.png: is missing" in note for note in frames.notes)
     assert find_findings(img, NAME) is None
     # who knows the label, in training, takes its folder as a whole
     assert mosaic_folder(img, NAME) == img / NAME
