@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spacekit.measure.shapes import turned_shape
+from spacekit.measure.shapes import surely_turned, turned_shape
 from spacekit.measure.sources import Sources, find_sources
 
 from .fields import brightness, image, scatter
@@ -56,7 +56,8 @@ def test_chance_seems_as_sure_as_it_is_however_few_the_stars(number: int) -> Non
         blended = rng.random(number) < 0.15
         e1[blended] += rng.normal(0, 0.3, blended.sum())
         x, y = rng.uniform(0, 400, (2, number))
-        sigmas.append(turned_shape(replace(stars, x=x, y=y, e1=e1, e2=e2), MIDDLE)[1])
+        _, seen = turned_shape(replace(stars, x=x, y=y, e1=e1, e2=e2), MIDDLE)
+        sigmas.append(surely_turned(seen, number))
     # lengths of a Gaussian in two dimensions: half above 1.18, one in a hundred above 3.03
     assert np.quantile(sigmas, 0.5) == pytest.approx(1.18, abs=0.25)
     assert np.quantile(sigmas, 0.99) == pytest.approx(3.03, abs=0.6)

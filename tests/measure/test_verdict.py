@@ -287,8 +287,10 @@ def test_an_exposure_that_is_turned_is_named_by_what_rejection_took(outward, aro
     assert "others (5.5, -23.3) px away, " in both.reason
 
 
-@pytest.mark.parametrize(("sigmas", "told"), [(5.5, 1), (4.5, 0)])
-def test_stars_elongated_as_by_a_turn(sigmas: float, told: int):
-    total = replace(shape("total"), turned_ellipticity=0.2, turned_sigmas=sigmas)
+@pytest.mark.parametrize(
+    ("sigmas", "stars", "told"), [(6.5, 60, 1), (5.0, 60, 0), (9.0, 14, 0), (30.0, 14, 1)]
+)
+def test_stars_elongated_as_by_a_turn(sigmas: float, stars: int, told: int):
+    total = replace(shape("total"), turned_ellipticity=0.2, turned_sigmas=sigmas, stars=stars)
     reason = judge(Findings(shapes=(total,))).reason
     assert reason.count("elongated as by a turn") == told

@@ -174,6 +174,16 @@ def test_links_out_of_the_folder_are_refused(tmp_path: Path, sky: NDArray[np.uin
     assert "leads out" in frames.notes[0]
 
 
+@pytest.mark.parametrize("name", ["_source", "_stamps"])
+def test_links_in_a_circle_are_told(tmp_path: Path, sky: NDArray[np.uint8], name: str) -> None:
+    save(tmp_path, sky)
+    path = tmp_path / NAME / f"{NAME}{name}.png"
+    path.symlink_to(path)
+    frames = FolderFrames(tmp_path).load(NAME, 64)
+    assert frames.pixels is not None
+    assert any(path.name in note for note in frames.notes)
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16"])
 def test_all_modes_are_read(tmp_path: Path, sky: NDArray[np.uint8], mode: str) -> None:
     path = tmp_path / "a.png"

@@ -44,6 +44,13 @@ def test_the_table_is_written_beside_the_other_and_counted(visits: Path, table: 
     assert "label" not in pd.read_csv(table)
 
 
+def test_a_truth_without_an_offset_is_one(visits: Path, table: Path) -> None:
+    told = {"mosaics": {NAMES[3]: {"label": 1}, NAMES[4]: {"label": None}}}
+    (visits / "truth.json").write_text(json.dumps(told))
+    made = label_simulated(table, visits)
+    assert (made.misaligned, made.aligned, made.ambiguous, made.unknown) == (2, 1, 2, 0)
+
+
 def test_it_is_written_where_it_is_asked_for_and_what_is_broken_is_told(
     visits: Path, table: Path, tmp_path: Path
 ) -> None:

@@ -171,7 +171,7 @@ def test_what_is_stale_or_there_twice(toy: Path, tmp_path: Path) -> None:
     table = toy / "svm_data.csv"
     val = tmp_path / "results" / "val"
     val.mkdir(parents=True)
-    for name in ("metrics.json", "notes.txt"):
+    for name in ("metrics.json", "roc.svg", "notes.txt"):
         (val / name).touch()
     run_training(table, toy / "img", table, output_path=tmp_path, settings=QUICK, validate=False)
     assert [path.name for path in val.iterdir()] == ["notes.txt"]

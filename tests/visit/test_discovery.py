@@ -204,6 +204,20 @@ def test_products_in_a_folder_each_are_brought_together(tmp_path: Path) -> None:
     assert [p.name for p in mosaic.reference_catalogs] == [catalog]
 
 
+def test_what_is_there_already_is_not_brought_again(tmp_path: Path) -> None:
+    """A folder of an older run beside the visit's must not go before it."""
+    start = "hst_16901_01_wfc3_ir"
+    lay_out(tmp_path / "iza101")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / f"{start}_f160w_iza101_drz.fits").touch()
+    (tmp_path / "old" / f"{start}_total_iza101_point-cat.ecsv").touch()
+    [mosaic], problems = find_mosaics(tmp_path)
+    assert {p.drizzled.parent.name for p in mosaic.filters if p.drizzled} == {"iza101"}
+    assert mosaic.total.point_catalog == tmp_path / "iza101" / f"{mosaic.index}_point-cat.ecsv"
+    (problem,) = problems
+    assert Path(problem.file).parent.name == "old"
+
+
 def test_products_are_not_brought_from_elsewhere(tmp_path: Path) -> None:
     """Nor to one of two totals, nor from a copy's folder."""
     lay_out(tmp_path / "visits" / "one")

@@ -76,7 +76,6 @@ BROKEN_WCS = [None, 7, [[]], WCS | {"CRVAL1": "x"}, WCS | {"CD2_2": None}, {"CRV
         "",
         "{",
         "[" * 100_000,
-        "[]",
         '{"mosaics": {"a": {"label": 0, "offset_px": ' + "9" * 5000 + "}}}",
         {"mosaics": {NAME: 3}},
         {"mosaics": {NAME: {"label": 2}}},
@@ -84,18 +83,35 @@ BROKEN_WCS = [None, 7, [[]], WCS | {"CRVAL1": "x"}, WCS | {"CD2_2": None}, {"CRV
         {"mosaics": {NAME: {"label": [0]}}},
         {"mosaics": {NAME: {"offset_px": -1}}},
         {"mosaics": {NAME: {"offset_px": "wide"}}},
-        {"mosaics": {NAME: {"label": 0, "exposures": 1}}},
-        {"mosaics": {NAME: {"label": 0, "exposures": ["a"]}}},
-        *(
-            {"mosaics": {NAME: {"label": 0, "exposures": [{"file": "a", "true_wcs": wcs}]}}}
-            for wcs in BROKEN_WCS
-        ),
     ],
 )
-def test_what_makes_no_sense_is_refused(tmp_path: Path, content: Any) -> None:
-    path = written(tmp_path, content)
+def test_what_makes_no_sense_is_refused_and_others_stay(tmp_path: Path, content: Any) -> None:
+    if isinstance(content, dict):
+        content["mosaics"]["other"] = {"label": 0}
+        told = read_truth(written(tmp_path, content))
+        assert list(told.mosaics) == ["other"]
+        assert "truth.json" in told.faults[NAME]
+        return
     with pytest.raises(ProductError, match=r"truth\.json"):
-        read_truth(path)
+        read_truth(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    "rows", [1, None, ["a"], *([{"file": "a", "true_wcs": wcs}] for wcs in BROKEN_WCS)]
+)
+def test_a_label_is_read_whatever_is_said_of_exposures(tmp_path: Path, rows: Any) -> None:
+    entry = {"label": 0, "exposures": rows}
+    truth = read_truth(written(tmp_path, {"mosaics": {NAME: entry}})).mosaics[NAME]
+    assert truth.label == 0
+    with pytest.raises(ProductError, match="exposure"):
+        _ = truth.exposures
+
+
+@pytest.mark.parametrize("content", ["[]", "3", {"mosaics": 3}, {"visit": 7}])
+def test_what_is_no_record_tells_of_no_mosaic(tmp_path: Path, content: Any) -> None:
+    told = read_truth(written(tmp_path, content))
+    assert not told.mosaics
+    assert not told.faults
 
 
 def test_what_is_missing_or_too_large_is_refused(tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ def train(
     for note in com.notes:
         say(f"note: {note}")
     say(com.report)
-    for result in (com, val) if plots == "1" else ():
+    drawn = (com, val) if validate == "1" else (com,)
+    for result in drawn if plots == "1" else ():
         result.draw_plots(out / "results" / result.name)
     click.echo(model_path(out, model_name))
     listed = out / "results" / "problems.csv"

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,10 +20,17 @@ from spacekit.evaluate.style import COLOURS, DASHES, GRAY, MARKERS, save_figures
 if TYPE_CHECKING:
     from spacekit.evaluate.results import Result
 
-__all__ = ["draw_comparison", "draw_plots"]
+__all__ = ["PLOTS", "draw_comparison", "draw_plots"]
 
 #: Results by the name they have in the legend; one result has no name.
 Runs = Mapping[str, "Result"]
+
+
+#: What `draw_plots` draws.
+PLOTS: Final = (
+    *("accuracy", "loss", "roc", "precision_recall"),
+    *("confusion_matrix", "reliability", "recall_by_offset"),
+)
 
 
 def draw_plots(result: Result, folder: Path) -> list[Path]:
@@ -32,20 +39,20 @@ def draw_plots(result: Result, folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        accuracy, loss, roc, precision_recall, confusion_matrix, reliability and
-        recall_by_offset, each .png and .svg.
+        `PLOTS`, each .png and .svg.
     """
     runs = {"": result}
-    drawers = {
-        "accuracy": partial(_accuracy, runs),
-        "loss": partial(_loss, runs),
-        "roc": partial(_roc, runs),
-        "precision_recall": partial(_precision_recall, runs),
-        "confusion_matrix": partial(_confusion, result),
-        "reliability": partial(_reliability, runs),
-        "recall_by_offset": partial(_recall_by_offset, runs),
-    }
-    return save_figures({name: _on_axes(draw) for name, draw in drawers.items()}, folder)
+    drawers = (
+        partial(_accuracy, runs),
+        partial(_loss, runs),
+        partial(_roc, runs),
+        partial(_precision_recall, runs),
+        partial(_confusion, result),
+        partial(_reliability, runs),
+        partial(_recall_by_offset, runs),
+    )
+    figures = {name: _on_axes(draw) for name, draw in zip(PLOTS, drawers, strict=True)}
+    return save_figures(figures, folder)
 
 
 def draw_comparison(runs: Runs, folder: Path) -> list[Path]:

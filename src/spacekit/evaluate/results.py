@@ -164,8 +164,10 @@ class Result:
 
 
 def remove_result(folder: Path) -> None:
-    """Delete what `write_result` wrote to a folder, and nothing else."""
-    for name in _FILES:
+    """Delete what `write_result` and `draw_plots` made of a result, and nothing else."""
+    from spacekit.evaluate.plots import PLOTS
+
+    for name in (*_FILES, *(f"{plot}.{kind}" for plot in PLOTS for kind in ("png", "svg"))):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spacekit.measure.findings import NO_FILTER, Findings, ProductShape
+from spacekit.measure.shapes import surely_turned
 
 __all__ = ["Clue", "disagreeing", "name_of", "shown_by_total"]
 
@@ -123,7 +124,7 @@ def shown_by_total(findings: Findings) -> list[str]:
 
 def _turned(whose: str, shape: ProductShape) -> list[str]:
     """Tell of an elongation as an exposure makes that is turned or has another scale."""
-    if not shape.turned_sigmas >= _TURNED_SIGMAS:
+    if not surely_turned(shape.turned_sigmas, shape.stars) >= _TURNED_SIGMAS:
         return []
     return [
         f"{whose} are elongated as by a turn or another scale, by {shape.turned_ellipticity:.2f} "

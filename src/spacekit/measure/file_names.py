@@ -67,8 +67,14 @@ def mosaic_folder(images: Path, index: str, label: int | None = None) -> Path | 
 
 
 def leads_out(path: Path, images: Path) -> bool:
-    """Whether a path below the image folder is, or goes through, a link that leads out of it."""
-    return not path.resolve().is_relative_to(images.resolve())
+    """Whether a path below the image folder is, or goes through, a link that leads out of it.
+
+    So does a link that leads round in a circle: nowhere.
+    """
+    try:
+        return not path.resolve().is_relative_to(images.resolve())
+    except (OSError, RuntimeError):  # RuntimeError: a link loop, on Python 3.11 and 3.12
+        return True
 
 
 def frame_paths(folder: Path, index: str) -> tuple[Path, Path, Path]:

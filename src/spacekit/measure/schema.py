@@ -20,6 +20,8 @@ __all__ = [
     "LABEL",
     "PUBLISHED",
     "REPORTED",
+    "TRUE_MODE",
+    "TRUE_OFFSET",
     "TRUE_TOTAL",
     "TRUTH_PREFIX",
     "Column",
@@ -155,6 +157,9 @@ TRUTH_PREFIX: Final = "true_"
 #: How far those exposures disagree that the total is made of, px. No feature either; training
 #: takes it for what an answer to the total alone can know.
 TRUE_TOTAL: Final = f"{TRUTH_PREFIX}total_offset_px"
+#: The largest true offset between exposures, px, and what the headers got wrong.
+TRUE_OFFSET: Final = f"{TRUTH_PREFIX}offset_px"
+TRUE_MODE: Final = f"{TRUTH_PREFIX}mode"
 
 
 def column_order(present: Iterable[str]) -> list[str]:

@@ -17,6 +17,7 @@ __all__ = [
     "bright_stars",
     "coherent_shape",
     "compact",
+    "surely_turned",
     "turned_shape",
     "weight_deficit",
 ]
@@ -32,6 +33,8 @@ _FEWEST_OVER_FIELD = 12
 _ROUNDS = 8
 #: Least scatter of the ellipticities of single stars: what few of them show may be chance.
 _LEAST_SCATTER = 0.01
+#: Complex numbers that are fitted to the shapes: what all have in common, a turn, a skew.
+_FITTED = 3
 #: What a scatter from the median is worth against one from squares (Rousseeuw & Croux 1993).
 _MEDIAN_EFFICIENCY = 0.37
 #: Compact means at most this times the size that a fifth of the bright sources stays below.
@@ -109,8 +112,8 @@ def turned_shape(stars: Sources, middle: Floats) -> tuple[float, float]:
     ellipticity : float
         Length of b z^2 at the stars' typical distance from the middle; NaN for fewer than 12.
     sigmas : float
-        How surely it isn't 0: what chance exceeds as often as a Gaussian in two dimensions
-        exceeds so many standard errors.
+        The same in standard errors as these stars scatter; of few stars that scatter is itself
+        uncertain (`surely_turned`).
     """
     if len(stars) < _FEWEST_OVER_FIELD:
         return math.nan, math.nan
@@ -120,10 +123,9 @@ def turned_shape(stars: Sources, middle: Floats) -> tuple[float, float]:
     shape = stars.e1 + 1j * stars.e2
     terms = np.column_stack([np.ones(len(z)), z**2, z.conj() ** 2])
     weight, scatter = np.ones(len(z)), math.inf
-    found = np.zeros(terms.shape[1], complex)
-    # three fitted numbers leave residuals that are smaller than the scatter
-    freedom = len(z) - terms.shape[1]
-    shrunk = math.sqrt(freedom / len(z))
+    found = np.zeros(_FITTED, complex)
+    # what is fitted leaves residuals that are smaller than the scatter
+    shrunk = math.sqrt((len(z) - _FITTED) / len(z))
     for _ in range(_ROUNDS):
         root = np.sqrt(weight)
         found = np.linalg.lstsq(terms * root[:, None], shape * root, rcond=None)[0]
@@ -133,17 +135,33 @@ def turned_shape(stars: Sources, middle: Floats) -> tuple[float, float]:
         weight = 1 / (1 + (away / (2 * scatter)) ** 2)
     inverse = np.linalg.pinv((terms.conj().T * weight) @ terms).real
     size = abs(found[1])
-    ratio = size / max(scatter * math.sqrt(max(inverse[1, 1], 0.0)), 1e-9)
-    return size, _gaussian(ratio, 2 * freedom * _MEDIAN_EFFICIENCY)
+    return size, size / max(scatter * math.sqrt(max(inverse[1, 1], 0.0)), 1e-9)
 
 
-def _gaussian(ratio: float, freedom: float) -> float:
-    """Turn a length over its estimated error into the Gaussian's that is as rare.
+def surely_turned(sigmas: float, stars: int) -> float:
+    """Say how surely stars are elongated along a turn, whatever their number.
 
-    ratio^2 / 2 follows Fisher's distribution with 2 and `freedom` degrees, whose tail has a
-    closed form, (1 + ratio^2 / freedom)^(-freedom / 2); that of a known error exp(-s^2 / 2).
+    The square of what `turned_shape` gives, halved, follows Fisher's distribution with 2 and d
+    degrees of freedom, whose tail is (1 + sigmas^2 / d)^(-d / 2); were the scatter known, it would
+    be exp(-s^2 / 2). This gives the s that is as rare.
+
+    Parameters
+    ----------
+    sigmas : float
+        As of `turned_shape`.
+    stars : int
+        How many it was measured on.
+
+    Returns
+    -------
+    float
+        Standard errors that chance exceeds as seldom where the scatter is known; NaN for fewer
+        than 12 stars.
     """
-    return math.sqrt(freedom * math.log1p(ratio**2 / freedom))
+    if stars < _FEWEST_OVER_FIELD:
+        return math.nan
+    freedom = 2 * (stars - _FITTED) * _MEDIAN_EFFICIENCY
+    return math.sqrt(freedom * math.log1p(sigmas**2 / freedom))
 
 
 def weight_deficit(sources: Sources) -> float:

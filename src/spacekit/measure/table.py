@@ -29,7 +29,6 @@ __all__ = ["raw_table", "ready_table", "with_classes"]
 _KINDS: Final = {c.name: c.kind for c in (*COLUMNS.values(), *REPORTED)} | {LABEL: Kind.FLAG}
 #: Whole numbers beyond can't be told from their neighbours as float64.
 _LARGEST_WHOLE: Final = 2.0**53
-_WORDS: Final = ("targname", "proposal", "wcsname", "wcstype")
 
 
 def raw_table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -102,7 +101,9 @@ def with_classes(raw: pd.DataFrame, classes: Mapping[str, str], origin: str) -> 
         A copy.
     """
     # names in headers are upper case; people type them as they like
-    of_target = {name.strip().upper(): said for name, said in classes.items()}
+    of_target: dict[str, str] = {}
+    for name, said in classes.items():
+        of_target.setdefault(name.strip().upper(), said)
     targets = raw["targname"].astype(str).str.strip().str.upper()
     found = targets.map(of_target).where(raw["cat_from"] == "default")
     known = found.notna()

@@ -12,16 +12,21 @@ from typing import Any
 import pandas as pd
 
 from spacekit.errors import NameFormatError, ProductError, TableError
-from spacekit.measure.schema import INDEX, LABEL, TRUE_TOTAL, TRUTH_PREFIX, column_order
+from spacekit.measure.schema import (
+    INDEX,
+    LABEL,
+    TRUE_MODE,
+    TRUE_OFFSET,
+    TRUE_TOTAL,
+    TRUTH_PREFIX,
+    column_order,
+)
 from spacekit.visit.names import parse_corrupted_folder
 from spacekit.visit.truth import MosaicTruth, of_mosaic, read_truth
 
-__all__ = ["TRUE_OFFSET_PX", "Truths", "label_table", "read_truths"]
+__all__ = ["Truths", "label_table", "read_truths"]
 
-#: The largest true offset between exposures, px.
-TRUE_OFFSET_PX = f"{TRUTH_PREFIX}offset_px"
 _OFFSET_MAS = f"{TRUTH_PREFIX}offset_mas"
-_MODE = f"{TRUTH_PREFIX}mode"
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,13 @@ def read_truths(visits: Path) -> Truths:
         if "_svm_" in path.name or path.name == "simulation.json" or not path.is_file():
             continue
         try:
-            found = read_truth(path).mosaics
+            told = read_truth(path)
         except ProductError as error:
             skipped.append(str(error))
             continue
-        if not found:
+        found = told.mosaics
+        skipped += told.faults.values()
+        if not found and not told.faults:
             skipped.append(f"{path}: tells the label or offset of no mosaic")
         suffix = _suffix(path.parent)
         for name, truth in found.items():
@@ -88,10 +95,10 @@ def _suffix(folder: Path) -> str:
 def _row(truth: MosaicTruth) -> dict[str, Any]:
     return {
         LABEL: truth.label,
-        TRUE_OFFSET_PX: truth.offset_px,
+        TRUE_OFFSET: truth.offset_px,
         _OFFSET_MAS: truth.offset_mas,
         TRUE_TOTAL: truth.total_offset_px,
-        _MODE: truth.mode,
+        TRUE_MODE: truth.mode,
     }
 
 
@@ -111,7 +118,7 @@ def label_table(table: pd.DataFrame, truths: Truths) -> pd.DataFrame:
     if not any(found):
         raise TableError("none of the table's mosaics has a truth; are these its visits?")
     labelled = table.copy()
-    for name in (LABEL, TRUE_OFFSET_PX, _OFFSET_MAS, TRUE_TOTAL, _MODE):
+    for name in (LABEL, TRUE_OFFSET, _OFFSET_MAS, TRUE_TOTAL, TRUE_MODE):
         labelled[name] = [row.get(name) if row else None for row in found]
     labelled[LABEL] = labelled[LABEL].astype("Int64")
     return labelled[column_order(labelled.columns)]

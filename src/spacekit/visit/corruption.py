@@ -31,7 +31,13 @@ def label_of_copy(mosaic: Mosaic) -> float:
     if entries.get("final_offset_px"):
         return _number(label_of(_offset_px(recorded, entries["final_offset_px"])))
     path = mosaic.folder / "truth.json"
-    truth = of_mosaic(str(mosaic.total.name), read_truth(path).mosaics) if path.is_file() else None
+    if not path.is_file():
+        return 1.0
+    told, name = read_truth(path), str(mosaic.total.name)
+    fault = of_mosaic(name, told.faults)
+    if fault:
+        raise ProductError(fault)
+    truth = of_mosaic(name, told.mosaics)
     return _number(truth.label) if truth else 1.0
 
 

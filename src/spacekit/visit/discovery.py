@@ -28,6 +28,8 @@ _KINDS: Final = re.compile(r".*\.fits|.*-cat\.ecsv|svm_.*\.json|.*\.txt")
 
 #: Proposal, visit, instrument, detector, ipppss: what the products of a mosaic share.
 _Key = tuple[str, str, str, str, str]
+#: Files by kind, product by product.
+_Products = dict[ProductName, dict[str, Path]]
 
 
 @dataclass
@@ -35,7 +37,7 @@ class _Folder:
     """The files of one folder, sorted into products."""
 
     path: Path
-    products: dict[_Key, dict[ProductName, dict[str, Path]]] = field(
+    products: dict[_Key, _Products] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(dict))
     )
     references: list[Path] = field(default_factory=list)
@@ -182,7 +184,8 @@ def _sort_files(path: Path, names: Sequence[str], patterns: Sequence[str]) -> _F
 def _gather(folders: Sequence[_Folder]) -> None:
     """Bring a mosaic's products together that lie in a folder each, side by side.
 
-    The archive hands them out so: what lies beside the folder of a total is moved to that.
+    The archive hands them out so: what lies beside the folder of a total is moved to that. A
+    folder that holds again what is there already (an older run?) stays as it is.
     """
     holders: dict[tuple[Path, _Key], list[_Folder]] = defaultdict(list)
     for folder in folders:
@@ -193,11 +196,17 @@ def _gather(folders: Sequence[_Folder]) -> None:
         lacking = [key for key in folder.products if not _has_total(folder, key)]
         for key in lacking if not _is_copy(folder.path) else ():
             beside = holders[folder.path.parent, key]
-            if len(beside) != 1:
+            if len(beside) != 1 or _overlap(folder.products[key], beside[0].products[key]):
                 continue
             for product, files in folder.products.pop(key).items():
                 beside[0].products[key][product] |= files
-            beside[0].references += [p for p in folder.references if _REFERENCE.search(p.name)]
+            known = beside[0].references
+            known += [p for p in folder.references if _REFERENCE.search(p.name) and p not in known]
+
+
+def _overlap(some: _Products, others: _Products) -> bool:
+    """Whether two folders hold the same file of a product."""
+    return any(not others[name].keys().isdisjoint(some[name]) for name in some if name in others)
 
 
 def _has_total(folder: _Folder, key: _Key) -> bool:

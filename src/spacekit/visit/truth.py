@@ -84,8 +84,6 @@ class MosaicTruth:
         The same of those exposures that the total is made of.
     mode : str
         What the headers got wrong.
-    exposures : dict of str to TrueExposure
-        By file.
     entry : dict of str to Any
         All that the file says of the mosaic, unchecked.
     """
@@ -95,8 +93,28 @@ class MosaicTruth:
     offset_mas: float | None = None
     total_offset_px: float | None = None
     mode: str = ""
-    exposures: Mapping[str, TrueExposure] = field(default_factory=dict)
     entry: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def exposures(self) -> dict[str, TrueExposure]:
+        """What is true of each exposure, by file; few ask, so it is checked when it is asked for.
+
+        Raises
+        ------
+        ProductError
+            If it can't be understood.
+        """
+        try:
+            return {
+                str(row["file"]): TrueExposure(
+                    _chips(row["true_wcs"]), _finite(row.get("trail_px", 0))
+                )
+                for row in self.entry.get("exposures", [])
+            }
+        except (TypeError, AttributeError, LookupError) as error:
+            raise ProductError(
+                "what the truth says of an exposure can't be understood; simulate the visit anew"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -108,6 +126,8 @@ class VisitTruth:
     mosaics : dict of str to MosaicTruth
         By the total product's name (`of_mosaic` looks one up); those of which neither label nor
         offset is recorded are left out.
+    faults : dict of str to str
+        Mosaics of which it says what can't be true, by the same names, with the reason.
     engine : str
         What processed a corrupted copy, empty where it isn't recorded.
     spec : dict of str to Any
@@ -115,6 +135,7 @@ class VisitTruth:
     """
 
     mosaics: Mapping[str, MosaicTruth]
+    faults: Mapping[str, str] = field(default_factory=dict)
     engine: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
 
@@ -148,7 +169,7 @@ def read_truth(path: Path) -> VisitTruth:
     Raises
     ------
     ProductError
-        If it can't be read, is no JSON, or holds what can't be true.
+        If it can't be read or is no JSON.
     """
     text = record_text(path)
     try:
@@ -156,14 +177,23 @@ def read_truth(path: Path) -> VisitTruth:
     except (ValueError, RecursionError) as error:
         raise ProductError(f"{path}: broken or cut short, not JSON ({error})") from error
     if not isinstance(content, dict):
-        raise ProductError(f"{path}: no record of a visit's truth, not a JSON object")
+        content = {}
     found = content.get("mosaics")
     if not isinstance(found, dict):
         found = {_end(content["visit"]): content} if isinstance(content.get("visit"), str) else {}
-    mosaics = {name: _mosaic(path, entry) for name, entry in found.items()}
+    mosaics: dict[str, MosaicTruth] = {}
+    faults: dict[str, str] = {}
+    for name, entry in found.items():
+        try:
+            mosaic = _mosaic(path, entry)
+        except ProductError as error:
+            faults[name] = str(error)
+        else:
+            mosaics |= {name: mosaic} if mosaic else {}
     spec = content.get("spec")
     return VisitTruth(
-        {name: mosaic for name, mosaic in mosaics.items() if mosaic},
+        mosaics,
+        faults,
         as_text(content.get("engine")) or "",
         spec if isinstance(spec, dict) else {},
     )
@@ -192,19 +222,8 @@ def _mosaic(path: Path, entry: Any) -> MosaicTruth | None:
         offset_mas,
         as_number(entry.get("total_offset_px")),
         as_text(entry.get("mode")) or "",
-        _exposures(path, entry.get("exposures", [])),
         entry,
     )
-
-
-def _exposures(path: Path, rows: Any) -> dict[str, TrueExposure]:
-    try:
-        return {
-            str(row["file"]): TrueExposure(_chips(row["true_wcs"]), _finite(row.get("trail_px", 0)))
-            for row in rows
-        }
-    except (TypeError, AttributeError, LookupError) as error:
-        raise ProductError(f"{path}: what it says of an exposure can't be understood") from error
 
 
 def _chips(told: Any) -> tuple[Pointing, ...]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from spacekit.files import write_csv
-from spacekit.measure.schema import LABEL
-from spacekit.measure.truths import TRUE_OFFSET_PX, label_table, read_truths
+from spacekit.measure.schema import LABEL, TRUE_MODE
+from spacekit.measure.truths import label_table, read_truths
 from spacekit.visit.tables import read_csv
 
 __all__ = ["Labelled", "label_simulated"]
@@ -46,12 +46,12 @@ class Labelled:
     @property
     def ambiguous(self) -> int:
         """How many are neither clearly misaligned nor clearly aligned."""
-        return int((self.table[TRUE_OFFSET_PX].notna() & self.table[LABEL].isna()).sum())
+        return int((self.table[TRUE_MODE].notna() & self.table[LABEL].isna()).sum())
 
     @property
     def unknown(self) -> int:
         """How many have no truth."""
-        return int(self.table[TRUE_OFFSET_PX].isna().sum())
+        return int(self.table[TRUE_MODE].isna().sum())
 
 
 def label_simulated(

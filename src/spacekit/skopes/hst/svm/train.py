@@ -16,7 +16,7 @@ import pandas as pd
 from spacekit.errors import OptionError
 from spacekit.evaluate.results import Result, remove_result, write_result
 from spacekit.extras import require
-from spacekit.measure.schema import INDEX, TRUTH_PREFIX
+from spacekit.measure.schema import INDEX, TRUE_OFFSET
 from spacekit.model.artifact import Manifest, save_artifact
 from spacekit.model.dataset import Dataset, build_dataset
 from spacekit.model.features import fingerprint, read_table
@@ -31,9 +31,6 @@ from spacekit.visit.tables import numbers_of
 __all__ = ["Watch", "model_path", "run_training"]
 
 _log = logging.getLogger(__name__)
-
-#: The simulator's truth, which `label` joins to a table.
-TRUE_OFFSET = f"{TRUTH_PREFIX}offset_px"
 
 #: The model file's name where none is given.
 _DEFAULT_NAME = "svm_align"
