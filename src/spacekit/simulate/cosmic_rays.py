@@ -1,8 +1,8 @@
 """Cosmic-ray tracks.
 
 Tracks follow the geometry of a thin layer: directions are isotropic, so a hit of inclination
-theta crosses ``depth * tan(theta)`` pixels and leaves charge in proportion to its path. Charges
-of some 1000 electrons and 4 to 7 pixels a hit: ACS ISR 2002-07, WFC3 Instrument Handbook 5.4.10.
+theta crosses ``depth * tan(theta)`` pixels and leaves charge in proportion to its path. The
+median charge is some 1000 electrons, and most hits touch 4 or 5 pixels (ACS ISR 2002-07).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from scipy import special
 
 __all__ = ["cosmic_rays"]
 
-_DEPTH_PX = 1.6
+_DEPTH_PX = 1.0
 _LONGEST_PX = 70.0
-_CHARGE_E = 900.0
+_CHARGE_E = 640.0
 _STEP_PX = 0.3
-_DIFFUSION_PX = 0.35
+_DIFFUSION_PX = 0.28
 
 
 def cosmic_rays(shape: tuple[int, int], expected: float, rng: Generator) -> NDArray[np.float32]:

@@ -3,7 +3,8 @@
 The mode of failure is drawn first, so that modes come out balanced, and then a plan of exposures
 that can fail so. Everything that a reader of products could mistake for a sign of misalignment
 (depth, scene, number of reference stars, prior WCS, stale fit, whether the pipeline fits at all)
-is drawn independently of the error, and shared with a matched visit that has none.
+is drawn independently of the error, and shared with a matched visit that has none. Visits that are
+good and single are fitted more often.
 """
 
 from __future__ import annotations
@@ -37,6 +38,19 @@ _CHIP_SHARE: Final = 5 / 2 / len(MODES)
 _ACROSS_GAP: Final = 0.2
 #: Pointing within a visit: 2 to 5 mas rms in total, drawn a visit.
 _JITTER_MAS: Final = (1.0, 3.5)
+#: Cosmic rays, as a factor on the detector's rate: mostly what 1.5 to 3% of the pixels of an ACS
+#: exposure of 1000 s take (ACS Instrument Handbook, 4.3.6; WFC3's are comparable, its handbook,
+#: 6.10.2), more in some orbits; fewer in a share of the visits.
+_RAYS: Final = (0.7, 1.8)
+_FEW_RAYS: Final = (0.1, 0.7)
+_FEW_RAYS_SHARE: Final = 0.15
+#: How often the pipeline may fit: where stars abound the fit repairs most errors, so it is more
+#: often off there; a single good visit loses nothing by it.
+_FIT_CHANCE: Final = 0.6
+_FIT_CHANCE_MANY: Final = 0.45
+_FIT_CHANCE_ALIGNED: Final = 0.85
+#: Exposures of a filter, and how often: from six on the pipeline rejects in another way.
+_COUNTS: Final = {1: 0.11, 2: 0.48, 3: 0.22, 4: 0.13, 6: 0.04, 8: 0.02}
 #: Plans drawn before a mode is called impossible.
 _TRIES: Final = 400
 
@@ -58,7 +72,7 @@ class DrawSettings:
     filters : tuple of str
         Filters of every visit; empty: one to three are drawn.
     dithers : int or None
-        Exposures of each filter; None: one to four are drawn.
+        Exposures of each filter; None: one to eight are drawn, four and fewer mostly.
     offset_px : tuple of float or None
         Smallest and largest error, log-uniform in between; None: the mode's own range.
 
@@ -124,7 +138,7 @@ def draw_spec(seed: int, k: int, settings: DrawSettings | None = None) -> VisitS
     detector = find_detector(_pick(able, rng))
     mode = _pick(modes[detector.name], rng)
     plan = _draw_plan(VisitSpec(number=k, seed=seed), detector, mode, settings, rng)
-    return _draw_error(_draw_conditions(plan, detector, rng), mode, settings, rng)
+    return _draw_error(_draw_conditions(plan, detector, mode, rng), mode, settings, rng)
 
 
 def _pick(weights: dict[_T, float], rng: Generator) -> _T:
@@ -172,7 +186,7 @@ def _draw_plan(
     raise SimulationError(
         f"mode {mode} can't happen to the visits asked for "
         f"({detector.name}, filters {', '.join(settings.filters) or 'any'}, "
-        f"{settings.dithers or '1 to 4'} exposures each); ask for what it needs"
+        f"{settings.dithers or '1 to 8'} exposures each); ask for what it needs"
     )
 
 
@@ -191,15 +205,24 @@ def _draw_filters(detector: Detector, settings: DrawSettings, rng: Generator) ->
 def _draw_counts(filters: int, settings: DrawSettings, rng: Generator) -> tuple[int, ...]:
     if settings.dithers is not None:
         return (settings.dithers,) * filters
-    return tuple(int(c) for c in rng.choice([1, 2, 3, 4], filters, p=[0.12, 0.5, 0.24, 0.14]))
+    return tuple(_pick(_COUNTS, rng) for _ in range(filters))
 
 
-def _draw_conditions(spec: VisitSpec, detector: Detector, rng: Generator) -> VisitSpec:
+def _ray_factor(chance: float) -> float:
+    """Turn a number drawn evenly from 0 to 1 into a factor on the rate of cosmic rays."""
+    if chance < _FEW_RAYS_SHARE:
+        (low, high), place = _FEW_RAYS, chance / _FEW_RAYS_SHARE
+    else:
+        (low, high), place = _RAYS, (chance - _FEW_RAYS_SHARE) / (1 - _FEW_RAYS_SHARE)
+    return float(low * (high / low) ** place)
+
+
+def _draw_conditions(spec: VisitSpec, detector: Detector, mode: str, rng: Generator) -> VisitSpec:
     """Draw sky, pointing and all that is known of the reference frame."""
     prior = _pick({name: row.weight for name, row in PRIORS.items()}, rng)
     gaia = _pick(GAIA_CLASSES, rng)
-    # Where stars abound the fit would repair most errors; it is more often off there.
-    fit_enabled = bool(rng.random() < (0.3 if gaia == "many" else 0.6))
+    chance = _FIT_CHANCE_MANY if gaia == "many" else _FIT_CHANCE
+    fit_enabled = bool(rng.random() < (_FIT_CHANCE_ALIGNED if mode == ALIGNED else chance))
     accuracy = PRIORS[prior].accuracy_arcsec
     return replace(
         spec,
@@ -216,7 +239,7 @@ def _draw_conditions(spec: VisitSpec, detector: Detector, rng: Generator) -> Vis
         pm_residual_mas=float(rng.choice([0.0, 3.0, 15.0], p=[0.7, 0.2, 0.1])),
         conditions=Conditions(
             float(rng.lognormal(0, 0.25)),
-            float(np.exp(rng.uniform(np.log(0.12), np.log(1.1)))),
+            _ray_factor(rng.random()),
             *(int(k) for k in divmod(rng.integers(len(FOCUS_BINS_NM) * FIELD_BINS), FIELD_BINS)),
         ),
     )

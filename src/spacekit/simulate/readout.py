@@ -17,11 +17,8 @@ from spacekit.simulate.detectors import Detector
 __all__ = ["Pixels", "photon_noise", "read_out"]
 
 _SATURATED: Final = 256
-_RAMP_HIT: Final = 8192
-#: Hits per second and 10^6 px that an up-the-ramp fit finds and flags (WFC3 Instrument Handbook,
-#: 5.7.8: some 11 a second on the whole array), and how many pixels each touches at most.
-_RAMP_HITS: Final = 8.0
-_RAMP_PX: Final = 5
+#: The first read of an up-the-ramp exposure, s (WFC3 Instrument Handbook, 7.7).
+_FIRST_READ_S: Final = 2.9
 #: From here on up a skewed Gaussian stands for Poisson's distribution.
 _GAUSSIAN_ABOVE: Final = 10.0
 
@@ -105,10 +102,11 @@ def read_out(  # noqa: PLR0913, PLR0917
             far = detector.chip_shape[0] - 1 - row if top_amplifier else row
             trail_charge(electrons, defects.traps, far.astype(float), upward=not top_amplifier)
     else:
-        saturated = electrons >= detector.full_well_e
+        # calwf3 fits the ramp up to where it saturates: an flt is flagged where no read is left.
+        # It flags the hits it found in the ima alone.
+        read = min(_FIRST_READ_S / exptime_s, 1.0) if detector.rates else 1.0
+        saturated = electrons * np.float32(read) >= detector.full_well_e
     dq[saturated] |= _SATURATED
-    if detector.rates:
-        _flag_ramp_hits(dq, _RAMP_HITS * ray_factor * exptime_s * expected.size / 1e6, rng)
     if detector.read_noise_e > 0:
         noise = rng.standard_normal(shape, dtype=np.float32)
         noise *= np.float32(detector.read_noise_e)
@@ -119,16 +117,3 @@ def read_out(  # noqa: PLR0913, PLR0917
     if detector.rates:
         electrons /= np.float32(exptime_s)
     return Pixels(electrons, dq)
-
-
-def _flag_ramp_hits(dq: NDArray[np.int16], expected: float, rng: Generator) -> None:
-    """Flag short tracks where the fit of the ramp left samples out; their charge is gone."""
-    n = int(rng.poisson(expected))
-    (ny, nx), length = dq.shape, rng.geometric(0.4, n)
-    y, x = rng.uniform(0, ny, n), rng.uniform(0, nx, n)
-    angle = rng.uniform(0, 2 * np.pi, n)
-    for step in range(_RAMP_PX):
-        row = (y + step * np.sin(angle)).astype(int)
-        column = (x + step * np.cos(angle)).astype(int)
-        on = (length > step) & (row >= 0) & (row < ny) & (column >= 0) & (column < nx)
-        dq[row[on], column[on]] |= _RAMP_HIT

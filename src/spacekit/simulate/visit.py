@@ -293,7 +293,7 @@ class _Cards:
 
 
 def _shared_cards(spec: VisitSpec, rng: Generator) -> _Cards:
-    fit = draw_fit(spec.prior, rng)
+    fit = draw_fit(spec.prior, find_detector(spec.detector).scale_arcsec, rng)
     names = ("FIELD", "NGC", "ABELL", "HD", "PAR", "ANY", "SNR", "GAL-CLUS")
     target = f"{names[int(rng.integers(len(names)))]}-{int(rng.integers(1, 9999))}"
     # Some visits say so of a target that is not seen to move.
