@@ -27,7 +27,8 @@ SEED = 4
 def _scene():
     """Give a small scene with a matched pair."""
     specs = ((k, draw_spec(SEED, k, SETTINGS.draw)) for k in range(200))
-    return next(k for k, s in specs if s.mode == "one-filter" and sum(s.counts) == 3)
+    clear = ((k, s) for k, s in specs if s.offset_px > 1 and not s.fit_enabled)
+    return next(k for k, s in clear if s.mode == "one-filter" and sum(s.counts) == 3)
 
 
 @pytest.fixture(scope="module")

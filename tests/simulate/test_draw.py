@@ -115,6 +115,12 @@ def test_conditions_are_as_hst_has_them(drawn):
     counts = Counter(n for s in drawn for n in s.counts)
     assert set(counts) == {1, 2, 3, 4, 6, 8}
     assert 0.02 < (counts[6] + counts[8]) / counts.total() < 0.12
+    shorts = [
+        share for s in drawn for share, n in zip(s.short_shares, s.counts, strict=True) if n > 1
+    ]
+    assert np.mean(np.array(shorts) < 1) == pytest.approx(0.12, abs=0.03)
+    assert min(shorts) >= 0.03
+    assert all(s.short_shares[0] == 1 for s in drawn if s.counts[0] == 1)
     rays = np.array([s.conditions.cosmic_rays for s in drawn])
     assert 0.1 <= rays.min() < 0.2
     assert 1.6 < rays.max() <= 1.8

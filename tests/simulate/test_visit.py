@@ -134,6 +134,21 @@ def test_every_mode_moves_some_exposures_against_others(mode):
         assert len(set(errors)) > 1
 
 
+def test_a_filter_may_have_a_short_exposure():
+    spec = replace(SMALL, counts=(3, 2), short_shares=(0.1, 1.0))
+    good, _ = simulate_pair(spec, np.random.default_rng(5))
+    taken = [(e.filter, e.exptime_s, e.header["EXPTIME"]) for e in good.exposures]
+    assert taken == [
+        ("f110w", 30.0, 30.0),
+        ("f110w", 300.0, 300.0),
+        ("f110w", 300.0, 300.0),
+        ("f160w", 200.0, 200.0),
+        ("f160w", 200.0, 200.0),
+    ]
+    with pytest.raises(SimulationError, match="short_shares"):
+        replace(SMALL, short_shares=(0.1,))
+
+
 def test_impossible_visits_are_refused_with_a_sentence():
     with pytest.raises(SimulationError, match="one-filter can't happen"):
         replace(SMALL, filters=("F110W",), counts=(3,), exptimes_s=(100.0,))

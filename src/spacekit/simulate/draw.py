@@ -51,6 +51,9 @@ _FIT_CHANCE_MANY: Final = 0.45
 _FIT_CHANCE_ALIGNED: Final = 0.85
 #: Exposures of a filter, and how often: from six on the pipeline rejects in another way.
 _COUNTS: Final = {1: 0.11, 2: 0.48, 3: 0.22, 4: 0.13, 6: 0.04, 8: 0.02}
+#: How often a filter of several exposures has a short one, and the range of its share of the time.
+_SHORT_CHANCE: Final = 0.12
+_SHORT_SHARE: Final = (0.03, 0.3)
 #: Plans drawn before a mode is called impossible.
 _TRIES: Final = 400
 
@@ -208,6 +211,14 @@ def _draw_counts(filters: int, settings: DrawSettings, rng: Generator) -> tuple[
     return tuple(_pick(_COUNTS, rng) for _ in range(filters))
 
 
+def _draw_shorts(counts: tuple[int, ...], rng: Generator) -> tuple[float, ...]:
+    """Draw which filters have a short exposure, and how short it is."""
+    low, high = np.log(_SHORT_SHARE)
+    shares = np.exp(rng.uniform(low, high, len(counts)))
+    short = (rng.random(len(counts)) < _SHORT_CHANCE) & (np.array(counts) > 1)
+    return tuple(float(share) for share in np.where(short, shares.round(3), 1.0))
+
+
 def _ray_factor(chance: float) -> float:
     """Turn a number drawn evenly from 0 to 1 into a factor on the rate of cosmic rays."""
     if chance < _FEW_RAYS_SHARE:
@@ -226,6 +237,7 @@ def _draw_conditions(spec: VisitSpec, detector: Detector, mode: str, rng: Genera
     accuracy = PRIORS[prior].accuracy_arcsec
     return replace(
         spec,
+        short_shares=_draw_shorts(spec.counts, rng),
         scene=_pick(SCENE_KINDS, rng),
         ra_deg=float(rng.uniform(0, 360)),
         dec_deg=float(np.degrees(np.arcsin(rng.uniform(-0.996, 0.996)))),

@@ -36,6 +36,9 @@ class VisitSpec:
         Exposures in each filter.
     exptimes_s : tuple of float
         Exposure time in each filter.
+    short_shares : tuple of float
+        The first exposure of each filter takes so much of that, for bright stars' sake; empty: all
+        take the same.
     size : int or None
         Side of the subarray; None is the full format.
     across_gap : bool
@@ -76,6 +79,7 @@ class VisitSpec:
     filters: tuple[str, ...] = ("F110W", "F160W")
     counts: tuple[int, ...] = (2, 2)
     exptimes_s: tuple[float, ...] = (600.0, 600.0)
+    short_shares: tuple[float, ...] = ()
     size: int | None = 512
     across_gap: bool = False
     scene: str = "stars"
@@ -105,6 +109,10 @@ class VisitSpec:
                 f"scene {self.number}: each filter needs at least one exposure; "
                 f"got filters {self.filters}, exposures {self.counts}"
             )
+        if len(self.short_shares) not in {0, len(self.filters)}:
+            raise SimulationError(
+                f"scene {self.number}: short_shares {self.short_shares}; give one a filter, or none"
+            )
         if len(set(self.filters)) != len(self.filters):
             raise SimulationError(f"scene {self.number}: a filter is there twice: {self.filters}")
         row = find_detector(self.detector)
@@ -125,6 +133,12 @@ class VisitSpec:
         names = [n for n, c in zip(self.filters, self.counts, strict=True) for _ in range(c)]
         corner_px = 0.5 * float(np.hypot(*self.aperture.extent_px(row)))
         return Plan(tuple(names), len(self.aperture.shapes(row)), corner_px)
+
+    def exposure_times_s(self, number: int) -> tuple[float, ...]:
+        """Give the times of the exposures of one filter, in order."""
+        count, exptime_s = self.counts[number], self.exptimes_s[number]
+        first = self.short_shares[number] if self.short_shares else 1.0
+        return (round(first * exptime_s, 3), *(exptime_s,) * (count - 1))
 
     @property
     def proposal(self) -> int:

@@ -220,9 +220,9 @@ def _take(  # noqa: PLR0913, PLR0917
     defects = [draw_defects(detector, shape, row, rng) for shape, row in windows]
     shots: list[_Shot] = []
     delay = 0.0
-    for name, count, exptime in zip(spec.filters, spec.counts, spec.exptimes_s, strict=True):
+    for place, name in enumerate(spec.filters):
         band = detector.filter(name)
-        for number in range(count):
+        for number, exptime in enumerate(spec.exposure_times_s(place)):
             true = _true_wcs(spec, detector, dithers[number], rng)
             wobble = rng.normal(0, spec.jitter_mas / 1000 / detector.scale_arcsec, 2)
             trail = _trail(spec, errors, len(shots))
