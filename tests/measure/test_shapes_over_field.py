@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spacekit.measure.shapes import surely_turned, turned_shape
+from spacekit.measure.shapes import turned_shape
 from spacekit.measure.sources import Sources, find_sources
+from spacekit.measure.turns import surely_turned
 
 from .fields import brightness, image, scatter
 

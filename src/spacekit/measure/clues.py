@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spacekit.measure.findings import NO_FILTER, Findings, ProductShape
-from spacekit.measure.shapes import surely_turned
+from spacekit.measure.turns import surely_turned
 
 __all__ = ["Clue", "disagreeing", "name_of", "shown_by_total"]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spacekit.measure.robust import robust_sigma
 from spacekit.measure.sources import Sources
+from spacekit.measure.turns import FEWEST_OVER_FIELD, FITTED
 
 __all__ = [
     "FEWEST_STARS",
@@ -17,7 +18,6 @@ __all__ = [
     "bright_stars",
     "coherent_shape",
     "compact",
-    "surely_turned",
     "turned_shape",
     "weight_deficit",
 ]
@@ -28,15 +28,10 @@ Floats = NDArray[np.float64]
 _STAR_SNR = 20.0
 _STAR_LIMIT = 200
 FEWEST_STARS = 5
-#: Stars it takes to see how their shapes differ over the field, and rounds of reweighting.
-_FEWEST_OVER_FIELD = 12
+#: Rounds of reweighting.
 _ROUNDS = 8
 #: Least scatter of the ellipticities of single stars: what few of them show may be chance.
 _LEAST_SCATTER = 0.01
-#: Complex numbers that are fitted to the shapes: what all have in common, a turn, a skew.
-_FITTED = 3
-#: What a scatter from the median is worth against one from squares (Rousseeuw & Croux 1993).
-_MEDIAN_EFFICIENCY = 0.37
 #: Compact means at most this times the size that a fifth of the bright sources stays below.
 _COMPACT = 1.3
 
@@ -113,9 +108,9 @@ def turned_shape(stars: Sources, middle: Floats) -> tuple[float, float]:
         Length of b z^2 at the stars' typical distance from the middle; NaN for fewer than 12.
     sigmas : float
         The same in standard errors as these stars scatter; of few stars that scatter is itself
-        uncertain (`surely_turned`).
+        uncertain (`spacekit.measure.turns.surely_turned`).
     """
-    if len(stars) < _FEWEST_OVER_FIELD:
+    if len(stars) < FEWEST_OVER_FIELD:
         return math.nan, math.nan
     place = np.column_stack([stars.x, stars.y]) - middle
     z = place @ [1, 1j]
@@ -123,9 +118,9 @@ def turned_shape(stars: Sources, middle: Floats) -> tuple[float, float]:
     shape = stars.e1 + 1j * stars.e2
     terms = np.column_stack([np.ones(len(z)), z**2, z.conj() ** 2])
     weight, scatter = np.ones(len(z)), math.inf
-    found = np.zeros(_FITTED, complex)
+    found = np.zeros(FITTED, complex)
     # what is fitted leaves residuals that are smaller than the scatter
-    shrunk = math.sqrt((len(z) - _FITTED) / len(z))
+    shrunk = math.sqrt((len(z) - FITTED) / len(z))
     for _ in range(_ROUNDS):
         root = np.sqrt(weight)
         found = np.linalg.lstsq(terms * root[:, None], shape * root, rcond=None)[0]
@@ -136,32 +131,6 @@ def turned_shape(stars: Sources, middle: Floats) -> tuple[float, float]:
     inverse = np.linalg.pinv((terms.conj().T * weight) @ terms).real
     size = abs(found[1])
     return size, size / max(scatter * math.sqrt(max(inverse[1, 1], 0.0)), 1e-9)
-
-
-def surely_turned(sigmas: float, stars: int) -> float:
-    """Say how surely stars are elongated along a turn, whatever their number.
-
-    The square of what `turned_shape` gives, halved, follows Fisher's distribution with 2 and d
-    degrees of freedom, whose tail is (1 + sigmas^2 / d)^(-d / 2); were the scatter known, it would
-    be exp(-s^2 / 2). This gives the s that is as rare.
-
-    Parameters
-    ----------
-    sigmas : float
-        As of `turned_shape`.
-    stars : int
-        How many it was measured on.
-
-    Returns
-    -------
-    float
-        Standard errors that chance exceeds as seldom where the scatter is known; NaN for fewer
-        than 12 stars.
-    """
-    if stars < _FEWEST_OVER_FIELD:
-        return math.nan
-    freedom = 2 * (stars - _FITTED) * _MEDIAN_EFFICIENCY
-    return math.sqrt(freedom * math.log1p(sigmas**2 / freedom))
 
 
 def weight_deficit(sources: Sources) -> float:
