@@ -60,7 +60,7 @@ class VisitSet:
 
 SETS: Final = {
     "train": VisitSet(seed=3001, paired=2000),
-    "calibrate": VisitSet(seed=3101, paired=560, single=1770, exposures=True),
+    "calibrate": VisitSet(seed=3101, paired=560, single=900, exposures=True),
     "test": VisitSet(seed=3401, paired=1190, single=690, exposures=True),
 }
 

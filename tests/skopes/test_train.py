@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spacekit.errors import SpacekitError, TableError, TrainingError
+from spacekit.errors import OutputError, SpacekitError, TableError, TrainingError
 from spacekit.evaluate.results import read_result
+from spacekit.files import PART, exclusive
 from spacekit.model.artifact import load_artifact
 from spacekit.model.settings import TrainingSettings
 from spacekit.skopes.hst.svm.train import run_training
@@ -146,6 +147,20 @@ def test_tiny_table_trains_and_says_what_it_is_worth(toy: Path, tmp_path: Path) 
     pd.read_csv(toy / "svm_data.csv")[:4].to_csv(path, index=False)
     com, _ = run_training(path, toy / "img", output_path=tmp_path, settings=QUICK)
     assert any("say nothing" in note for note in com.notes)
+
+
+def test_one_training_at_a_time_writes_there(toy: Path, tmp_path: Path) -> None:
+    """What a killed one left in the making is cleared by the next."""
+    given = {"training_data": toy / "svm_data.csv", "img_path": toy / "img"}
+    left = [tmp_path / folder / f"{PART}1.npz" for folder in ("models", "results/test")]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.write_text("half")
+    with exclusive(tmp_path), pytest.raises(OutputError, match="another run"):
+        run_training(**given, output_path=tmp_path, settings=QUICK)
+    assert all(path.exists() for path in left)
+    run_training(**given, output_path=tmp_path, settings=QUICK)
+    assert not list(tmp_path.rglob(f"{PART}*"))
 
 
 def test_as_a_module(toy: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 from spacekit.errors import OptionError
 from spacekit.evaluate.results import Result, remove_result, write_result
 from spacekit.extras import require
+from spacekit.files import ensure_folder, exclusive
 from spacekit.measure.schema import INDEX, TRUE_OFFSET
 from spacekit.model.artifact import Manifest, save_artifact
 from spacekit.model.dataset import Dataset, build_dataset
@@ -118,30 +119,41 @@ def run_training(  # noqa: PLR0917 (the published call)
     out = Path(output_path or ".").resolve()  # results know their folder, wherever one goes
     model_file = model_path(out, model_name)
     table, unused = _tables(training_data, synth_data, labels)
+    # names alone: a model file goes to strangers, folders are nobody's business
+    read = [Path(p).name for p in (training_data, img_path, synth_data, labels) if p is not None]
+    with exclusive(ensure_folder(out), model_file.parent.name, "results", "results/*"):
+        data, trained = _train(table, Path(img_path), model_file, settings, watch)
+        offsets = _true_offsets(table)
+        com, val = (_result(name, data, trained, offsets) for name in ("test", "val"))
+        manifest = _manifest(table, data, trained, com)
+        manifest.provenance["command"] = f"spacekit svm train, from {', '.join(read)}"
+        save_artifact(model_file, trained.network, manifest)
+        com = write_result(com, out / "results" / "test")
+        val_folder = out / "results" / "val"
+        if validate:
+            val = write_result(val, val_folder)
+        else:  # an earlier training's would pass for this one's
+            remove_result(val_folder)
+        write_problems(out / "results" / "problems.csv", (*unused, *data.problems))
+    return com, val
+
+
+def _train(
+    table: pd.DataFrame, img_path: Path, model_file: Path, settings: TrainingSettings, watch: Watch
+) -> tuple[Dataset, Trained]:
+    """Read the frames and train, from the last finished epoch on where there is one.
+
+    What is given back can be read after the pictures' scratch folder is gone.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="spacekit-") as scratch,
-        open_frames(Path(img_path)) as frames,
+        open_frames(img_path) as frames,
     ):
         data = build_dataset(
             table, frames, settings.image_size, Path(scratch), progress=watch.frames
         )
         checkpoint = model_file.with_suffix(".part.npz")
-        trained = train_model(data, settings, checkpoint=checkpoint, progress=watch.epoch)
-    offsets = _true_offsets(table)
-    com, val = (_result(name, data, trained, offsets) for name in ("test", "val"))
-    manifest = _manifest(table, data, trained, com)
-    # names alone: a model file goes to strangers, folders are nobody's business
-    read = [Path(p).name for p in (training_data, img_path, synth_data, labels) if p is not None]
-    manifest.provenance["command"] = f"spacekit svm train, from {', '.join(read)}"
-    save_artifact(model_file, trained.network, manifest)
-    com = write_result(com, out / "results" / "test")
-    val_folder = out / "results" / "val"
-    if validate:
-        val = write_result(val, val_folder)
-    else:  # an earlier training's would pass for this one's
-        remove_result(val_folder)
-    write_problems(out / "results" / "problems.csv", (*unused, *data.problems))
-    return com, val
+        return data, train_model(data, settings, checkpoint=checkpoint, progress=watch.epoch)
 
 
 def model_path(output: Path, name: str | None = None) -> Path:
