@@ -16,7 +16,7 @@ from spacekit.evaluate.predictions import write_predictions
 from spacekit.evaluate.tally import Tally
 from spacekit.files import PART, exclusive
 from spacekit.report.entries import read_scraped
-from spacekit.report.write import ReportSource, write_report
+from spacekit.report.write import ReportFolder, ReportSource, write_report
 from spacekit.skopes.hst.svm.report import report_predictions
 from spacekit.visit.nouns import Problem
 
@@ -193,6 +193,15 @@ def test_one_run_at_a_time_writes_the_page(tmp_path: Path) -> None:
     page = write_report(source, report)
     assert not any(path.exists() for path in left)
     assert content(page)["mosaics"][0]["name"] == mosaic_name(0)
+
+
+def test_pictures_that_cant_be_written_are_told_with_the_page(tmp_path: Path) -> None:
+    source, report = write_run(tmp_path, 1), ReportFolder(tmp_path / "report")
+    with report.locked():
+        (report.path / "media").write_text("in the way")
+        report.take(source.img, mosaic_name(0), {})
+        with pytest.raises(OutputError, match="can't be made"):
+            report.write(source)
 
 
 def test_what_is_told_of_some_mosaics_is_read_alone(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from spacekit.measure.findings import Findings, Group, Offset
 from spacekit.measure.findings_file import write_findings
 from spacekit.measure.schema import PUBLISHED
 from spacekit.model.infer import BATCH, Model
+from spacekit.report.write import ReportFolder, ReportSource, write_report
 from spacekit.skopes.hst.svm import predict
 from spacekit.skopes.hst.svm.predict import classify
 
@@ -60,6 +61,24 @@ def test_files_and_columns(toy: Path, model_file: Path, tmp_path: Path) -> None:
     report = (folder / "clf_report.txt").read_text()
     wanted = ("date", "time", "group", "Mean", "Standard Deviation", "0.0=aligned")
     assert all(word in report for word in (*wanted, "1.0=suspicious", "ir"))
+
+
+def test_pictures_of_the_page_are_those_of_the_files(
+    toy: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are written while the network reads frames; a page made later decodes them itself."""
+    verdicts = classify(toy / "svm_data.csv", toy / "img", model_file, tmp_path)
+    media = tmp_path / "report" / "media"
+    early = {path.relative_to(media): path.read_bytes() for path in media.rglob("*.jpg")}
+    assert {path.parent.name for path in early} == set(verdicts.predictions["index"])
+    source = ReportSource(verdicts.predictions, toy / "img", "later")
+    media = write_report(source, tmp_path / "later").parent / "media"
+    assert early == {path.relative_to(media): path.read_bytes() for path in media.rglob("*.jpg")}
+    # of more mosaics than a page shows it is known at the end which they are
+    monkeypatch.setattr(predict, "MOST_SHOWN", 3)
+    monkeypatch.setattr(ReportFolder, "take", lambda *_: pytest.fail("taken too early"))
+    classify(toy / "svm_data.csv", toy / "img", model_file, tmp_path / "many")
+    assert len(list((tmp_path / "many").rglob("*.jpg"))) == len(early)
 
 
 def test_the_reason_comes_from_the_offsets_beside_the_frames(

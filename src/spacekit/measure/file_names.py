@@ -6,7 +6,6 @@ be a stranger's: nothing outside of it is looked at, through links neither.
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from spacekit.visit.names import is_plain_name
 
 __all__ = [
     "BLINK_KINDS",
+    "FRAME_KINDS",
     "blink_path",
     "find_blinks",
     "findings_path",
@@ -24,7 +24,8 @@ __all__ = [
     "stamps_path",
 ]
 
-#: Suffixes of the three frames of a mosaic, in the order of the stack.
+#: The three frames of a mosaic, in the order of the stack, and the suffixes of their names.
+FRAME_KINDS: Final = ("plain", "source", "gaia")
 _SUFFIXES: Final = ("", "_source", "_gaia")
 
 #: Between a mosaic's name and a product's in the names of the pictures that are blinked.
@@ -61,16 +62,21 @@ def mosaic_folder(images: Path, index: str, label: int | None = None) -> Path | 
     if label is not None:
         places.insert(0, f"{label}/{index}")
     folder = next((images / place for place in places if (images / place).is_dir()), None)
-    if folder is not None and leads_out(folder, images):
+    if folder is not None and _leads_out(folder, images):
         raise FrameError(f"{folder}: leads out of {images}; put the folder itself there")
     return folder
 
 
 def leads_out(path: Path, images: Path) -> bool:
-    """Whether a path below the image folder is, or goes through, a link that leads out of it.
+    """Whether a file of a mosaic's folder (`mosaic_folder`) is a link that leads out of `images`.
 
     So does a link that leads round in a circle: nowhere.
     """
+    return path.is_symlink() and _leads_out(path, images)  # resolving takes a hundred times longer
+
+
+def _leads_out(path: Path, images: Path) -> bool:
+    """Whether a path below the image folder is, or goes through, such a link."""
     try:
         return not path.resolve().is_relative_to(images.resolve())
     except (OSError, RuntimeError):  # RuntimeError: a link loop, on Python 3.11 and 3.12
@@ -98,8 +104,15 @@ def blink_path(folder: Path, index: str, kind: str, product: str) -> Path:
     return folder / index / f"{index}_{kind}_{product}.jpg"
 
 
-def find_blinks(folder: Path, index: str, kind: str) -> dict[str, Path]:
-    """Find the pictures of one of `BLINK_KINDS` that are there, by product."""
-    start = f"{index}_{kind}_"
-    found = sorted((folder / index).glob(f"{glob.escape(start)}*.jpg"))
-    return {path.stem.removeprefix(start): path for path in found}
+def find_blinks(folder: Path, index: str) -> dict[str, dict[str, Path]]:
+    """Find the pictures to blink that are there: those of each of `BLINK_KINDS`, by product."""
+    try:
+        names = sorted(path.name for path in (folder / index).iterdir())
+    except OSError:  # gone meanwhile
+        names = []
+    found: dict[str, dict[str, Path]] = {}
+    for kind in BLINK_KINDS:
+        start = f"{index}_{kind}_"
+        files = [n for n in names if n.startswith(start) and n.endswith(".jpg")]
+        found[kind] = {n[len(start) : -len(".jpg")]: folder / index / n for n in files}
+    return found

@@ -10,19 +10,25 @@ import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from spacekit.errors import FrameError
-from spacekit.measure.file_names import frame_paths, leads_out, mosaic_folder, stamps_path
+from spacekit.measure.file_names import (
+    FRAME_KINDS,
+    frame_paths,
+    leads_out,
+    mosaic_folder,
+    stamps_path,
+)
 from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps
 from spacekit.model.levels import Picture, normalise_stack
 from spacekit.parallel import usable_cores
@@ -35,9 +41,13 @@ __all__ = [
     "FolderFrames",
     "FrameSource",
     "Frames",
+    "OnDecoded",
     "load_many",
     "open_frames",
 ]
+
+#: Called with a mosaic's name and those of its frames that could be read, by kind; in threads.
+OnDecoded: TypeAlias = Callable[[str, Mapping[str, Image.Image]], None]
 
 #: Stacks of frames that are loaded ahead.
 _AT_ONCE = 16
@@ -113,7 +123,9 @@ def load_many(
 
 
 @contextmanager
-def open_frames(path: Path, *, reduce_to: int | None = None) -> Iterator[FrameSource]:
+def open_frames(
+    path: Path, *, reduce_to: int | None = None, on_decoded: OnDecoded | None = None
+) -> Iterator[FrameSource]:
     """Open a folder of frames or an ``.npz`` of arrays.
 
     Parameters
@@ -122,6 +134,8 @@ def open_frames(path: Path, *, reduce_to: int | None = None) -> Iterator[FrameSo
         ``img`` folder, or array file.
     reduce_to : int, optional
         Reduce frames to this many px first, as an array file of that size would hold them.
+    on_decoded : callable (name, frames), optional
+        Who else wants a folder's frames while they are in memory.
 
     Raises
     ------
@@ -130,7 +144,7 @@ def open_frames(path: Path, *, reduce_to: int | None = None) -> Iterator[FrameSo
     """
     path = Path(path)
     if path.is_dir():
-        yield FolderFrames(path, reduce_to)
+        yield FolderFrames(path, reduce_to, on_decoded)
     elif path.suffix == ".npz" and path.is_file():
         with tempfile.TemporaryDirectory(prefix="spacekit-") as folder:
             yield ArrayFrames.unpack(path, Path(folder), reduce_to)
@@ -141,9 +155,12 @@ def open_frames(path: Path, *, reduce_to: int | None = None) -> Iterator[FrameSo
 class FolderFrames:
     """Frames in ``<root>/<name>/``, ``<root>/0/<name>/`` or ``<root>/1/<name>/``."""
 
-    def __init__(self, root: Path, reduce_to: int | None = None) -> None:
+    def __init__(
+        self, root: Path, reduce_to: int | None = None, on_decoded: OnDecoded | None = None
+    ) -> None:
         self.root = Path(root)
         self.reduce_to = reduce_to
+        self._on_decoded = on_decoded
 
     def load(self, index: str, size: int, label: int | None = None) -> Frames:
         """Read the frames of a mosaic; nothing outside the root is opened."""
@@ -167,6 +184,9 @@ class FolderFrames:
             except FrameError as error:
                 pictures.append(None)
                 notes.append(str(error))
+        if self._on_decoded is not None:
+            found = zip(FRAME_KINDS, pictures, strict=True)
+            self._on_decoded(index, {kind: p for kind, p in found if p is not None})
         stamps = self._stamps(stamps_path(folder.parent, index), notes)
         return replace(_stack(pictures, notes, size, self.reduce_to), stamps=stamps)
 

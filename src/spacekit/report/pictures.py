@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from PIL import Image
@@ -17,6 +19,7 @@ from spacekit.errors import FrameError
 from spacekit.files import replacing
 from spacekit.measure.file_names import (
     BLINK_KINDS,
+    FRAME_KINDS,
     find_blinks,
     frame_paths,
     leads_out,
@@ -43,12 +46,14 @@ _ROOM_FOR_FINEST: Final = 0.75
 _BLINK_BONUS: Final = 12
 #: A contact sheet holds many small pictures.
 _SHEET_SIDE: Final = 2
-_FRAMES: Final = ("plain", "source", "gaia")
 _MOST_BLINKS: Final = 6
 _PRODUCT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
+_NOTHING: Final[Mapping[str, Image.Image]] = MappingProxyType({})
 
 
-def bring_pictures(img: Path, index: str, report: Path) -> Pictures:
+def bring_pictures(
+    img: Path, index: str, report: Path, decoded: Mapping[str, Image.Image] = _NOTHING
+) -> Pictures:
     """Write a mosaic's pictures to ``<report>/media/<index>/``, unless they are there already.
 
     Parameters
@@ -59,6 +64,8 @@ def bring_pictures(img: Path, index: str, report: Path) -> Pictures:
         The mosaic.
     report : Path
         The page's folder.
+    decoded : mapping of str to PIL.Image.Image
+        Frames that somebody has just read, by kind: they are not read again.
 
     Returns
     -------
@@ -80,9 +87,10 @@ def bring_pictures(img: Path, index: str, report: Path) -> Pictures:
     target = report / MEDIA / index
     if _is_current(sources, target):
         return Pictures(tuple(sources), _absent(sources))
-    pictures: dict[str, Image.Image] = {}
+    pictures = {kind: decoded[kind] for kind in sources if kind in decoded}
     notes: list[str] = []
-    for kind, source in sources.items():
+    for kind in [kind for kind in sources if kind not in pictures]:
+        source = sources[kind]
         try:
             again = "plain" in pictures and is_copy(source, sources["plain"])
             pictures[kind] = pictures["plain"] if again else _read(source)
@@ -99,10 +107,9 @@ def bring_pictures(img: Path, index: str, report: Path) -> Pictures:
 
 def _sources(folder: Path, index: str, img: Path) -> dict[str, Path]:
     """Name the pictures that are there by kind: frames, stamps, then what blinks."""
-    files = dict(zip(_FRAMES, frame_paths(folder.parent, index), strict=True))
+    files = dict(zip(FRAME_KINDS, frame_paths(folder.parent, index), strict=True))
     files["stamps"] = stamps_path(folder.parent, index)
-    for kind in BLINK_KINDS:
-        products = find_blinks(folder.parent, index, kind)
+    for kind, products in find_blinks(folder.parent, index).items():
         for name in [name for name in products if _PRODUCT.fullmatch(name)][:_MOST_BLINKS]:
             files[f"{kind}_{name}"] = products[name]
     return {k: p for k, p in files.items() if p.is_file() and not leads_out(p, img)}

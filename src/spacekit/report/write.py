@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
-from spacekit.errors import ProductError
+from spacekit.errors import OutputError, ProductError
 from spacekit.evaluate.tally import Tally, foremost, tally_of
 from spacekit.files import ensure_folder, exclusive, write_text
 from spacekit.measure.findings_file import find_findings, read_findings
@@ -21,7 +23,7 @@ from spacekit.report.page import PageFacts, render_page
 from spacekit.report.pictures import MEDIA, bring_pictures
 from spacekit.visit.nouns import Problem
 
-__all__ = ["ReportSource", "write_report"]
+__all__ = ["ReportFolder", "ReportSource", "write_report"]
 
 
 @dataclass(frozen=True)
@@ -64,53 +66,83 @@ class ReportSource:
 def write_report(
     source: ReportSource, folder: Path, progress: Callable[[int, int], None] | None = None
 ) -> Path:
-    """Write ``index.html`` and ``media/<name>/`` into a folder, one run at a time.
+    """Write ``index.html`` and ``media/<name>/`` into a folder, see `ReportFolder`."""
+    report = ReportFolder(folder)
+    with report.locked():
+        return report.write(source, progress)
 
-    Pictures that are there from an earlier run and still hold are kept; what a killed run left
-    half-written goes.
+
+@dataclass(frozen=True)
+class ReportFolder:
+    """A page's folder: lock it, then let it take pictures, then write the page.
 
     Parameters
     ----------
-    source : ReportSource
-        What it is made from.
-    folder : Path
-        Made where it is missing.
-    progress : callable (done, total), optional
-        Called as pictures are done.
-
-    Returns
-    -------
-    Path
-        The page.
-
-    Raises
-    ------
-    OutputError
-        If it can't be written, or another run is writing there.
+    path : Path
+        The folder, made where it is missing.
     """
-    with exclusive(ensure_folder(folder), f"{MEDIA}/*"):
-        return _write(source, folder, progress)
 
+    path: Path
 
-def _write(source: ReportSource, folder: Path, progress: Callable[[int, int], None] | None) -> Path:
-    """Write the page and its pictures; see `write_report`."""
-    tally = source.tally or tally_of(source.predictions, source.problems)
-    entries = entries_of(foremost(source.predictions), source.scraped, source.problems)
-    notes = list(source.notes)
-    if source.img.is_dir():
-        entries = _with_files(entries, source.img, folder, progress)
-    else:
-        notes.append(f"no pictures: {source.img.name} is no folder of frames")
-    notes += _lacking(source, entries)
-    facts = PageFacts(
-        group=shown_text(source.group, 200),
-        thresholds=source.thresholds,
-        notes=tuple(notes),
-        written=datetime.now().astimezone(),
-    )
-    page = folder / "index.html"
-    write_text(page, render_page(entries, tally, facts))
-    return page
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out; what a killed run left half-written goes.
+
+        Raises
+        ------
+        OutputError
+            If the folder can't be written, or another run is writing there.
+        """
+        with exclusive(ensure_folder(self.path), f"{MEDIA}/*"):
+            yield
+
+    def take(self, img: Path, index: str, frames: Mapping[str, Image.Image]) -> None:
+        """Write a mosaic's pictures already, while somebody has its frames in memory.
+
+        Where that fails nothing is told: `write` tries again, and tells.
+        """
+        with suppress(OutputError):
+            bring_pictures(img, index, self.path, frames)
+
+    def write(
+        self, source: ReportSource, progress: Callable[[int, int], None] | None = None
+    ) -> Path:
+        """Write the page, and the pictures that are missing or no longer hold.
+
+        Parameters
+        ----------
+        source : ReportSource
+            What it is made from.
+        progress : callable (done, total), optional
+            Called as pictures are done.
+
+        Returns
+        -------
+        Path
+            The page.
+
+        Raises
+        ------
+        OutputError
+            If something can't be written.
+        """
+        tally = source.tally or tally_of(source.predictions, source.problems)
+        entries = entries_of(foremost(source.predictions), source.scraped, source.problems)
+        notes = list(source.notes)
+        if source.img.is_dir():
+            entries = _with_files(entries, source.img, self.path, progress)
+        else:
+            notes.append(f"no pictures: {source.img.name} is no folder of frames")
+        notes += _lacking(source, entries)
+        facts = PageFacts(
+            group=shown_text(source.group, 200),
+            thresholds=source.thresholds,
+            notes=tuple(notes),
+            written=datetime.now().astimezone(),
+        )
+        page = self.path / "index.html"
+        write_text(page, render_page(entries, tally, facts))
+        return page
 
 
 def _with_files(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 
 from spacekit.errors import OptionError
 from spacekit.evaluate.predictions import joined, read_predictions, write_predictions
-from spacekit.evaluate.tally import Tally
+from spacekit.evaluate.tally import MOST_SHOWN, Tally
 from spacekit.files import exclusive
 from spacekit.measure.schema import INDEX
 from spacekit.measure.verdict import reasons_of
@@ -20,7 +21,7 @@ from spacekit.model.features import open_table
 from spacekit.model.images import open_frames
 from spacekit.model.infer import BATCH, Predictions, load_model
 from spacekit.report.entries import read_scraped
-from spacekit.report.write import ReportSource, write_report
+from spacekit.report.write import ReportFolder, ReportSource
 from spacekit.visit.nouns import Problem
 from spacekit.visit.problems import read_problems
 from spacekit.visit.tables import PartedTable
@@ -152,14 +153,16 @@ def classify(
     group = group or table.path.stem
     tally = Tally()
     tally.add_problems(earlier)
+    folder, page, pages = output / "predictions", None, ReportFolder(output / "report")
+    shown = report and table.rows <= MOST_SHOWN  # else it shows at the end who is
+    taker = partial(pages.take, images) if shown else None
     with (
-        open_frames(images, reduce_to=size) as frames,
+        open_frames(images, reduce_to=size, on_decoded=taker) as frames,
         exclusive(output, "predictions"),
+        pages.locked() if report else nullcontext(),
     ):
-        folder = output / "predictions"
         answer = partial(model.predict_table, frames=frames, prevalence=prevalence)
         write_predictions(folder, _answered(table, answer, images, progress), group, tally)
-        page = None
         if report:
             names = set(tally.foremost[INDEX].dropna())
             source = ReportSource(
@@ -171,7 +174,7 @@ def classify(
                 problems=(*earlier, *read_problems(folder / "problems.csv", names)),
                 tally=tally,
             )
-            page = write_report(source, output / "report")
+            page = pages.write(source)
     return Verdicts(folder, tally, thresholds, page)
 
 
