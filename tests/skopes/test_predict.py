@@ -121,6 +121,17 @@ def test_predictions_can_be_predicted_again(toy: Path, model_file: Path, tmp_pat
     pd.testing.assert_frame_equal(first.predictions, again.predictions)
 
 
+def test_columns_of_others_go_through_as_they_stand(
+    toy: Path, model_file: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(toy / "svm_data.csv")
+    marks = [["09433", "NA", "1.50", "", "TRUE"][k % 5] for k in range(len(table))]
+    table.assign(mark=marks).to_csv(tmp_path / "t.csv", index=False)
+    verdicts = classify(tmp_path / "t.csv", toy / "img", model_file, tmp_path, report=False)
+    path = verdicts.folder / "predictions.csv"
+    assert pd.read_csv(path, dtype=str, keep_default_na=False)["mark"].tolist() == marks
+
+
 def test_default_output_is_the_working_directory(
     toy: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

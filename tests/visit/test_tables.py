@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -32,14 +33,23 @@ def write(path: Path) -> Path:
 def test_parts_have_the_types_of_the_whole(tmp_path: Path, rows: int) -> None:
     path = write(tmp_path / "t.csv")
     seen: list[int] = []
-    types = {"index": "str"}
-    table = survey_csv(path, "give one", rows, types=types, check=lambda p: seen.append(len(p)))
+    columns = dict.fromkeys(COLUMNS) | {"index": "str", "nowhere": None}
+    table = survey_csv(path, "give one", rows, columns=columns, check=lambda p: seen.append(len(p)))
     assert table.rows == sum(seen) == 5
     parts = list(table.parts())
-    whole = read_csv(path, "give one", dtype=types)
+    whole = read_csv(path, "give one", dtype={"index": "str"})
     written = "".join(p.to_csv(index=False, header=n == 0) for n, p in enumerate(parts))
     assert written == whole.to_csv(index=False)
     assert [number for part in parts for number in part.index] == [0, 1, 2, 3, 4]
+
+
+def test_columns_of_others_stay_as_they_stand(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv")
+    table = survey_csv(path, "give one", 2, columns={"index": "str"}, check=pd.DataFrame.head)
+    (whole,) = replace(table, part_rows=9).parts()
+    for name, values in COLUMNS.items():
+        if name != "index":
+            assert whole[name].tolist() == values
 
 
 def test_a_part_that_is_broken_is_refused(tmp_path: Path) -> None:
@@ -65,4 +75,4 @@ def test_a_header_alone_is_a_part_without_rows(tmp_path: Path) -> None:
 def test_a_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(TableError, match="write it to a file"):
-        survey_csv(tmp_path / "pipe", "give one", 9, types={}, check=pd.DataFrame.info)
+        survey_csv(tmp_path / "pipe", "give one", 9, columns={}, check=pd.DataFrame.info)

@@ -29,6 +29,7 @@ from spacekit.measure.schema import (
     INDEX,
     LABEL,
     PUBLISHED,
+    REPORTED,
     Kind,
     truth_columns,
 )
@@ -118,7 +119,8 @@ def open_table(path: Path, part_rows: int = PART_ROWS) -> PartedTable:
         _check_table(path, part)
         feature_arrays(part)
 
-    return survey_csv(path, _WANTED, part_rows, types=_TYPES, check=check)
+    ours = dict.fromkeys((LABEL, *COLUMNS, *(column.name for column in REPORTED)))
+    return survey_csv(path, _WANTED, part_rows, columns=ours | _TYPES, check=check)
 
 
 def row_number(table: pd.DataFrame, position: int) -> int:

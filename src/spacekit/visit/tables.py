@@ -7,7 +7,7 @@ import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,8 +108,10 @@ class PartedTable:
         What to give instead, for messages.
     rows : int
         How many it has.
-    types : mapping of str to str
-        Types of columns, for pandas.
+    types : mapping of str to str or None
+        Types of columns, for pandas; None: each part by itself.
+    verbatim : tuple of str
+        Other columns: text as it stands in the file.
     part_rows : int
         Rows of a part.
     """
@@ -117,12 +119,21 @@ class PartedTable:
     path: Path
     wanted: str
     rows: int
-    types: Mapping[str, str]
+    types: Mapping[str, str | None]
+    verbatim: tuple[str, ...]
     part_rows: int
 
     def parts(self) -> Iterator[pd.DataFrame]:
         """Read it, part by part: see `csv_parts`."""
-        return csv_parts(self.path, self.wanted, self.part_rows, dtype=dict(self.types))
+        given = {name: kind for name, kind in self.types.items() if kind is not None}
+        return csv_parts(
+            self.path,
+            self.wanted,
+            self.part_rows,
+            dtype=given | dict.fromkeys(self.verbatim, "str"),
+            keep_default_na=False,
+            na_values=dict.fromkeys(self.types, _NO_VALUE),
+        )
 
 
 def survey_csv(
@@ -130,7 +141,7 @@ def survey_csv(
     wanted: str,
     rows: int,
     *,
-    types: Mapping[str, str],
+    columns: Mapping[str, str | None],
     check: Callable[[pd.DataFrame], object],
 ) -> PartedTable:
     """Go through a CSV table once, to count its rows, find its columns' types and check it.
@@ -143,8 +154,9 @@ def survey_csv(
         What to give instead, for messages.
     rows : int
         Rows of a part.
-    types : mapping of str to str
-        Types of columns that are known.
+    columns : mapping of str to str or None
+        Types of the columns whose values are wanted, None where they are to be found; others
+        stay text as it stands ("01", "NA").
     check : callable (part)
         Raises what is wrong with a part.
 
@@ -156,15 +168,19 @@ def survey_csv(
     with _refusing(path, wanted):
         if stat.S_ISFIFO(path.stat().st_mode):
             raise TableError(f"{path}: is a pipe, and is read twice; write it to a file first")
+    names = next(csv_parts(path, wanted, 1, dtype=str)).columns
+    verbatim = tuple(name for name in names if name not in columns)
+    table = PartedTable(path, wanted, 0, columns, verbatim, rows)
     kinds: dict[str, set[str]] = defaultdict(set)
     count = 0
-    for part in csv_parts(path, wanted, rows, dtype=dict(types)):
+    for part in table.parts():
         check(part)
         count += len(part)
-        for name in part.columns:
+        for name in part.columns.difference(list(verbatim)):
             kinds[name].add(_kind(part[name]))
     found = {name: kind for name, some in kinds.items() if (kind := _common(some))}
-    return PartedTable(path, wanted, count, {**found, **types}, rows)
+    given = {name: kind for name, kind in columns.items() if kind is not None}
+    return replace(table, rows=count, types={**columns, **found, **given})
 
 
 def numbers_in(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
@@ -191,6 +207,12 @@ def _as_float(value: object) -> float:
     except (TypeError, ValueError):
         return math.nan
 
+
+#: What stands for no value in a column of numbers: pandas' own list.
+_NO_VALUE: Final = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
 
 _OPTIONS: Final[Mapping[str, Any]] = {
     "encoding": "utf-8-sig",
