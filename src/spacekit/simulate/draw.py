@@ -19,8 +19,8 @@ from spacekit.errors import SimulationError
 from spacekit.simulate.catalog import GAIA_CLASSES
 from spacekit.simulate.detectors import DETECTORS, Detector, find_detector
 from spacekit.simulate.exposures import Conditions
-from spacekit.simulate.headers import PRIORS
 from spacekit.simulate.pointing import MODES, draw_offset_px, possible_modes
+from spacekit.simulate.priors import PRIORS
 from spacekit.simulate.psf import FIELD_BINS, FOCUS_BINS_NM
 from spacekit.simulate.sky import SCENE_KINDS
 from spacekit.simulate.spec import VisitSpec

@@ -36,18 +36,12 @@ from spacekit.simulate.exposures import (
     render_chip,
     usable_points,
 )
-from spacekit.simulate.headers import (
-    Fit,
-    Identity,
-    Taken,
-    draw_fit,
-    primary_header,
-    science_header,
-)
+from spacekit.simulate.headers import Identity, Taken, primary_header, science_header
 from spacekit.simulate.pointing import (
     dither_px,
     draw_errors,
 )
+from spacekit.simulate.priors import Fit, draw_fit
 from spacekit.simulate.sky import MOVING_KINDS, Field, draw_scene
 from spacekit.simulate.spec import VisitSpec
 
