@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from spacekit.mosaic.pipeline import PipelineSettings, process_visit
-from spacekit.simulate.dataset import visit_truth
+from spacekit.mosaic.nouns import PipelineSettings
+from spacekit.mosaic.pipeline import process_visit
 from spacekit.simulate.draw import draw_spec
+from spacekit.simulate.scene import visit_truth
 from spacekit.simulate.visit import simulate_pair
 from spacekit.visit.truth import ALIGNED_PX
 

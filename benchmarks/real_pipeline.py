@@ -28,12 +28,13 @@ import pandas as pd
 from spacekit.errors import SpacekitError
 from spacekit.files import write_csv, write_json
 from spacekit.mosaic.engines import Engine, drizzlepac_engine, embedded_engine
-from spacekit.mosaic.pipeline import PipelineSettings
+from spacekit.mosaic.nouns import PipelineSettings
 from spacekit.mosaic.real.run import LOG_NAME, DrizzlepacSettings, check_interpreter
-from spacekit.simulate.dataset import SimulationSettings, write_visit
 from spacekit.simulate.draw import DrawSettings, draw_spec
 from spacekit.simulate.pointing import MODES
 from spacekit.simulate.reprocess import process_simulated
+from spacekit.simulate.scene import write_visit
+from spacekit.simulate.settings import SimulationSettings
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_visit
 from spacekit.visit.truth import read_truth

@@ -11,12 +11,12 @@ from typing import Final
 from benchmarks.real_pipeline import SETTINGS
 from spacekit.errors import SpacekitError
 from spacekit.mosaic.engines import Engine, drizzlepac_engine, embedded_engine
-from spacekit.mosaic.pipeline import PipelineSettings
+from spacekit.mosaic.nouns import PipelineSettings
 from spacekit.mosaic.real.run import DrizzlepacSettings
 from spacekit.parallel import run_jobs
-from spacekit.simulate.dataset import write_scene
 from spacekit.simulate.draw import DrawSettings, draw_spec
 from spacekit.simulate.reprocess import process_simulated
+from spacekit.simulate.scene import write_scene
 from spacekit.simulate.spec import VisitSpec
 
 __all__ = ["ENGINES", "process_scenes"]

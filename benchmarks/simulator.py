@@ -26,10 +26,11 @@ import pandas as pd
 from benchmarks.outcomes import outcome_of
 from benchmarks.tables import markdown
 from spacekit.parallel import run_jobs, usable_cores
-from spacekit.simulate.dataset import SimulationSettings, write_visit
 from spacekit.simulate.detectors import DETECTORS
 from spacekit.simulate.draw import ALIGNED, draw_spec
 from spacekit.simulate.pointing import MODES
+from spacekit.simulate.scene import write_visit
+from spacekit.simulate.settings import SimulationSettings
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_pair
 

@@ -31,11 +31,12 @@ from scipy.ndimage import uniform_filter
 
 from spacekit.evaluate.tally import verdicts_of
 from spacekit.measure.truths import read_truths
-from spacekit.mosaic.pipeline import PipelineSettings
-from spacekit.simulate.dataset import SimulationSettings, write_visit
+from spacekit.mosaic.nouns import PipelineSettings
+from spacekit.simulate.conditions import SCENE_KINDS
 from spacekit.simulate.detectors import DETECTORS, find_detector
 from spacekit.simulate.draw import DrawSettings, draw_spec
-from spacekit.simulate.sky import SCENE_KINDS
+from spacekit.simulate.scene import write_visit
+from spacekit.simulate.settings import SimulationSettings
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_visit
 from spacekit.visit.catalogs import read_sources

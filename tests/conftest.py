@@ -101,7 +101,8 @@ def trained(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three matched pairs of small simulated visits, with truth.json and exposures/."""
-    from spacekit.simulate.dataset import SimulationSettings, write_visit
+    from spacekit.simulate.scene import write_visit
+    from spacekit.simulate.settings import SimulationSettings
     from spacekit.simulate.spec import VisitSpec
     from spacekit.simulate.visit import simulate_pair
 

@@ -57,7 +57,7 @@ run_training(toy / "svm_data.csv", toy / "img", params=params, output_path=out, 
 _SETTINGS = """
 import sys
 from pathlib import Path
-from spacekit.simulate.dataset import SimulationSettings
+from spacekit.simulate.settings import SimulationSettings
 from spacekit.simulate.draw import DrawSettings
 given, out = map(Path, sys.argv[1:])
 SMALL = SimulationSettings(DrawSettings(detectors={"ir": 1.0}, sizes={128: 1.0}), exposures=True)

@@ -18,9 +18,9 @@ from spacekit.measure.schema import LABEL
 from spacekit.model.dataset import Dataset, build_dataset, join_datasets
 from spacekit.model.features import read_table
 from spacekit.model.images import open_frames
-from spacekit.mosaic.pipeline import PipelineSettings
-from spacekit.simulate.dataset import SimulationSettings
+from spacekit.mosaic.nouns import PipelineSettings
 from spacekit.simulate.draw import ALIGNED, DrawSettings
+from spacekit.simulate.settings import SimulationSettings
 from spacekit.skopes.hst.svm.simulate import simulate_training_set
 
 __all__ = ["SETS", "VisitSet", "load_set", "read_parts", "simulate_set"]

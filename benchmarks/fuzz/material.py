@@ -11,7 +11,8 @@ import pandas as pd
 
 from spacekit.evaluate.results import Result, write_result
 from spacekit.measure.file_names import frame_paths
-from spacekit.simulate.dataset import SimulationSettings, write_visit
+from spacekit.simulate.scene import write_visit
+from spacekit.simulate.settings import SimulationSettings
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_pair
 from spacekit.skopes.hst.svm.corrupt import run_corruption

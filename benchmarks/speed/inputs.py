@@ -36,8 +36,9 @@ def make_visit(folder: Path, size: int | None, seed: int) -> Path:
     Path
         The visit's folder.
     """
-    from spacekit.simulate.dataset import SimulationSettings, write_scene
     from spacekit.simulate.draw import draw_spec
+    from spacekit.simulate.scene import write_scene
+    from spacekit.simulate.settings import SimulationSettings
 
     spec = replace(
         draw_spec(seed, 0 if size else 1),

@@ -32,6 +32,7 @@ def test_help_imports_nothing_heavy(args: list[str]) -> None:
     [
         ("spacekit.skopes.hst.svm.predict", ("astropy", "scipy", "tables", "h5py", "torch")),
         ("spacekit.skopes.hst.svm.prep", ("scipy.stats", "onnxruntime", "jinja2", "torch")),
+        ("spacekit.skopes.hst.svm.simulate", ("astropy", "scipy", "galsim", "drizzle")),
     ],
 )
 def test_jobs_import_what_they_use(module: str, needless: tuple[str, ...]) -> None:

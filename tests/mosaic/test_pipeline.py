@@ -10,7 +10,8 @@ from astropy.io import fits
 from astropy.table import Table
 
 from spacekit.errors import VisitError
-from spacekit.mosaic.pipeline import PipelineSettings, process_visit
+from spacekit.mosaic.nouns import PipelineSettings
+from spacekit.mosaic.pipeline import process_visit
 
 STEM = "hst_99001_01_wfc3_ir"
 PRIOR = PipelineSettings(align=False)

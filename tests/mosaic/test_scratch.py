@@ -17,8 +17,9 @@ from spacekit.mosaic.background import depth_of
 from spacekit.mosaic.crossmatch import crossmatch as matched
 from spacekit.mosaic.detect import detect
 from spacekit.mosaic.drizzle import Layer, Stack, drizzle_layers, mosaic_grid, pixel_map
+from spacekit.mosaic.nouns import PipelineSettings
 from spacekit.mosaic.parameters import settings_for
-from spacekit.mosaic.pipeline import PipelineSettings, process_visit
+from spacekit.mosaic.pipeline import process_visit
 from spacekit.mosaic.products import sci_header
 from spacekit.mosaic.scratch import keep, release, zeros
 

@@ -15,7 +15,8 @@ from spacekit.mosaic.crossmatch import crossmatch
 from spacekit.mosaic.drizzle import Layer, combine, drizzle_layers, mosaic_grid, pixel_map
 from spacekit.mosaic.exposure_io import filter_token, read_exposure, write_exposure
 from spacekit.mosaic.median import median_image
-from spacekit.mosaic.pipeline import PipelineSettings, process_visit
+from spacekit.mosaic.nouns import PipelineSettings
+from spacekit.mosaic.pipeline import process_visit
 from spacekit.mosaic.reject import Recipe, cosmic_rays, recipe_for, sky_offsets
 
 

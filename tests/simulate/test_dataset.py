@@ -8,14 +8,10 @@ import pytest
 from astropy.io import fits
 
 from spacekit.errors import OutputError
-from spacekit.simulate import dataset
-from spacekit.simulate.dataset import (
-    SimulationSettings,
-    longest_first,
-    member_names,
-    simulate_many,
-)
+from spacekit.simulate import scene
+from spacekit.simulate.dataset import longest_first, simulate_many
 from spacekit.simulate.draw import DrawSettings, draw_spec
+from spacekit.simulate.settings import SimulationSettings
 
 SETTINGS = SimulationSettings(
     draw=DrawSettings(detectors={"ir": 1.0}, sizes={160: 1.0}, modes=("one-filter",)),
@@ -40,7 +36,7 @@ def made(tmp_path_factory):
 def test_both_members_get_a_folder_with_products_and_truth(made):
     out, (result,) = made
     assert result.reason == ""
-    names = member_names(draw_spec(SEED, _scene(), SETTINGS.draw))
+    names = draw_spec(SEED, _scene(), SETTINGS.draw).members
     assert [f.name for f in result.folders] == list(names)
     assert {p.name for p in out.iterdir()} == {*names, "simulation.json"}
     for folder, mode in zip(result.folders, ("one-filter", "aligned"), strict=True):
@@ -70,7 +66,7 @@ def test_the_total_is_told_apart_from_filters_that_it_leaves_out(made):
 
 def test_finished_visits_are_left_alone(made, monkeypatch):
     out, (result,) = made
-    monkeypatch.setattr(dataset, "simulate_pair", None)
+    monkeypatch.setattr(scene, "simulate_pair", None)
     again = simulate_many(out, [_scene()], SEED, SETTINGS)
     assert again == [result]
 
@@ -101,7 +97,7 @@ def test_failure_is_told_and_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise ValueError("no stars tonight")
 
-    monkeypatch.setattr(dataset, "process_visit", fail)
+    monkeypatch.setattr(scene, "process_visit", fail)
     (result,) = simulate_many(tmp_path, [_scene()], SEED, SETTINGS)
     assert result.folders == ()
     assert "no stars tonight" in result.reason
@@ -112,7 +108,7 @@ def test_full_disk_ends_the_run(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(dataset, "process_visit", fail)
+    monkeypatch.setattr(scene, "process_visit", fail)
     with pytest.raises(OutputError, match="No space left"):
         simulate_many(tmp_path, [_scene()], SEED, SETTINGS)
     assert [p.name for p in tmp_path.iterdir()] == ["simulation.json"]

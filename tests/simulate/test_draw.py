@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from spacekit.errors import SimulationError
-from spacekit.simulate.aperture import Aperture, detector_wcs
+from spacekit.simulate.aperture import Aperture
 from spacekit.simulate.detectors import DETECTORS, detectors_with
 from spacekit.simulate.draw import ALIGNED, DrawSettings, draw_spec
 from spacekit.simulate.pointing import MODES, dither_px
+from spacekit.simulate.wcs import detector_wcs
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from astropy.io import fits
 
 from spacekit.mosaic.exposure_io import read_exposure, write_exposure
+from spacekit.simulate.conditions import Conditions
 from spacekit.simulate.detectors import DETECTORS
-from spacekit.simulate.exposures import Conditions
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_visit
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from spacekit.simulate.aperture import Aperture, detector_wcs, tangent_plane
+from spacekit.simulate.aperture import Aperture
 from spacekit.simulate.detectors import DETECTORS
 from spacekit.simulate.extended import add_disc, add_galaxies, blur, glow_image, sky_matrix
 from spacekit.simulate.objects import Disc, Galaxies, Glow
+from spacekit.simulate.wcs import detector_wcs, tangent_plane
 
 SQUARE = np.diag([-0.1, 0.1])
 

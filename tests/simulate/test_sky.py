@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spacekit.simulate.conditions import MOVING_KINDS, SCENE_KINDS
 from spacekit.simulate.draw import draw_spec
 from spacekit.simulate.galaxies import cluster_of_galaxies, draw_galaxies, giant_galaxy
 from spacekit.simulate.moving import draw_moving, draw_planet
 from spacekit.simulate.objects import Field, Galaxies, Stars
-from spacekit.simulate.sky import MOVING_KINDS, SCENE_KINDS, draw_scene
+from spacekit.simulate.sky import draw_scene
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_pair
 

@@ -10,9 +10,10 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from spacekit.simulate.aperture import Aperture, WcsError, detector_wcs, erroneous
+from spacekit.simulate.aperture import Aperture, WcsError
 from spacekit.simulate.detectors import DETECTORS
 from spacekit.simulate.truth import Witness, compute_truth, truth_json
+from spacekit.simulate.wcs import detector_wcs, erroneous
 from spacekit.visit.truth import label_of
 
 VISITS = [*(f"iza{n}01" for n in (1, 2, 3, 4, 5, 6, 8, 9)), "jza701"]

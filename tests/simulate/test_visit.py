@@ -11,12 +11,13 @@ from astropy.time import Time
 
 from spacekit.errors import SimulationError
 from spacekit.mosaic.align import at_epoch
-from spacekit.simulate.aperture import Aperture, WcsError, detector_wcs, erroneous
+from spacekit.simulate.aperture import Aperture, WcsError
 from spacekit.simulate.detectors import DETECTORS, find_detector
 from spacekit.simulate.draw import draw_spec
 from spacekit.simulate.pointing import MODES, Plan, draw_errors, possible_modes
 from spacekit.simulate.spec import VisitSpec
 from spacekit.simulate.visit import simulate_pair, simulate_visit
+from spacekit.simulate.wcs import detector_wcs, erroneous
 
 SMALL = VisitSpec(
     number=7,

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from spacekit.errors import OptionError
-from spacekit.simulate.dataset import SimulationSettings
 from spacekit.simulate.draw import DrawSettings
+from spacekit.simulate.settings import SimulationSettings
 from spacekit.skopes.hst.svm.simulate import run_simulation, simulate_training_set
 
 SMALL = SimulationSettings(DrawSettings(detectors={"ir": 1.0}, sizes={128: 1.0}))

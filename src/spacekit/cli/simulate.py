@@ -48,11 +48,11 @@ def simulate(
     Visits come in matched pairs: one whose headers have an error, one without, all else alike.
     The same seed gives the same visits; a run that was stopped goes on where it was.
     """
-    from spacekit.mosaic.pipeline import PipelineSettings
+    from spacekit.mosaic.nouns import PipelineSettings
     from spacekit.parallel import usable_cores
-    from spacekit.simulate.dataset import SimulationSettings
     from spacekit.simulate.detectors import detectors_with, find_detector
     from spacekit.simulate.draw import DrawSettings
+    from spacekit.simulate.settings import SimulationSettings
     from spacekit.skopes.hst.svm.simulate import run_simulation, simulate_training_set
 
     names = [find_detector(d).name for d in detector] or detectors_with(filters)

@@ -9,14 +9,11 @@ from astropy.table import Table
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from spacekit.simulate.aperture import tangent_plane
 from spacekit.simulate.sky import Stars
+from spacekit.simulate.wcs import tangent_plane
 
-__all__ = ["GAIA_CLASSES", "draw_reference_count", "reference_catalog"]
+__all__ = ["draw_reference_count", "reference_catalog"]
 
-#: Classes of how many reference stars fall on the field, and how often each is drawn. More than
-#: half of the visits have fewer than 12, the least that the pipeline's fit wants.
-GAIA_CLASSES: Final[dict[str, float]] = {"none": 0.12, "few": 0.43, "many": 0.45}
 _FAINTEST_G: Final = 20.9
 #: Of Gaia's third release, Julian year.
 _EPOCH: Final = 2016.0

@@ -22,7 +22,8 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 
 from spacekit.errors import OptionError, ProductError, VisitError
 from spacekit.files import PART, write_text
-from spacekit.simulate.aperture import WcsError, erroneous
+from spacekit.simulate.aperture import WcsError
+from spacekit.simulate.wcs import erroneous
 from spacekit.visit.fits_files import image_shape, open_fits, read_wcs
 from spacekit.visit.poller import PollerLine, find_pollers
 

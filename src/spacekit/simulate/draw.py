@@ -16,13 +16,16 @@ import numpy as np
 from numpy.random import Generator
 
 from spacekit.errors import SimulationError
-from spacekit.simulate.catalog import GAIA_CLASSES
+from spacekit.simulate.conditions import (
+    FIELD_BINS,
+    FOCUS_BINS_NM,
+    GAIA_CLASSES,
+    SCENE_KINDS,
+    Conditions,
+)
 from spacekit.simulate.detectors import DETECTORS, Detector, find_detector
-from spacekit.simulate.exposures import Conditions
 from spacekit.simulate.pointing import MODES, draw_offset_px, possible_modes
 from spacekit.simulate.priors import PRIORS
-from spacekit.simulate.psf import FIELD_BINS, FOCUS_BINS_NM
-from spacekit.simulate.sky import SCENE_KINDS
 from spacekit.simulate.spec import VisitSpec
 
 __all__ = ["ALIGNED", "DrawSettings", "draw_spec"]

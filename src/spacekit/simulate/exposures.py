@@ -10,7 +10,7 @@ from astropy.wcs import WCS
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from spacekit.simulate.aperture import tangent_plane
+from spacekit.simulate.conditions import Conditions
 from spacekit.simulate.defects import Defects
 from spacekit.simulate.detectors import Detector, Filter
 from spacekit.simulate.extended import add_disc, add_galaxies, blur, glow_image, sky_matrix
@@ -19,9 +19,9 @@ from spacekit.simulate.objects import Galaxies, Moving, Stars
 from spacekit.simulate.psf import Psf, add_stars, hst_psf
 from spacekit.simulate.readout import Pixels, read_out
 from spacekit.simulate.sky import Scene
+from spacekit.simulate.wcs import tangent_plane
 
 __all__ = [
-    "Conditions",
     "Pixels",
     "Projection",
     "Shutter",
@@ -46,28 +46,6 @@ _USABLE_SNR: Final = 20.0
 _USABLE_EDGE_PX: Final = 5
 #: Stars within this distance (px) of a chip reach into it; ghosts come from farther away.
 _MARGIN_PX: Final = 90
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What is the same for all exposures of a visit.
-
-    Parameters
-    ----------
-    sky : float
-        Factor on the filter's typical sky.
-    cosmic_rays : float
-        Factor on the detector's typical rate.
-    focus_bin : int
-        Index into `spacekit.simulate.psf.FOCUS_BINS_NM`.
-    field_bin : int
-        Where in the detector's field: up to `spacekit.simulate.psf.FIELD_BINS` - 1.
-    """
-
-    sky: float = 1.0
-    cosmic_rays: float = 1.0
-    focus_bin: int = 1
-    field_bin: int = 1
 
 
 @dataclass(frozen=True)

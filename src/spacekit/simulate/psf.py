@@ -19,11 +19,10 @@ from scipy import ndimage
 from scipy.linalg import polar
 
 from spacekit.errors import MissingExtraError
+from spacekit.simulate.conditions import FOCUS_BINS_NM
 from spacekit.simulate.detectors import Detector, find_detector
 
 __all__ = [
-    "FIELD_BINS",
-    "FOCUS_BINS_NM",
     "Psf",
     "add_stars",
     "hst_psf",
@@ -31,9 +30,6 @@ __all__ = [
     "stamp_window",
 ]
 
-FOCUS_BINS_NM: Final = (-18.0, 0.0, 18.0)
-#: Places in the field: the third of it with the least astigmatism, the middle one, the worst.
-FIELD_BINS: Final = 3
 _DIAMETER_M: Final = 2.4
 _STRUTS: Final = 4
 #: Spikes lie along the detector's diagonals; the struts are turned to that.
@@ -60,7 +56,7 @@ class _Optics:
     spherical_nm, defocus_nm : float
         Aberrations at mean focus.
     astigmatism_nm : tuple of float
-        Median of each third of the field, one of `FIELD_BINS` each.
+        Median of each third of the field, one of `spacekit.simulate.conditions.FIELD_BINS` each.
     blur_px : dict of float to float
         Wavelength (nm) to sigma of a Gaussian: charge diffusion, jitter, zonal errors of the
         mirror; interpolated.

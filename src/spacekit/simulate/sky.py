@@ -34,23 +34,8 @@ from spacekit.simulate.objects import (
     places,
 )
 
-__all__ = ["MOVING_KINDS", "SCENE_KINDS", "Field", "Glow", "Scene", "Stars", "draw_scene"]
+__all__ = ["Field", "Glow", "Scene", "Stars", "draw_scene"]
 
-#: Kinds of scene and how often each is drawn.
-SCENE_KINDS: Final[dict[str, float]] = {
-    "blank": 0.08,
-    "stars": 0.32,
-    "crowded": 0.10,
-    "cluster": 0.11,
-    "galaxies": 0.14,
-    "galaxy-cluster": 0.06,
-    "big-galaxy": 0.07,
-    "nebula": 0.07,
-    "planet": 0.025,
-    "moving-target": 0.025,
-}
-#: Kinds whose target moves against the stars: MTFLAG is T.
-MOVING_KINDS: Final = frozenset({"planet", "moving-target"})
 #: Stars and galaxies in a field of 512 x 512 px, lowest and highest, log-uniform.
 _STARS: Final = {
     "blank": (0.5, 6.0),
@@ -85,7 +70,7 @@ class Scene:
     Parameters
     ----------
     kind : str
-        Key of `SCENE_KINDS`.
+        Key of `spacekit.simulate.conditions.SCENE_KINDS`.
     stars : Stars
         Stars; reference catalogs are drawn from them.
     galaxies : Galaxies
@@ -112,7 +97,7 @@ def draw_scene(kind: str, field: Field, rng: Generator) -> Scene:
     Parameters
     ----------
     kind : str
-        A key of `SCENE_KINDS`.
+        A key of `spacekit.simulate.conditions.SCENE_KINDS`.
     field : Field
         Where and how deep.
     rng : Generator

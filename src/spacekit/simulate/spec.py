@@ -9,8 +9,8 @@ import numpy as np
 
 from spacekit.errors import SimulationError
 from spacekit.simulate.aperture import Aperture
+from spacekit.simulate.conditions import Conditions
 from spacekit.simulate.detectors import find_detector
-from spacekit.simulate.exposures import Conditions
 from spacekit.simulate.pointing import Plan, draw_errors, possible_modes
 
 __all__ = ["VisitSpec"]
@@ -44,15 +44,15 @@ class VisitSpec:
     across_gap : bool
         Whether the subarray lies across the gap between two chips.
     scene : str
-        Key of `spacekit.simulate.sky.SCENE_KINDS`.
+        Key of `spacekit.simulate.conditions.SCENE_KINDS`.
     ra_deg, dec_deg, orient_deg : float
         Pointing.
     start_mjd : float
         When its first exposure began.
     prior : str
-        Key of `spacekit.simulate.headers.PRIORS`.
+        Key of `spacekit.simulate.priors.PRIORS`.
     gaia : str
-        Key of `spacekit.simulate.catalog.GAIA_CLASSES`.
+        Key of `spacekit.simulate.conditions.GAIA_CLASSES`.
     fit_enabled : bool
         Whether the pipeline may align.
     absolute_arcsec : tuple of float
@@ -152,3 +152,10 @@ class VisitSpec:
             n, digit = divmod(n, 36)
             program = _DIGITS[digit] + program
         return f"{find_detector(self.detector).letter}{program}0{1 if bad == self.bad_first else 2}"
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the visits it makes, the bad one first."""
+        if self.mode == "aligned":
+            return (self.ipppss(True),)
+        return (self.ipppss(True), self.ipppss(False))

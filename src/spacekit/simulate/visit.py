@@ -19,13 +19,9 @@ from numpy.typing import NDArray
 
 from spacekit.mosaic.exposure import Chip, Exposure
 from spacekit.mosaic.scratch import keep
-from spacekit.simulate.aperture import (
-    WcsError,
-    detector_wcs,
-    erroneous,
-    offset_sky,
-)
+from spacekit.simulate.aperture import WcsError
 from spacekit.simulate.catalog import draw_reference_count, reference_catalog
+from spacekit.simulate.conditions import MOVING_KINDS
 from spacekit.simulate.defects import draw_defects
 from spacekit.simulate.detectors import Detector, Filter, find_detector
 from spacekit.simulate.exposures import (
@@ -42,8 +38,9 @@ from spacekit.simulate.pointing import (
     draw_errors,
 )
 from spacekit.simulate.priors import Fit, draw_fit
-from spacekit.simulate.sky import MOVING_KINDS, Field, draw_scene
+from spacekit.simulate.sky import Field, draw_scene
 from spacekit.simulate.spec import VisitSpec
+from spacekit.simulate.wcs import detector_wcs, erroneous, offset_sky
 
 __all__ = ["SimulatedVisit", "simulate_pair", "simulate_visit"]
 

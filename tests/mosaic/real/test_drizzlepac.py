@@ -18,8 +18,9 @@ from spacekit.errors import PipelineError
 from spacekit.mosaic.engines import drizzlepac_engine
 from spacekit.mosaic.real.run import DrizzlepacSettings, check_interpreter
 from spacekit.simulate.corrupt import CorruptionSettings
-from spacekit.simulate.dataset import SimulationSettings, write_visit
 from spacekit.simulate.reprocess import process_simulated
+from spacekit.simulate.scene import write_visit
+from spacekit.simulate.settings import SimulationSettings
 from spacekit.simulate.visit import VisitSpec, simulate_visit
 from spacekit.skopes.hst.svm.corrupt import run_corruption
 from spacekit.skopes.hst.svm.prep import run_preprocessing

@@ -12,7 +12,8 @@ from spacekit.errors import SimulationError
 from spacekit.extras import require
 from spacekit.files import ensure_folder
 from spacekit.parallel import run_jobs, usable_cores
-from spacekit.simulate.dataset import SimulationSettings, write_scene
+from spacekit.simulate.scene import write_scene
+from spacekit.simulate.settings import SimulationSettings
 from spacekit.simulate.spec import VisitSpec
 
 __all__ = ["simulate_demo"]

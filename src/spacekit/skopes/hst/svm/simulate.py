@@ -18,15 +18,9 @@ from spacekit.files import PART, ensure_folder, exclusive, write_csv
 from spacekit.measure.schema import LABEL, column_order
 from spacekit.measure.truths import label_table, read_truths
 from spacekit.parallel import run_jobs
-from spacekit.simulate.dataset import (
-    SimulationSettings,
-    claim_folder,
-    longest_first,
-    member_names,
-    simulate_many,
-    simulate_to,
-)
+from spacekit.simulate.dataset import claim_folder, longest_first, simulate_many
 from spacekit.simulate.draw import DrawSettings, draw_spec
+from spacekit.simulate.settings import SimulationSettings
 from spacekit.skopes.hst.svm.prep import run_preprocessing
 from spacekit.visit.tables import read_csv
 
@@ -70,7 +64,7 @@ def _scenes(visits: int, seed: int, draw: DrawSettings) -> Iterator[int]:
         raise OptionError(f"{visits} visits were asked for; ask for one or more")
     made = number = 0
     while made < visits:
-        made += len(member_names(draw_spec(seed, number, draw)))
+        made += len(draw_spec(seed, number, draw).members)
         yield number
         number += 1
 
@@ -181,6 +175,10 @@ def _died(job: tuple[Path, int, int, SimulationSettings]) -> str:
 
 def _measure_scene(out: Path, number: int, seed: int, settings: SimulationSettings) -> str:
     """Simulate and measure one scene; the reason why it failed is told, not raised."""
+    from spacekit.simulate.scene import (
+        simulate_to,  # here: who hands out scenes needn't wait for it
+    )
+
     try:
         with tempfile.TemporaryDirectory(dir=out, prefix=PART) as name:
             scratch = Path(name)
