@@ -1,6 +1,6 @@
 """Make the bundled model, and measure how well it does.
 
-    python -m benchmarks.accuracy simulate WORK     two hours on two cores
+    python -m benchmarks.accuracy simulate WORK     four hours on two cores
     python -m benchmarks.accuracy train WORK        minutes
     python -m benchmarks.accuracy ablate WORK       half an hour; the card does without it too
     python -m benchmarks.accuracy card WORK         minutes
