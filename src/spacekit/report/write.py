@@ -101,7 +101,7 @@ class ReportFolder:
 
         Where that fails nothing is told: `write` tries again, and tells.
         """
-        with suppress(OutputError):
+        with suppress(OutputError, OSError):
             bring_pictures(img, index, self.path, frames)
 
     def write(

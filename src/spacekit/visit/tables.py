@@ -170,17 +170,17 @@ def survey_csv(
             raise TableError(f"{path}: is a pipe, and is read twice; write it to a file first")
     names = next(csv_parts(path, wanted, 1, dtype=str)).columns
     verbatim = tuple(name for name in names if name not in columns)
+    sought = [name for name in names if name in columns and columns[name] is None]
     table = PartedTable(path, wanted, 0, columns, verbatim, rows)
     kinds: dict[str, set[str]] = defaultdict(set)
     count = 0
     for part in table.parts():
         check(part)
         count += len(part)
-        for name in part.columns.difference(list(verbatim)):
+        for name in sought:
             kinds[name].add(_kind(part[name]))
     found = {name: kind for name, some in kinds.items() if (kind := _common(some))}
-    given = {name: kind for name, kind in columns.items() if kind is not None}
-    return replace(table, rows=count, types={**columns, **found, **given})
+    return replace(table, rows=count, types={**columns, **found})
 
 
 def numbers_in(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
