@@ -101,7 +101,14 @@ def test_labels() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"a,b\n1,2\n", b"index,gaia\n", b"index,\xff\xfe\n1,2\n", b'index,a\n"unclosed,2\n'],
+    [
+        b"",
+        b"a,b\n1,2\n",
+        b"index,gaia\n",
+        b"index,gaia,gaia\na,1,2\n",
+        b"index,\xff\xfe\n1,2\n",
+        b'index,a\n"unclosed,2\n',
+    ],
 )
 def test_files_that_are_no_table(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "t.csv"

@@ -257,6 +257,7 @@ FORMS = {
     "stack, uint8": lambda a: a,
     "stack, float 0..255": lambda a: a.astype(np.float32),
     "stack, float 0..1": lambda a: a.astype(np.float64) / 255,
+    "stack, float 0..1 that overshoots": lambda a: np.where(a == 255, 1.0000055, a / 255),
     "channels, uint8": lambda a: np.concatenate([a[:, 0], a[:, 1], a[:, 2]], axis=3),
     "channels, float 0..1": lambda a: np.concatenate([a[:, i] for i in range(3)], axis=3) / 255,
 }

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from spacekit.errors import OptionError, TableError
-from spacekit.model.features import read_table
+from spacekit.model.features import NUMERIC, feature_arrays, read_table
 from spacekit.model.images import FolderFrames
 from spacekit.model.infer import Model, load_model
+from spacekit.model.limits import Limits, find_limits
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,25 @@ def test_rows_with_nothing_get_no_answer(model: Model, toy: Path) -> None:
     assert answers.table["y_proba"].isna().tolist() == [False, True, False]
     assert answers.table["y_pred"].isna().tolist() == [False, True, False]
     assert [p.fatal for p in answers.problems] == [False, True]
+
+
+def test_stamps_alone_are_nothing_to_rest_on(model: Model, toy: Path) -> None:
+    table = read_table(toy / "svm_data.csv")[:1].astype(object)
+    table.loc[:, [c for c in table.columns if c not in ("index", "label")]] = np.nan
+    features = feature_arrays(table)
+    answer = model.answers(features, np.zeros(1), np.array([[True, False]]), 0.02)
+    assert answer["rests_on"].tolist() == ["nothing"]
+    assert answer[["y_proba", "y_pred"]].isna().all(axis=None)
+
+
+def test_a_feature_that_was_always_0_is_bounded_and_may_be_a_few(model: Model, toy: Path) -> None:
+    limits = Limits({"exposures_unmatched": 0.0})
+    table = read_table(toy / "svm_data.csv")[:3].assign(exposures_unmatched=[0.0, 2.0, 40.0])
+    features = feature_arrays(table)
+    column = NUMERIC.index("exposures_unmatched")
+    assert limits.bounded(features.numeric)[:, column].tolist() == [0, 0, 0]
+    assert [bool(words) for words in limits.unfamiliar(features)] == [False, False, True]
+    assert find_limits(features, np.array([0])).largest["exposures_unmatched"] == 0
 
 
 def test_evidence_may_be_missing_but_published_columns_may_not(model: Model, toy: Path) -> None:

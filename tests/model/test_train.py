@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ from spacekit.model.dataset import Dataset
 from spacekit.model.features import NUMERIC, Features
 from spacekit.model.regimes import REGIMES
 from spacekit.model.settings import TrainingSettings
-from spacekit.model.train import Trained, train_model
+from spacekit.model.split import split_groups
+from spacekit.model.train import Trained, describe, train_model
 
 torch = pytest.importorskip("torch")
 
@@ -116,6 +119,11 @@ def test_published_params() -> None:
     assert (settings.batch_size, settings.decay) == (32, (100000.0, 0.96))
     assert settings.image_size == 64
     assert SETTINGS.with_params(None) == SETTINGS
+    of_numpy = {"epochs": np.int64(3), "batch_size": np.int32(16), "lr": np.float32(0.25)}
+    settings = SETTINGS.with_params(of_numpy)
+    assert json.dumps(asdict(settings)) == json.dumps(
+        asdict(replace(SETTINGS, epochs=3, batch_size=16, lr=0.25))
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,6 +134,8 @@ def test_published_params() -> None:
         {"lr": 0},
         {"lr": "fast"},
         {"epochs": 0},
+        {"epochs": 2.5},
+        {"verbose": "yes"},
         {"batch_size": 1},
         {"decay": [1]},
         {"decay": 0.9},
@@ -135,6 +145,19 @@ def test_published_params() -> None:
 def test_wrong_params(params: dict[str, object]) -> None:
     with pytest.raises(OptionError):
         SETTINGS.with_params(params)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"seed": -1}, {"threads": 0}, {"patience": -1}, {"image_size": 48}]
+)
+def test_wrong_settings(wrong: dict[str, int]) -> None:
+    with pytest.raises(OptionError, match=next(iter(wrong))):
+        replace(SETTINGS, **wrong)
+
+
+def test_a_device_that_is_none(data: Dataset) -> None:
+    with pytest.raises(OptionError, match="device 'nope'"):
+        train_model(data, replace(SETTINGS, device="nope"))
 
 
 def test_what_decay_is_is_told() -> None:
@@ -188,6 +211,60 @@ def test_a_checkpoint_of_other_settings_or_a_broken_one_is_not_taken(
         trained = train_model(data, settings, checkpoint=checkpoint)
         fresh = train_model(data, settings)
         assert np.array_equal(state(trained), state(fresh))
+
+
+def test_a_checkpoint_holds_whatever_is_said_of_the_run(data: Dataset, tmp_path: Path) -> None:
+    checkpoint, epochs = tmp_path / "m.part.npz", []
+
+    def stop(epoch: int, values: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_model(data, SETTINGS, checkpoint=checkpoint, progress=stop)
+    other = replace(SETTINGS, verbose=0, threads=2)
+    train_model(data, other, checkpoint=checkpoint, progress=lambda n, _: epochs.append(n))
+    assert epochs == [2]
+
+
+def test_a_checkpoint_of_a_network_of_another_size_is_not_taken(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spacekit.model import branches, loop
+
+    checkpoint, epochs = tmp_path / "m.part.npz", []
+
+    def stop(epoch: int, values: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_model(data, SETTINGS, checkpoint=checkpoint, progress=stop)
+    wider = partial(branches.NetworkSettings, hidden=24)
+    for module in (branches, loop):
+        monkeypatch.setattr(module, "NetworkSettings", wider)
+    train_model(data, SETTINGS, checkpoint=checkpoint, progress=lambda n, _: epochs.append(n))
+    assert epochs == [1, 2]
+
+
+def test_scores_are_of_what_the_model_answers(data: Dataset, tmp_path: Path) -> None:
+    from spacekit.model.artifact import save_artifact
+    from spacekit.model.infer import load_model
+
+    held_out = split_groups(data.index, data.labels, SETTINGS.seed).test
+    numeric = data.features.numeric.copy()
+    numeric[held_out[:3], NUMERIC.index("offset_px")] = 1e6  # beyond all that training had
+    strange = replace(data, features=replace(data.features, numeric=numeric))
+    trained = train_model(strange, SETTINGS)
+    file = tmp_path / "m.onnx"
+    save_artifact(file, trained.network, describe(strange, trained))
+    model, rows = load_model(file), trained.split.test
+    assert np.array_equal(rows, held_out)
+    features = strange.features.of(rows)
+    logits = model.logits(features, data.frames[rows], data.stamps[rows])
+    seen = np.ones((len(rows), 2), bool)
+    answers = model.answers(features, logits, seen, SETTINGS.prevalence)
+    assert answers["unfamiliar"].map(bool).sum() >= 3
+    assert np.allclose(answers["y_proba"], trained.probabilities["test"], atol=1e-5)
+    assert np.array_equal(answers["y_pred"], trained.verdicts["test"])
 
 
 def test_calibration_has_a_line_for_each_regime(data: Dataset) -> None:

@@ -109,6 +109,14 @@ def test_frames_below_the_label(toy: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "results" / "problems.csv").exists()
 
 
+def test_a_second_table_without_labels_is_refused(toy: Path, tmp_path: Path) -> None:
+    pd.read_csv(toy / "svm_data.csv").drop(columns="label").to_csv(tmp_path / "s.csv", index=False)
+    with pytest.raises(TableError, match=r"s\.csv: has no column 'label'"):
+        run_training(
+            toy / "svm_data.csv", toy / "img", tmp_path / "s.csv", output_path=tmp_path / "o"
+        )
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

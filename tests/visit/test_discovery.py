@@ -132,9 +132,11 @@ def test_of_two_of_one_name_the_first_stays(tmp_path: Path) -> None:
     assert "another output folder" in problems[1].reason
 
 
-def test_links_are_followed_to_files_but_not_out_of_the_tree(tmp_path: Path) -> None:
+def test_links_are_followed_to_a_visit_elsewhere_but_no_further(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     lay_out(outside, "iza109")
+    lay_out(outside / "below", "iza108")
+    (outside / "up").symlink_to(tmp_path, target_is_directory=True)
     root = tmp_path / "root"
     index = lay_out(root / "a")
     (root / "a" / f"{index}_drc.fits").symlink_to(outside / "x.fits")  # dangling
@@ -142,15 +144,23 @@ def test_links_are_followed_to_files_but_not_out_of_the_tree(tmp_path: Path) -> 
     (root / "a" / "self").symlink_to(root / "a" / "self")
     (root / "again").symlink_to(root / "a", target_is_directory=True)
     (root / "out").symlink_to(outside, target_is_directory=True)
+    (root / "out again").symlink_to(outside, target_is_directory=True)
     linked = root / "b"
     linked.mkdir()
-    name = next(outside.glob("*total*_drz.fits")).name
-    (linked / name).symlink_to(outside / name)
-    mosaics, [problem] = find_mosaics(root)
-    assert [m.folder.name for m in mosaics] == ["a", "b"]
+    name = next((outside / "below").glob("*total*_drz.fits")).name
+    (linked / name).symlink_to(outside / "below" / name)
+    mosaics, problems = find_mosaics(root)
+    assert [m.folder.name for m in mosaics] == ["a", "b", "out"]
     assert mosaics[0].total.drizzled == root / "a" / f"{index}_drz.fits"
-    assert problem.file == str(root / "out")
-    assert not problem.fatal
+    assert problems == []
+
+
+def test_json_of_other_names_is_nobodys_concern(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    (tmp_path / "iza101_ir_svm_f160w_photometry.json").touch()
+    mosaics, problems = find_mosaics(tmp_path, json_pattern="*.json")
+    assert len(mosaics) == 1
+    assert problems == []
 
 
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ _MOST_PROBLEMS = 20
 
 def say(text: str) -> None:
     """Tell the person something that isn't the result."""
-    click.echo(text, err=True)
+    click.echo("\n".join(one_line(line) for line in text.split("\n")), err=True)
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def show_problems(problems: Sequence[Problem], total: int | None = None) -> None
         # a total's own file adds nothing to its name
         beside = f" ({file})" if "." in file and not file.startswith(problem.index) else ""
         text = one_line(f"{place}{beside}: {problem.reason}")
-        say(f"{click.style(mark, fg='yellow')}: {text}")
+        click.echo(f"{click.style(mark, fg='yellow')}: {text}", err=True)
     if total > _MOST_PROBLEMS:
         say(f"... and {total - _MOST_PROBLEMS} more (problems.csv has them all)")
 
@@ -67,4 +67,5 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table to stdout, columns as wide as they need to be."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     for row in (header, *rows):
-        click.echo("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(one_line("  ".join(padded).rstrip()))

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
+from spacekit.cli._equals import EqualsCommand
 from spacekit.cli._terminal import say, show_table
 
 __all__ = ["compare"]
 
 
-@click.command()
+@click.command(cls=EqualsCommand)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
 @click.option(
     "-o",

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from spacekit.cli._equals import EqualsCommand
 from spacekit.cli._terminal import progress, say, show_problems
 
 __all__ = ["demo"]
 
 
-@click.command()
+@click.command(cls=EqualsCommand)
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"))
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Other skies.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; one a core by default.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from spacekit.cli._equals import EqualsCommand
 from spacekit.cli._terminal import say, show_table
 
 __all__ = ["explore"]
@@ -15,7 +16,7 @@ __all__ = ["explore"]
 _MOST_OUTLIERS = 10
 
 
-@click.command()
+@click.command(cls=EqualsCommand)
 @click.argument("table", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "-o",

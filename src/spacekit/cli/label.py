@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from spacekit.cli._equals import EqualsCommand
 from spacekit.cli._terminal import say
 
 __all__ = ["label"]
 
 
-@click.command()
+@click.command(cls=EqualsCommand)
 @click.argument("table", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("visits", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from spacekit.cli._equals import EqualsCommand
 from spacekit.cli._terminal import progress
 
 __all__ = ["report"]
 
 
-@click.command()
+@click.command(cls=EqualsCommand)
 @click.argument("predictions", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("img_path", metavar="IMG", type=click.Path(path_type=Path))
 @click.option(

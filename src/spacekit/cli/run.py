@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spacekit.cli._equals import EqualsCommand
 from spacekit.cli._options import prevalence_option
 from spacekit.cli._terminal import progress, say, show_problems, show_table
 
@@ -19,7 +20,7 @@ __all__ = ["run", "show_verdicts"]
 _MOST_ROWS = 30
 
 
-@click.command()
+@click.command(cls=EqualsCommand)
 @click.argument("visits", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "-o",

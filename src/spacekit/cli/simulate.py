@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from spacekit.cli._equals import EqualsCommand
 from spacekit.cli._terminal import progress, say
 
 __all__ = ["simulate"]
 
 
-@click.command()
+@click.command(cls=EqualsCommand)
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--visits", type=click.IntRange(1), default=6, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the set.")

@@ -23,6 +23,7 @@ from spacekit.measure.missing import FIT
 from spacekit.measure.schema import INDEX, TRUE_TOTAL
 from spacekit.model.features import CATEGORICAL, NUMERIC, Features, feature_arrays, read_labels
 from spacekit.model.images import NO_STAMPS, FrameSource, load_many
+from spacekit.model.limits import Limits
 from spacekit.model.regimes import VIEWS, View, told_only, told_stamps
 from spacekit.visit.nouns import Problem
 from spacekit.visit.truth import ALIGNED_PX
@@ -111,6 +112,11 @@ class Dataset:
         numeric = view.hide(self.features.numeric)
         stamps = self.stamps if view.stamps else np.broadcast_to(NO_STAMPS, self.stamps.shape)
         return replace(self, features=replace(self.features, numeric=numeric), stamps=stamps)
+
+    def within(self, limits: Limits) -> Dataset:
+        """Give the same mosaics with no value beyond the limits, as a model reads them."""
+        numeric = limits.bounded(self.features.numeric)
+        return replace(self, features=replace(self.features, numeric=numeric))
 
 
 @dataclass(frozen=True)
@@ -236,9 +242,10 @@ def join_datasets(sets: Sequence[Dataset], folder: Path) -> Dataset:
 def batches(
     data: Dataset, rows: NDArray[np.int64], size: int, rng: np.random.Generator | None = None
 ) -> Iterator[Batch]:
-    """Rows of a data set, `size` at a time; with `rng` shuffled and augmented.
+    """Rows of a data set, at most `size` at a time; with `rng` shuffled and augmented.
 
-    A last batch of one row is joined to the one before: batch statistics need two.
+    To learn from, batches are alike and of `size` rows or a few more (fewer than twice as many):
+    batch statistics need two.
     """
     order = rows if rng is None else rng.permutation(rows)
     count = max(1, len(order) // size if rng is not None else -(-len(order) // size))

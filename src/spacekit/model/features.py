@@ -84,6 +84,10 @@ class Features:
     def __len__(self) -> int:
         return len(self.numeric)
 
+    def of(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Features:
+        """Pick some rows; their notes stay behind."""
+        return Features(self.numeric[rows], self.categories[rows], {})
+
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table of mosaics (``svm_data.csv``), its names as text.
@@ -132,8 +136,12 @@ def row_number(table: pd.DataFrame, position: int) -> int:
 def _check_table(path: Path, table: pd.DataFrame) -> None:
     if INDEX not in table.columns:
         raise TableError(f"{path}: has no column 'index' with the mosaics' names")
-    if table.columns.has_duplicates or table.empty:
-        raise TableError(f"{path}: has no rows, or two columns of one name")
+    if table.empty:
+        raise TableError(f"{path}: has no rows")
+    # pandas calls the second of two so
+    again = sorted(n for n in {INDEX, LABEL, *COLUMNS} if f"{n}.1" in table.columns)
+    if again:
+        raise TableError(f"{path}: has two columns called {', '.join(again)}; take one out")
 
 
 def read_labels(table: pd.DataFrame) -> NDArray[np.float32]:

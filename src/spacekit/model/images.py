@@ -64,6 +64,10 @@ UNPACKED_FREELY = 1_000_000_000
 #: How many times its size it may unpack to beyond that: frames hold noise, which packs badly.
 MOST_TIMES = 200
 
+#: Float frames whose largest value is no larger hold shares of white, from 0 to 1: interpolation
+#: overshoots, and frames of 0 to 255 would be all but black.
+_BRIGHTEST_SHARE = 2.0
+
 #: Values of an array that are looked at together.
 _BLOCK_VALUES = 10_000_000
 
@@ -251,7 +255,7 @@ class ArrayFrames:
         if image.ndim == 3:  # (S, S, 9): plain RGB, source RGB, gaia RGB
             image = np.stack(np.split(image, 3, axis=2))
         if image.dtype != np.uint8:
-            factor = 255.0 if self._brightest <= 1 else 1.0
+            factor = 255.0 if self._brightest <= _BRIGHTEST_SHARE else 1.0
             image = np.nan_to_num(image.astype(np.float32) * factor, nan=0.0)
             image = np.rint(image.clip(0, 255)).astype(np.uint8)
         return _stack([Image.fromarray(part) for part in image], [], size, self.reduce_to)

@@ -19,6 +19,7 @@ from spacekit.model.artifact import INPUTS, Manifest, load_artifact
 from spacekit.model.calibrate import probability
 from spacekit.model.features import CATEGORICAL, NUMERIC, Features, feature_arrays, row_number
 from spacekit.model.images import NO_STAMPS, Frames, FrameSource, load_many
+from spacekit.model.limits import evidence_share
 from spacekit.model.regimes import REGIMES, measured, regimes_of, told_only, told_stamps
 from spacekit.visit.nouns import Problem
 
@@ -29,9 +30,6 @@ BATCH = 16
 
 #: Frames of rows that have none: the graph masks them, so they may be small.
 BLANK_PX = 32
-
-#: An unfamiliar mosaic's log-likelihood ratio counts so much: it is told, but not boldly.
-_UNFAMILIAR = 0.5
 
 #: What an answer may rest on, in the order it is told.
 _LEGS = ("table", "products", "pixels", "stamps", "frames")
@@ -150,7 +148,7 @@ class Model:
         problems: list[Problem] = []
         for rows in _batches(len(table), batch_size):
             loaded = self._frames(frames, [names[row] for row in rows])
-            logits[rows] = self._batch(_take(features, rows), loaded)
+            logits[rows] = self._batch(features.of(rows), loaded)
             seen[rows] = [(f.stamps is not None, f.pixels is not None) for f in loaded]
             problems += _problems(rows, names, loaded, features.notes)
             if progress is not None:
@@ -174,7 +172,7 @@ class Model:
             sheets = [NO_STAMPS if f.stamps is None else f.stamps for f in some]
             stamps = None if all(f.stamps is None for f in some) else np.stack(sheets)
             logits[chosen] = self.logits(
-                _take(features, chosen), np.stack(frames) if frames else None, stamps
+                features.of(chosen), np.stack(frames) if frames else None, stamps
             )
         return logits
 
@@ -206,16 +204,15 @@ class Model:
         calibration = self.manifest.calibration
         regimes = regimes_of(features.numeric)
         unfamiliar = self.manifest.limits.unfamiliar(features)
-        counts = np.where([bool(words) for words in unfamiliar], _UNFAMILIAR, 1.0)
-        ratio = counts * calibration.log_ratio(logits, regimes)
+        ratio = evidence_share(unfamiliar) * calibration.log_ratio(logits, regimes)
         values = np.isfinite(features.numeric).any(axis=1)
         known = values | (features.categories >= 0).any(axis=1)
-        nothing = ~known & ~seen.any(axis=1)
         told = measured(features.numeric)
         some = told.any(axis=1)
         legs = np.column_stack(
             [known, told[:, :2].any(axis=1), some, some & seen[:, 0], seen[:, 1]]
         )
+        nothing = ~legs.any(axis=1)
         rests_on = [
             _ONE if single else " + ".join(itertools.compress(_LEGS, row)) or "nothing"
             for row, single in zip(legs, regimes == REGIMES.index("single"), strict=True)
@@ -266,11 +263,6 @@ def _batches(rows: int, size: int) -> Iterator[NDArray[np.int64]]:
     """Row numbers, `size` at a time."""
     for start in range(0, rows, size):
         yield np.arange(start, min(start + size, rows))
-
-
-def _take(features: Features, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Features:
-    """Pick some rows of the features."""
-    return Features(features.numeric[rows], features.categories[rows], {})
 
 
 def _problems(

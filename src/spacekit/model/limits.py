@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spacekit.measure.schema import DETECTORS, EVIDENCE, PUBLISHED, Kind
 from spacekit.model.features import CATEGORICAL, NUMERIC, Features
 
-__all__ = ["Limits", "find_limits"]
+__all__ = ["Limits", "evidence_share", "find_limits"]
 
 #: Values beyond so many times the largest of training are far outside.
 _FAR: Final = 3.0
@@ -23,6 +23,9 @@ _RICHER: Final = 64.0
 
 #: Counts of exposures and products: these don't grow with the field.
 _FEW: Final = ("numexp", "filters", "unmatched", "exposures_unmatched")
+
+#: An unfamiliar mosaic's log-likelihood ratio counts so much: it is told, but not boldly.
+_UNFAMILIAR: Final = 0.5
 
 _GROWS: Final = frozenset(
     c.name for c in (*PUBLISHED, *EVIDENCE) if c.kind is Kind.COUNT and c.name not in _FEW
@@ -55,7 +58,8 @@ class Limits:
         told: list[list[str]] = [[] for _ in range(len(features))]
         for name, largest in self.largest.items():
             values = features.numeric[:, NUMERIC.index(name)]
-            far = _FAR * largest * (_RICHER if name in _GROWS else 1)
+            # what was 0 in all of training has no scale of its own
+            far = _FAR * (largest or 1.0) * (_RICHER if name in _GROWS else 1)
             for row in np.flatnonzero(values > far):
                 told[row].append(f"{name} {values[row]:.4g}, training had up to {largest:.4g}")
         codes = features.categories[:, CATEGORICAL.index("det")]
@@ -96,7 +100,18 @@ def find_limits(features: Features, rows: NDArray[np.int64]) -> Limits:
     for number, name in enumerate(NUMERIC):
         values = features.numeric[rows, number]
         values = values[np.isfinite(values)]
-        if len(values) and values.max() > 0:
+        if len(values) and values.max() >= 0:
             largest[name] = float(values.max())
     codes = np.unique(features.categories[rows, CATEGORICAL.index("det")])
     return Limits(largest, tuple(int(code) for code in codes if code >= 0))
+
+
+def evidence_share(unfamiliar: Sequence[str]) -> NDArray[np.float64]:
+    """Give how much of each mosaic's log-likelihood ratio counts, shape (N,).
+
+    Parameters
+    ----------
+    unfamiliar : sequence of str
+        As `Limits.unfamiliar` gives it.
+    """
+    return np.where([bool(words) for words in unfamiliar], _UNFAMILIAR, 1.0)

@@ -321,7 +321,10 @@ class TrainingLoop:
         return said
 
     def _loss(self, logits: Tensor, labels: Tensor, there: Tensor | None = None) -> Tensor:
-        """Mean cross-entropy, both classes alike; of the rows that are there, and have a label."""
+        """Cross-entropy, both classes alike, summed over rows that are there and have a label.
+
+        It is divided by the number of all rows: a batch that shows less teaches less.
+        """
         good, bad = self._weights
         known = torch.isfinite(labels)
         labels = torch.where(known, labels, torch.zeros_like(labels))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import index
 from typing import Any, ClassVar
 
 from spacekit.errors import OptionError
@@ -37,7 +38,7 @@ class TrainingSettings:
     verbose : int
         0 logs nothing, else every epoch is logged (level INFO).
     image_size : int
-        Side of the frames, px, a multiple of 32 from 64 to 1024.
+        Side of the frames, px, a multiple of 32 from 32 to 1024.
     power_transform : bool
         Fit a Yeo-Johnson exponent for each feature instead of taking logarithms.
     prevalence : float
@@ -45,7 +46,7 @@ class TrainingSettings:
     seed : int
         Decides the split, the weights' start, the order and the augmentation.
     threads : int or None
-        Cores to use; None leaves it to torch.
+        Cores to use, 1 or more; None leaves it to torch.
     device : str
         Where torch computes ("cpu", "cuda").
     """
@@ -82,13 +83,16 @@ class TrainingSettings:
             "epochs must be 1 or more": self.epochs < 1,
             "table_epochs must be 0 or more": self.table_epochs < 0,
             "stamp_epochs must be 0 or more": self.stamp_epochs < 0,
+            "patience must be 0 or more": self.patience < 0,
+            "seed must be 0 or more": self.seed < 0,
+            "threads must be 1 or more": self.threads is not None and self.threads < 1,
             "lr must lie between 0 and 1": not 0 < self.lr < 1,
             "prevalence must lie between 0 and 1": not 0 < self.prevalence < 1,
             "decay is a pair (steps, rate) with a rate between 0 and 1": self.decay is not None
             and not (len(self.decay) == 2 and self.decay[0] > 0 and 0 < self.decay[1] <= 1),
             "early_stopping is val_loss, val_accuracy or None": self.early_stopping
             not in ("val_loss", "val_accuracy", None),
-            "image_size is a multiple of 32 from 64 to 1024": not 64 <= self.image_size <= 1024
+            "image_size is a multiple of 32 from 32 to 1024": not 32 <= self.image_size <= 1024
             or self.image_size % 32 != 0,
         }
         wrong = [text for text, bad in problems.items() if bad]
@@ -114,6 +118,14 @@ class TrainingSettings:
                 # what is no pair is refused with the other values
                 parts = decay if isinstance(decay, Iterable) else (decay,)
                 params["decay"] = tuple(float(part) for part in parts)
-            return replace(self, **params)
+            # numpy's numbers are welcome, 2.5 epochs aren't
+            kinds: dict[str, Callable[[Any], float]] = {
+                "batch_size": index,
+                "epochs": index,
+                "verbose": index,
+                "lr": float,
+            }
+            whole = {key: kinds[key](params[key]) for key in kinds if key in params}
+            return replace(self, **{**params, **whole})
         except (TypeError, ValueError) as error:
             raise OptionError(f"params: {error}") from error

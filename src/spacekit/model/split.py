@@ -90,7 +90,7 @@ def split_groups(index: Sequence[str], labels: NDArray[np.float32], seed: int) -
     notes: tuple[str, ...] = ()
     if not _both_classes(parts, labels, FEWEST):
         parts = _deal(groups, labels, share)
-        notes = ("few groups: dealt to the parts one by one instead of by hash",)
+        notes = ("few rows of a class: groups dealt to the parts one by one instead of by hash",)
     if not _both_classes(parts, labels, 1):
         rows = np.arange(len(labels))
         warning = (
@@ -118,7 +118,9 @@ def _deal(
     groups: Sequence[str], labels: NDArray[np.float32], share: dict[str, float]
 ) -> NDArray[np.int64]:
     """Parts of the rows: groups by class, each to the part that is furthest behind its share."""
-    classes = {g: {float(c) for c in labels[np.array(groups) == g]} for g in share}
+    classes: dict[str, set[float]] = {group: set() for group in share}
+    for group, label in zip(groups, labels.tolist(), strict=True):
+        classes[group].add(label)
     part_of: dict[str, int] = {}
     for kind in ({0.0, 1.0}, {1.0}, {0.0}):
         dealt = np.zeros(len(PARTS))

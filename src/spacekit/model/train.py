@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacekit import __version__
+from spacekit.errors import OptionError, one_line
 from spacekit.extras import require
 from spacekit.measure.schema import CATEGORIES
 from spacekit.model.artifact import Manifest
@@ -26,7 +27,7 @@ from spacekit.model.calibrate import (
 )
 from spacekit.model.dataset import Dataset
 from spacekit.model.features import CATEGORICAL, NUMERIC
-from spacekit.model.limits import find_limits
+from spacekit.model.limits import Limits, evidence_share, find_limits
 from spacekit.model.regimes import REGIMES, VIEWS, regimes_of
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import Split, split_groups
@@ -46,6 +47,8 @@ class Trained:
     ----------
     network : Ensemble
         On the CPU, ready to be written to a file.
+    limits : Limits
+        What the training rows had.
     calibration : Calibration
         Found on the calibrate part.
     settings : TrainingSettings
@@ -65,6 +68,7 @@ class Trained:
     """
 
     network: Ensemble
+    limits: Limits
     calibration: Calibration
     settings: TrainingSettings
     split: Split
@@ -98,10 +102,18 @@ def train_model(
     progress : callable (epoch, values), optional
         Called after each epoch with what goes into the history.
 
+    Returns
+    -------
+    Trained
+        Calibrated and scored as its model answers: no value beyond those of the training rows, the
+        evidence on unfamiliar mosaics halved.
+
     Raises
     ------
     TrainingError
         If it can't be trained on.
+    OptionError
+        If torch can't compute on the device.
     MissingExtraError
         If torch isn't installed.
     """
@@ -110,17 +122,21 @@ def train_model(
 
     from spacekit.model.loop import TrainingLoop
 
+    _check_device(torch, settings.device)
     split = split or split_groups(data.index, data.labels, settings.seed)
+    limits = find_limits(data.features, split.train)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(settings.threads or before)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            loop = TrainingLoop(data, split, settings, checkpoint, _key(data, split, settings))
+            key = _key(data, split, settings)
+            loop = TrainingLoop(data.within(limits), split, settings, checkpoint, key)
             network = loop.run(progress)
-        calibration, notes = _calibrate(loop, data, split.calibrate, settings.prevalence)
+        judge = _Judge(loop, data, limits)
+        calibration, notes = judge.calibrate(split.calibrate, settings.prevalence)
         answers = {
-            part: _answers(loop, data, getattr(split, part), calibration)
+            part: judge.answers(getattr(split, part), calibration)
             for part in ("tune", "calibrate", "test")
         }
     finally:
@@ -129,6 +145,7 @@ def train_model(
         checkpoint.unlink(missing_ok=True)
     return Trained(
         network.cpu().eval(),
+        limits,
         calibration,
         settings,
         split,
@@ -137,6 +154,14 @@ def train_model(
         loop.history,
         (*split.notes, *notes),
     )
+
+
+def _check_device(torch: Any, device: str) -> None:
+    """Refuse a device that torch doesn't know, or that isn't there."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise OptionError(f"device {device!a}: {one_line(str(error))}") from error
 
 
 def describe(data: Dataset, trained: Trained, **more: Any) -> Manifest:
@@ -158,7 +183,7 @@ def describe(data: Dataset, trained: Trained, **more: Any) -> Manifest:
         classes={name: CATEGORIES[name] for name in CATEGORICAL},
         frame_size=trained.settings.image_size,
         calibration=trained.calibration,
-        limits=find_limits(data.features, trained.split.train),
+        limits=trained.limits,
         provenance={
             "spacekit": __version__,
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -174,44 +199,63 @@ def describe(data: Dataset, trained: Trained, **more: Any) -> Manifest:
 
 
 def _key(data: Dataset, split: Split, settings: TrainingSettings) -> str:
-    """Tell a run from others by all that it depends on but the pictures."""
-    digest = hashlib.sha256(json.dumps([data.index, asdict(settings)]).encode())
+    """Tell a run from others by all that its weights depend on but the pictures."""
+    from spacekit.model.branches import NetworkSettings  # which needs torch
+
+    # what is said of it, and where it is computed, may change while it is interrupted
+    how = replace(settings, verbose=0, threads=None, device="")
+    told = [__version__, asdict(NetworkSettings()), asdict(how), data.index]
+    digest = hashlib.sha256(json.dumps(told).encode())
     arrays = (data.features.numeric, data.features.categories, data.labels, split.train, split.tune)
     for array in (*arrays, data.shown_by_total):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
-def _calibrate(
-    loop: TrainingLoop, data: Dataset, rows: NDArray[np.int64], prevalence: float
-) -> tuple[Calibration, list[str]]:
-    """Fit a line and choose a threshold for each regime.
+@dataclass(frozen=True)
+class _Judge:
+    """Asks a trained network, as `spacekit.model.infer.Model` will."""
 
-    Every row is asked as it is, without exposure products, with the total alone and with the
-    published table alone, so that each regime's line rests on all rows that can be in it. The
-    fifth regime, of single exposures, needs no rows.
-    """
-    lines, thresholds, notes = [], [], []
-    for number, name in enumerate(REGIMES[:-1]):
-        view = data.seen_as(VIEWS[name])
-        inside = regimes_of(view.features.numeric[rows]) == number
-        labels = data.labels[rows][inside]
-        logits = loop.logits(rows[inside], view) if len(labels) else np.empty(0)
-        line, uncalibrated = fit_line(logits, labels)
-        threshold, unsure = choose_threshold(line.log_ratio(logits), labels)
-        lines.append(line)
-        thresholds.append(threshold)
-        notes += [f"{name}: {note}" for note in (uncalibrated, unsure) if note]
-    lines.append(Line(0.0, ALONE))
-    thresholds.append(max(thresholds))
-    return Calibration(tuple(lines), tuple(thresholds), prevalence), notes
+    loop: TrainingLoop
+    data: Dataset
+    limits: Limits
 
+    def calibrate(
+        self, rows: NDArray[np.int64], prevalence: float
+    ) -> tuple[Calibration, list[str]]:
+        """Fit a line and choose a threshold for each regime.
 
-def _answers(
-    loop: TrainingLoop, data: Dataset, rows: NDArray[np.int64], calibration: Calibration
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the probabilities and verdicts of rows."""
-    regimes = regimes_of(data.features.numeric[rows])
-    ratio = calibration.log_ratio(loop.logits(rows), regimes)
-    verdicts = calibration.suspicious(ratio, regimes).astype(np.float64)
-    return probability(ratio, calibration.prevalence), verdicts
+        Every row is asked as it is, without exposure products, with the total alone and with the
+        published table alone, so that each regime's line rests on all rows that can be in it. The
+        fifth regime, of single exposures, needs no rows.
+        """
+        lines, thresholds, notes = [], [], []
+        for number, name in enumerate(REGIMES[:-1]):
+            view = self.data.seen_as(VIEWS[name])
+            inside = rows[regimes_of(view.features.numeric[rows]) == number]
+            labels, logits = self.data.labels[inside], self._logits(inside, view)
+            line, uncalibrated = fit_line(logits, labels)
+            ratios = self._share(inside, view) * line.log_ratio(logits)
+            threshold, unsure = choose_threshold(ratios, labels)
+            lines.append(line)
+            thresholds.append(threshold)
+            notes += [f"{name}: {note}" for note in (uncalibrated, unsure) if note]
+        lines.append(Line(0.0, ALONE))
+        thresholds.append(max(thresholds))
+        return Calibration(tuple(lines), tuple(thresholds), prevalence), notes
+
+    def answers(
+        self, rows: NDArray[np.int64], calibration: Calibration
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give the probabilities and verdicts of rows."""
+        regimes = regimes_of(self.data.features.numeric[rows])
+        logits = self._logits(rows, self.data)
+        ratio = self._share(rows, self.data) * calibration.log_ratio(logits, regimes)
+        verdicts = calibration.suspicious(ratio, regimes).astype(np.float64)
+        return probability(ratio, calibration.prevalence), verdicts
+
+    def _logits(self, rows: NDArray[np.int64], seen: Dataset) -> NDArray[np.float64]:
+        return self.loop.logits(rows, seen.within(self.limits)) if len(rows) else np.empty(0)
+
+    def _share(self, rows: NDArray[np.int64], seen: Dataset) -> NDArray[np.float64]:
+        return evidence_share(self.limits.unfamiliar(seen.features.of(rows)))

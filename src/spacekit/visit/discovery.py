@@ -49,8 +49,9 @@ def find_mosaics(
 ) -> tuple[list[Mosaic], list[Problem]]:
     """Find the mosaics at and below a folder.
 
-    Links to files are followed, links to folders only where they stay below `root` (and each
-    folder is entered once, so that loops end); other folder links are named as problems.
+    Links to files are followed. A link to a folder elsewhere is taken for a visit's: its files are
+    read, folders below it are not entered, as it may lead anywhere. Each folder is read once, so
+    loops end.
 
     Parameters
     ----------
@@ -97,22 +98,22 @@ def find_mosaics(
 
 def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[Path, list[str]]]:
     """Give each folder once, parents first, with its regular files' names, sorted."""
-    waiting, seen = [root], {root}
+    waiting, seen = [(root, True)], {root}
     while waiting:
-        path = waiting.pop()
+        path, deeper = waiting.pop()
         try:
             with os.scandir(path) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
             problems.append(Problem("", str(path), f"can't be entered ({error.strerror})"))
             continue
-        folders: list[Path] = []
+        folders: list[tuple[Path, bool]] = []
         files: list[str] = []
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if _is_folder(entry):
-                folders += _enter(Path(entry.path), root, seen, problems, entry.is_symlink())
+                folders += _enter(entry, root, seen) if deeper else ()
             elif _is_file(entry):
                 files.append(entry.name)
         yield path, files
@@ -133,22 +134,19 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _enter(
-    path: Path, root: Path, seen: set[Path], problems: list[Problem], link: bool
-) -> list[Path]:
-    """Decide whether to enter a subfolder: an empty list means no."""
+def _enter(entry: os.DirEntry[str], root: Path, seen: set[Path]) -> list[tuple[Path, bool]]:
+    """Give a subfolder and whether to go deeper; an empty list where it isn't to be entered."""
+    path = Path(entry.path)
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):  # RuntimeError: a link loop, on Python 3.11 and 3.12
         return []
-    if link and not target.is_relative_to(root):
-        reason = f"link leads out of the folder, not followed; give {target} itself as input"
-        problems.append(Problem("", str(path), reason, fatal=False))
-        return []
-    if link or target in seen:  # a link's target below root is entered under its own name
+    below = target.is_relative_to(root)
+    # a link's target below root is entered under its own name
+    if target in seen or (below and entry.is_symlink()):
         return []
     seen.add(target)
-    return [path]
+    return [(path, below)]
 
 
 def _sort_files(path: Path, names: Sequence[str], patterns: Sequence[str]) -> _Folder:
@@ -162,7 +160,9 @@ def _sort_files(path: Path, names: Sequence[str], patterns: Sequence[str]) -> _F
         try:
             product, kind = split_file_name(name)
         except NameFormatError as error:
-            if _looks_like_product(name) or (wanted and name.endswith(".json")):
+            # the photometry's ``iza101_ir_svm_f160w_photometry.json`` is no HAP file
+            endings = (*_DRIZZLED, ".json") if wanted else _DRIZZLED
+            if _looks_like_product(name, endings):
                 reason = str(error).split(": ", 1)[-1] + "; rename it or take it out"
                 folder.problems.append(Problem("", str(path / name), reason))
             continue
@@ -219,13 +219,13 @@ def _total_of(key: _Key) -> ProductName:
     return ProductName(proposal, visit, instrument, detector, "total", ipppss)
 
 
-def _looks_like_product(name: str) -> bool:
+def _looks_like_product(name: str, endings: tuple[str, ...]) -> bool:
     """Whether a name that isn't HAP's is near enough to one to be worth a word.
 
     Visits also hold the standard pipeline's ``iza101010_drz.fits``: these are no concern.
     """
     lower = name.lower()
-    return lower.endswith(_DRIZZLED) and (lower.startswith("hst_") or "total" in lower)
+    return lower.endswith(endings) and (lower.startswith("hst_") or "total" in lower)
 
 
 def _build(folder: _Folder, key: _Key, corrupted: bool) -> Mosaic | Problem:

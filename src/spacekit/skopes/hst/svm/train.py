@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spacekit.errors import OptionError
+from spacekit.errors import OptionError, TableError
 from spacekit.evaluate.results import Result, remove_result, write_result
 from spacekit.extras import require
 from spacekit.files import ensure_folder, exclusive
-from spacekit.measure.schema import INDEX, TRUE_OFFSET
+from spacekit.measure.schema import INDEX, LABEL, TRUE_OFFSET
 from spacekit.model.artifact import Manifest, save_artifact
 from spacekit.model.dataset import Dataset, build_dataset
 from spacekit.model.features import fingerprint, read_table
@@ -187,8 +187,11 @@ def _tables(
     training_data: Path | str, synth_data: Path | str | None, labels: Path | str | None
 ) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
     """Read the labelled table, the synthetic one below it; people's labels go over theirs."""
-    tables = [read_table(Path(p)) for p in (training_data, synth_data) if p is not None]
-    both = pd.concat(tables, ignore_index=True)
+    tables = {p: read_table(Path(p)) for p in (training_data, synth_data) if p is not None}
+    for path, table in tables.items():
+        if labels is None and LABEL not in table.columns:
+            raise TableError(f"{path}: has no column '{LABEL}' (0, 1); give a labelled table")
+    both = pd.concat(tables.values(), ignore_index=True)
     again = both[INDEX].duplicated()
     reason = "is in the tables more than once; the first row counts"
     unused = tuple(Problem(str(n), "table", reason, False) for n in both[INDEX][again])
