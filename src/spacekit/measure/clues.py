@@ -55,7 +55,7 @@ def name_of(title: str) -> str:
 
 def disagreeing(findings: Findings) -> list[Clue]:
     """Name filters that show by themselves that their exposures disagree."""
-    filters = [s for s in findings.shapes if s.title != "total"]
+    filters = findings.filter_shapes
     roundest = min((s.ellipticity for s in filters if s.ellipticity >= 0), default=math.nan)
     clues = []
     for shape in filters:
@@ -102,7 +102,7 @@ def _elongation(whose: str, shape: ProductShape) -> str:
 def shown_by_total(findings: Findings) -> list[str]:
     """Say what the total image shows where nothing stands out between products."""
     words = []
-    total = next((s for s in findings.shapes if s.title == "total"), None)
+    total = findings.total_shape
     if findings.pair_px is not None and findings.pair_share >= _PAIRS:
         dx, dy = findings.pair_px
         words.append(

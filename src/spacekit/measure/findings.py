@@ -284,7 +284,8 @@ class Findings:
     pair_px : tuple of float or None
         That separation (dx, dy), its sign unknown.
     repeats : tuple of Repeat
-        One for each exposure of the total, the surest first; empty where they can't be told.
+        One for each exposure of the total, the highest `surprise` first, those that are told by
+        their turn alone last; empty where they can't be told.
     absolute : Absolute or None
         None where there is no reference catalog, or it matches nowhere.
     scale_mas : float
@@ -303,3 +304,13 @@ class Findings:
     absolute: Absolute | None = None
     scale_mas: float = math.nan
     reasons: tuple[str, ...] = ()
+
+    @property
+    def total_shape(self) -> ProductShape | None:
+        """What the total's own stars tell."""
+        return next((shape for shape in self.shapes if shape.title == "total"), None)
+
+    @property
+    def filter_shapes(self) -> tuple[ProductShape, ...]:
+        """What each filter's stars tell."""
+        return tuple(shape for shape in self.shapes if shape.title != "total")

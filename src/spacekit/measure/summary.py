@@ -61,7 +61,6 @@ def summarise(filters: int, findings: Findings, moving: float = math.nan) -> dic
     dict of str to float
         The columns `MEASURED`, NaN where the findings don't tell.
     """
-    of_filters = [shape for shape in findings.shapes if shape.title != "total"]
     found: _Columns = {
         "filters": filters,
         "moving": moving,
@@ -70,8 +69,8 @@ def summarise(filters: int, findings: Findings, moving: float = math.nan) -> dic
         "unmatched": _unmatched(findings.filters),
         **_offsets(findings.exposures, "exposure_"),
         "exposures_unmatched": _unmatched(findings.exposures),
-        **_total_shape(findings.shapes),
-        **_filter_shapes(of_filters),
+        **_total_shape(findings.total_shape),
+        **_filter_shapes(findings.filter_shapes),
         "weight_deficit": _largest([shape.weight_deficit for shape in findings.shapes]),
         "pair_excess": findings.pair_share,
         "pair_sources": findings.pair_sources if findings.pair_share >= 0 else math.nan,
@@ -100,8 +99,7 @@ def _offsets(group: Group, prefix: str = "") -> _Columns:
     return {f"{prefix}{name}": value for name, value in columns.items()}
 
 
-def _total_shape(shapes: Sequence[ProductShape]) -> _Columns:
-    total = next((shape for shape in shapes if shape.title == "total"), None)
+def _total_shape(total: ProductShape | None) -> _Columns:
     if total is None:
         return {}
     return {

@@ -122,21 +122,26 @@ def _between(group: Group, blamed: Set[str] = frozenset()) -> Clue | None:
     worst = max(off, key=lambda o: o.length_px)
     right = [o for o in group.offsets if o not in off]
     culprits = _titles(off, [group.reference, *(o.title for o in right)])
-    words = f"{_names(culprits)} {'is' if len(culprits) == 1 else 'are'} off by "
-    words += "" if len(off) == 1 else "up to " if not _alike(off) else ""
-    words += f"{_size(worst)} from {name_of(worst.reference)}{_basis(worst)}"
-    if _even(group, off, right):
-        sides = culprits + _titles(right, [o.title for o in off], group.reference)
-        guilty = tuple(title for title in sides if title.split()[0] in blamed)
-        if guilty and guilty != sides:
-            dx, dy, length = _shift(worst)
-            # told of the one side, it is the other that moved, the other way
-            moved = (dx, dy, length) if set(guilty) & set(culprits) else (-dx, -dy, length)
-            return Clue(guilty, words, moved)
-        culprits = sides
+    words, shift = _told(culprits, off, worst), _shift(worst)
+    if not _even(group, off, right):
+        return Clue(culprits, words, shift)
+    sides = culprits + _titles(right, [o.title for o in off], group.reference)
+    guilty = tuple(title for title in sides if title.split()[0] in blamed)
+    if not guilty or guilty == sides:
         several = "sides " if len(off) + len(right) > 1 else ""
-        words += f"; either of the two {several}may be at fault"
-    return Clue(culprits, words, _shift(worst))
+        return Clue(sides, f"{words}; either of the two {several}may be at fault", shift)
+    if not set(guilty) & set(culprits):
+        # told of the one side, it is the other that moved, the other way
+        shift = (-shift[0], -shift[1], shift[2])
+    return Clue(guilty, words, shift)
+
+
+def _told(culprits: Sequence[str], off: Sequence[Offset], worst: Offset) -> str:
+    """Say who is off, and how far the worst of them is."""
+    verb = "is" if len(culprits) == 1 else "are"
+    most = "" if _alike(off) else "up to "
+    where = f"{_size(worst)} from {name_of(worst.reference)}{_basis(worst)}"
+    return f"{_names(culprits)} {verb} off by {most}{where}"
 
 
 def _shift(offset: Offset) -> tuple[float, float, float]:
@@ -300,7 +305,7 @@ def _agreement(findings: Findings) -> str:
                 who = f"{name_of(worst.title)} lies within {worst.length_px:.2f} px"
                 return f"{who} of {name_of(worst.reference)}{_basis(worst)}"
             return f"{kind} agree to {worst.length_px:.2f} px{_basis(worst)}"
-    total = next((s for s in findings.shapes if s.title == "total"), None)
+    total = findings.total_shape
     if total is not None and math.isfinite(total.ellipticity):
         lost = f"{100 * total.weight_deficit:.0f}%" if total.weight_deficit >= 0 else "unknown"
         return (
