@@ -35,8 +35,8 @@ def answer(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--size", "5"), "frames of 5 px: choose a long side from 16 to 8192"),
-        (("--size", "9000"), "frames of 9000 px: choose a long side from 16 to 8192"),
+        (("--size", "5"), "frames of 5 px: choose a long side from 16 to 4096"),
+        (("--size", "4097"), "frames of 4097 px: choose a long side from 16 to 4096"),
         (("-f=.csv",), "'.csv' is no name for a table; give one such as svm_data"),
         (("-f", "a/.."), "'a/..' is no name for a table; give one such as svm_data"),
     ],

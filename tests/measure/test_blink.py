@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from PIL import Image
 
 from spacekit.measure.blink import BlinkSettings, render_blinks, save_blinks
 from spacekit.visit.discovery import find_mosaics
-from spacekit.visit.nouns import Mosaic
+from spacekit.visit.nouns import Mosaic, Product
+
+from .fields import brightness, image, scatter, write_product
 
 SMALL = BlinkSettings(cutout_px=64, field_px=128)
 
@@ -60,6 +63,38 @@ def test_one_filter_shows_its_exposures(mosaics: dict[str, Mosaic]) -> None:
     shown = render_blinks(one, SMALL)
     with_images = [p for p in mosaic.exposures if p.drizzled is not None]
     assert len(shown) == (len(with_images) if len(with_images) > 1 else 0)
+
+
+def many(folder: Path, count: int) -> Mosaic:
+    """A mosaic of one filter; its exposures see the more of a hundred stars, the later they are."""
+    shape = (500, 600)
+    rng = np.random.default_rng(8)
+    places, fluxes = scatter(rng, 100, shape), brightness(rng, 100)
+    folder.mkdir()
+    exposures = tuple(
+        write_product(folder, f"f606w {n:02d}", image(rng, places, fluxes * (n + 1), shape))
+        for n in range(count)
+    )
+    total = Product(replace(exposures[0].name, filter="total", exposure=""), None)
+    return Mosaic(folder, str(total.name), total, (), exposures)
+
+
+def test_of_many_exposures_those_with_most_to_see_are_shown(tmp_path: Path) -> None:
+    shown = render_blinks(many(tmp_path / "x", 9), replace(SMALL, most=3))
+    assert [blink.product for blink in shown] == ["f606w_06", "f606w_07", "f606w_08"]
+
+
+def test_more_exposures_take_no_more_memory(tmp_path: Path) -> None:
+    peaks = []
+    for count in (4, 24):
+        visit = many(tmp_path / str(count), count)
+        render_blinks(visit, SMALL)  # what is loaded and kept once for all
+        tracemalloc.start()
+        assert render_blinks(visit, replace(SMALL, most=4))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # headers stay, a few KB each; the footprint alone of an exposure has 300
+    assert (peaks[1] - peaks[0]) / 20 < 100_000
 
 
 def test_what_cannot_be_shown_is_left_out(tmp_path: Path, mosaics: dict[str, Mosaic]) -> None:

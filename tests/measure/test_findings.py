@@ -107,6 +107,8 @@ def test_a_missing_file_is_none(tmp_path):
         (("pair_sources",), 1.5),
         (("pair_px",), [1]),
         (("absolute",), []),
+        (("absolute", "dx_mas"), None),
+        (("absolute", "sigma_mas"), None),
         (("reasons",), "x"),
     ],
 )

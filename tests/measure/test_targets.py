@@ -13,6 +13,7 @@ import pytest
 from spacekit.errors import TableError
 from spacekit.measure import targets
 from spacekit.measure.targets import ask_archive, encode_class, read_targets
+from spacekit.skopes.hst.svm.prep import run_preprocessing
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,30 @@ def test_a_file_of_targets(tmp_path: Path) -> None:
     path = tmp_path / "targets.csv"
     path.write_text("targname, Class\nM31, GALAXY;SPIRAL\nNA,S\nM31,S\n")
     assert read_targets(path) == {"M31": "G", "NA": "S"}
+
+
+def test_a_row_without_a_name_names_no_target(tmp_path: Path) -> None:
+    path = tmp_path / "targets.csv"
+    path.write_text("TARGNAME,class\n,S\n  ,S\nM31,G\n")
+    assert read_targets(path) == {"M31": "G"}
+
+
+def test_a_target_without_a_name_gets_no_class(tmp_path: Path, make_visit, monkeypatch) -> None:
+    for number, target in enumerate(("M31", None, "X")):
+        name = f"hst_16901_01_wfc3_ir_total_iza1{number:02d}"
+        make_visit(tmp_path / "v", name=name, qa=False, TARGNAME=target)
+    (tmp_path / "targets.csv").write_text("TARGNAME,class\n,STAR\nX,STAR\n")
+    asked = []
+
+    def ask(names, _):
+        asked.append(names)
+        return {"M31": "G"}
+
+    monkeypatch.setattr("spacekit.skopes.hst.svm.prep.ask_archive", ask)
+    given = {"targets": tmp_path / "targets.csv", "archive": True, "draw": 0, "evidence": False}
+    result = run_preprocessing(tmp_path / "v", output_path=tmp_path / "out", workers=1, **given)
+    assert result.raw["cat"].tolist() == ["G", "U", "S"]
+    assert asked == [{"M31"}]
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_a_palette_counts_as_far_as_it_is_used(
 ) -> None:
     coloured = sky.copy()
     coloured[90:95, 90:95] = (255, 40, 40) if drawn else 40
-    image = Image.fromarray(coloured[:, :, 0] // 2, mode="P")
+    image = Image.fromarray(coloured[:, :, 0] // 2)
     image.putpalette([level for k in range(128) for level in (2 * k,) * 3] + [255, 40, 40])
     if drawn:
         image.paste(128, (90, 90, 95, 95))

@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import replace
 
-from spacekit.measure.findings import Findings
+from spacekit.measure.findings import Absolute, Findings
 from spacekit.report.offsets import NO_MATCH, offsets_json
 
 from .runs import FINDINGS
@@ -39,6 +39,13 @@ def test_a_part_of_an_exposure_is_a_product_beside_it() -> None:
     assert whole["exposure"] == "ac"
     assert (beside["exposure"], beside["dx_px"], beside["n_sources"]) == ("ac, a part", 7.1235, 6)
     assert "sigma_px" not in beside
+
+
+def test_a_shift_against_the_catalog_is_shortened_or_left_out() -> None:
+    known = replace(FINDINGS, absolute=Absolute(12.3456789, -3.0, 1.0, 19))
+    assert offsets_json(known)["absolute"] == [12.346, -3.0]
+    unknown = offsets_json(replace(FINDINGS, absolute=Absolute(math.nan, -3.0, 1.0, 19)))
+    assert not {"absolute", "sources"} & set(unknown)
 
 
 def test_what_is_no_number_is_left_out() -> None:

@@ -15,6 +15,7 @@ from spacekit.evaluate import tally as tallies
 from spacekit.evaluate.predictions import write_predictions
 from spacekit.evaluate.tally import Tally
 from spacekit.files import PART, exclusive
+from spacekit.measure.file_names import findings_path
 from spacekit.report.entries import read_scraped
 from spacekit.report.write import ReportFolder, ReportSource, write_report
 from spacekit.skopes.hst.svm.report import report_predictions
@@ -116,6 +117,18 @@ def test_no_fit_and_what_cant_be_is_not_shown(tmp_path: Path) -> None:
     assert shown.items() <= first.items()
     assert not any(shown.keys() & values.keys() for values in others)
     assert all(values["numexp"] == 4 for values in others)
+
+
+def test_offsets_that_make_no_sense_cost_one_mosaic_its_offsets(tmp_path: Path) -> None:
+    source = write_run(tmp_path, 3)
+    path = findings_path(tmp_path / "img", mosaic_name(0))
+    broken = json.loads(path.read_text())
+    broken["absolute"]["dx_mas"] = None
+    path.write_text(json.dumps(broken))
+    first, second, _ = content(write_report(source, tmp_path / "report"))["mosaics"]
+    assert "offsets" not in first
+    assert any("against the catalog" in note for note in first["notes"])
+    assert second["offsets"]["absolute"] == [12.3, -3.0]
 
 
 def test_an_empty_table(tmp_path: Path) -> None:

@@ -99,6 +99,16 @@ def test_strips_put_together_are_the_image(tmp_path: Path, monkeypatch: pytest.M
     assert image.sci[1, 2] == 42
 
 
+def test_pixels_too_large_for_float32_have_no_value(tmp_path: Path) -> None:
+    sci, wht = np.ones(SHAPE), np.ones(SHAPE)
+    sci[3, 4] = wht[5, 6] = 1e300
+    image = read_drizzled(write(tmp_path / "x.fits", sci, wht))
+    assert image.sci[3, 4] == np.inf
+    assert image.wht[5, 6] == 0
+    _, _, inside = next(image.strips(slice(0, 30), slice(0, 40)))
+    assert np.argwhere(inside == 0).tolist() == [[3, 4], [5, 6]]
+
+
 def test_missing_empty_and_foreign_files(tmp_path: Path) -> None:
     with pytest.raises(ProductError, match="no such file"):
         read_drizzled(tmp_path / "none.fits")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import glob
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from spacekit.measure.file_names import findings_path, frame_paths
+from spacekit.measure.file_names import frame_paths
 from spacekit.measure.records import Record, fingerprint, read_record, write_record
 from spacekit.measure.settings import PrepSettings
 from spacekit.parallel import run_jobs, usable_cores
 from spacekit.visit.nouns import Mosaic, Problem
+
+if TYPE_CHECKING:  # what measures is loaded where it is needed, see `_work`
+    from spacekit.measure.prep import Measurement
 
 __all__ = ["IMAGES", "Progress", "measure_all"]
 
@@ -75,16 +78,21 @@ _Job = tuple[Mosaic, PrepSettings, Path, str]
 
 
 def _kept(mosaic: Mosaic, mark: str, settings: PrepSettings, output: Path) -> Record | None:
-    """Give the record of an earlier run, where it holds and its frames are there if wanted."""
+    """Give the record of an earlier run, where it holds and its files are there if wanted."""
     record = read_record(output, mosaic.index, mark)
-    if record is None:
-        return None
-    images, index = output / IMAGES, mosaic.index
-    paths = list(frame_paths(images, index)) if settings.draw else []
-    # where measuring failed before, there is no file of offsets, and no use in trying again
-    if settings.draw and settings.evidence and not record.problems:
-        paths.append(findings_path(images, index))
-    return record if all(path.is_file() for path in paths) else None
+    if record is None or not settings.draw:
+        return record
+    # a run that drew nothing wrote none
+    frames = {path.name for path in frame_paths(output / IMAGES, mosaic.index)}
+    there = _names_of_files(output / IMAGES / mosaic.index)
+    return record if frames <= set(record.files) <= there else None
+
+
+def _names_of_files(folder: Path) -> set[str]:
+    try:
+        return {path.name for path in folder.iterdir() if path.is_file()}
+    except OSError:  # no folder
+        return set()
 
 
 def _work(mosaic: Mosaic, settings: PrepSettings, output: Path, mark: str) -> Record:
@@ -93,26 +101,35 @@ def _work(mosaic: Mosaic, settings: PrepSettings, output: Path, mark: str) -> Re
     What measures is loaded here: over a second, that a process which only hands out work would
     take before its workers could start to load the same.
     """
+    from spacekit.measure.prep import measure_mosaic
+
+    measured = measure_mosaic(mosaic, settings)
+    if measured.row is None:
+        return Record(measured.index, None, measured.problems)
+    _clear(output / IMAGES / mosaic.index)
+    files = _write_files(measured, output / IMAGES)
+    record = Record(measured.index, measured.row, measured.problems, files)
+    write_record(output, record, mark)
+    return record
+
+
+def _write_files(measured: Measurement, images: Path) -> tuple[str, ...]:
+    """Write the pictures and findings of a mosaic that there are, and give their names."""
     from spacekit.measure.blink import save_blinks
     from spacekit.measure.findings_file import write_findings
     from spacekit.measure.frames import save_frames
-    from spacekit.measure.prep import measure_mosaic
     from spacekit.measure.sheet import write_stamps
 
-    measured = measure_mosaic(mosaic, settings)
-    record = Record(measured.index, measured.row, measured.problems)
-    if record.row is not None:
-        _clear(output / IMAGES / mosaic.index)
+    index = measured.index
+    paths: list[Path] = []
     if measured.frames is not None:
-        save_frames(measured.frames, output / IMAGES, mosaic.index)
-    save_blinks(measured.blinks, output / IMAGES, mosaic.index)
+        paths += save_frames(measured.frames, images, index)
+    paths += save_blinks(measured.blinks, images, index)
     if measured.stamps is not None:
-        write_stamps(measured.stamps, output / IMAGES, mosaic.index)
+        paths.append(write_stamps(measured.stamps, images, index))
     if measured.findings is not None:
-        write_findings(measured.findings, output / IMAGES, mosaic.index)
-    if record.row is not None:
-        write_record(output, record, mark)
-    return record
+        paths.append(write_findings(measured.findings, images, index))
+    return tuple(path.name for path in paths)
 
 
 def _clear(folder: Path) -> None:

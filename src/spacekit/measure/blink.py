@@ -8,8 +8,8 @@ the mosaic's own pixels, where most is to be seen in all of them, and the whole 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -94,12 +94,6 @@ class _View:
     exposed: NDArray[np.bool_]
     signal: NDArray[np.float64]
 
-    @classmethod
-    def of(cls, name: str, image: Drizzled, crop: Crop) -> _View:
-        """Average a product over the field's pixels."""
-        mean, exposed = average(image, crop)
-        return cls(name, image, mean, exposed, _signal(mean, exposed))
-
 
 def render_blinks(
     mosaic: Mosaic, settings: BlinkSettings | None = None, read: Read = read_drizzled
@@ -169,12 +163,10 @@ def _readable(products: Sequence[Product], read: Read) -> dict[str, Drizzled]:
 
 
 def _render(images: dict[str, Drizzled], settings: BlinkSettings) -> tuple[Blink, ...]:
-    footprint = np.logical_or.reduce([image.footprint for image in images.values()])
-    crop = Crop.around(footprint, settings.field_px)
+    crop = Crop.around(_footprint(images.values()), settings.field_px)
     if crop is None:
         return ()
-    views = [_View.of(name, image, crop) for name, image in images.items() if not image.is_blank]
-    views = sorted(views, key=lambda v: -float(v.signal.sum()))[: settings.most]
+    views = _richest(images, crop, settings.most)
     if len(views) < 2:
         return ()
     window = _window(views, crop, settings.cutout_px)
@@ -183,6 +175,31 @@ def _render(images: dict[str, Drizzled], settings: BlinkSettings) -> tuple[Blink
         for view in views
     ]
     return tuple(sorted(drawn, key=lambda blink: blink.product))
+
+
+def _footprint(images: Collection[Drizzled]) -> NDArray[np.bool_]:
+    """Give where any image is exposed, shape (ny, nx).
+
+    An image that is asked keeps its footprint, and there may be a hundred: copies are asked.
+    """
+    footprint = np.zeros(next(iter(images)).shape, dtype=bool)
+    for image in images:
+        footprint |= replace(image).footprint
+    return footprint
+
+
+def _richest(images: Mapping[str, Drizzled], crop: Crop, most: int) -> list[_View]:
+    """Average the images, and keep those with most to see, the richest first."""
+    views: list[_View] = []
+    for name, image in images.items():
+        copy = replace(image)  # as in `_footprint`
+        if copy.is_blank:
+            continue
+        mean, exposed = average(copy, crop)
+        views.append(_View(name, image, mean, exposed, _signal(mean, exposed)))
+        views.sort(key=lambda view: -float(view.signal.sum()))
+        del views[most:]
+    return views
 
 
 def _signal(mean: NDArray[np.float32], exposed: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -122,7 +122,7 @@ def _findings(content: Any) -> Findings:
         pair_sources=_count(content["pair_sources"]),
         pair_px=None if pair is None else (_number(pair[0]), _number(pair[1])),
         repeats=_many(content["repeats"], lambda item: _record(Repeat, item)),
-        absolute=None if absolute is None else _record(Absolute, absolute),
+        absolute=None if absolute is None else _absolute(absolute),
         scale_mas=_number(content["scale_mas"]),
         reasons=_many(content["reasons"], lambda item: as_text(item, 400) or "?"),
     )
@@ -155,6 +155,14 @@ def _record(kind: Any, content: Any) -> Any:
         raise ValueError("unknown method")
     _named(made.get("filter", made.get("title", SOURCES)))
     return kind(**made)
+
+
+def _absolute(content: Any) -> Absolute:
+    """Make the shift against the catalog: where there is none, there is no such part at all."""
+    absolute: Absolute = _record(Absolute, content)
+    if not all(math.isfinite(value) for value in astuple(absolute)):
+        raise ValueError("a shift against the catalog without numbers")
+    return absolute
 
 
 def _title(value: Any) -> str:

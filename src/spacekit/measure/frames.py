@@ -170,7 +170,7 @@ def _indexed(frame: NDArray[np.uint8]) -> Image.Image:
     place = places[codes]
     if (known[place] != codes).any():
         return Image.fromarray(frame)
-    image = Image.fromarray(place, mode="P")
+    image = Image.fromarray(place)
     image.putpalette(_PALETTE.tobytes())
     return image
 

@@ -2,6 +2,7 @@
 
 Below ``<output>/.spacekit/`` lies one JSON record a mosaic: its row, its problems, and a
 fingerprint of all it was made from. A record whose fingerprint has changed counts for nothing.
+It names the files that were written beside the frames, so that it shows when one of them is lost.
 """
 
 from __future__ import annotations
@@ -37,11 +38,15 @@ class Record:
         Its row of the scraped table; None when it got none.
     problems : tuple of Problem
         What went wrong.
+    files : tuple of str
+        Names of the pictures and findings that were written for it. Read back they are a
+        stranger's: good for comparing with the names that are there, not for making paths.
     """
 
     index: str
     row: Row | None
     problems: tuple[Problem, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def fingerprint(mosaic: Mosaic, settings: PrepSettings) -> str:
@@ -78,9 +83,10 @@ def read_record(output: Path, index: str, expected: str) -> Record | None:
             return None
         row = {str(k): math.nan if v is None else _cell(v) for k, v in content["row"].items()}
         problems = tuple(Problem(**problem) for problem in content["problems"])
+        files = _names(content["files"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None  # broken, or of another version: measured again
-    return Record(index, row, problems)
+    return Record(index, row, problems, files)
 
 
 def write_record(output: Path, record: Record, made_from: str) -> None:
@@ -107,6 +113,7 @@ def write_record(output: Path, record: Record, made_from: str) -> None:
         "fingerprint": made_from,
         "row": row,
         "problems": [asdict(problem) for problem in record.problems],
+        "files": list(record.files),
     }
     write_json(_place(output, record.index), content)
 
@@ -119,6 +126,12 @@ def _cell(value: Any) -> float | str:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError("not a cell of a table")
     return value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise TypeError("no list of names")
+    return tuple(value)
 
 
 def _files(mosaic: Mosaic, labelled: bool) -> Iterator[Path]:

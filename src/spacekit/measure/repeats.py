@@ -75,7 +75,8 @@ def find_repeats(holes: Sequence[Holes], sources: Sources, middle: Floats) -> tu
     Returns
     -------
     tuple of Repeat
-        One for each exposure, the surest first.
+        One for each exposure, the highest `surprise` first; those that are told by their turn
+        alone (`turned_surprise`) have none, and come last with those that aren't told at all.
     """
     bright = sources.select(sources.snr >= _STAR_SNR).select(slice(_MOST_STARS))
     stars = np.column_stack([bright.x, bright.y])

@@ -71,7 +71,7 @@ def read_targets(path: Path) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        TARGNAME to class; the first row of a name counts.
+        TARGNAME to class; the first row of a name counts, one without a name doesn't.
 
     Raises
     ------
@@ -92,7 +92,8 @@ def read_targets(path: Path) -> dict[str, str]:
     names, classes = table[columns["targname"]], table[columns["class"]]
     found: dict[str, str] = {}
     for name, said in zip(names, classes, strict=True):
-        found.setdefault(str(name).strip(), encode_class(said))
+        if bare := str(name).strip():  # an empty one would class all mosaics without a target name
+            found.setdefault(bare, encode_class(said))
     return found
 
 

@@ -33,8 +33,9 @@ def offsets_json(found: Findings) -> dict[str, Any]:
     groups = [_group(group) for group in (found.filters, found.exposures)]
     shown: dict[str, Any] = {"groups": [group for group in groups if group["products"]]}
     if found.absolute is not None:
-        shown["absolute"] = [found.absolute.dx_mas, found.absolute.dy_mas]
-        shown["sources"] = found.absolute.sources
+        shift = [short(found.absolute.dx_mas), short(found.absolute.dy_mas)]
+        if None not in shift:
+            shown |= {"absolute": shift, "sources": found.absolute.sources}
     return shown
 
 

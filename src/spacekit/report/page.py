@@ -27,7 +27,6 @@ from spacekit.measure.schema import CATEGORIES, COLUMNS
 from spacekit.report.nouns import Entry
 from spacekit.report.offsets import offsets_json, short
 from spacekit.report.pictures import MEDIA
-from spacekit.visit.names import is_plain_name
 
 __all__ = ["PageFacts", "render_page"]
 
@@ -115,7 +114,7 @@ def render_page(entries: Sequence[Entry], summary: Tally, facts: PageFacts) -> s
         # trusted: files of this package, and JSON that holds no angle bracket
         script=Markup(script),  # noqa: S704
         style=Markup(style),  # noqa: S704
-        data=Markup(_json(_data(entries, facts))),  # noqa: S704
+        data=Markup(_json(_data(entries))),  # noqa: S704
     )
 
 
@@ -152,7 +151,7 @@ def _json(content: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _data(entries: Sequence[Entry], facts: PageFacts) -> dict[str, Any]:
+def _data(entries: Sequence[Entry]) -> dict[str, Any]:
     return {
         "media": MEDIA,
         "columns": {name: [c.meaning, c.unit] for name, c in COLUMNS.items()},
@@ -165,7 +164,6 @@ def _row(entry: Entry) -> dict[str, Any]:
     """One mosaic in the page's JSON; what is empty is left out."""
     row = {
         "name": entry.index,
-        "plain": is_plain_name(entry.index),
         "detector": entry.detector,
         "verdict": entry.verdict,
         "probability": short(entry.probability),

@@ -162,7 +162,7 @@ class Drizzled:
             if number % _STRIPS_MAPPED == 0:
                 planes = [self.planes[name].map(self.path) for name in names]
             some = slice(start, min(start + step, rows.stop))
-            yield some, [np.array(plane[some, columns], dtype=np.float32) for plane in planes]
+            yield some, [_as_float32(plane[some, columns]) for plane in planes]
 
     def window(
         self, rows: slice, columns: slice
@@ -211,7 +211,7 @@ class Drizzled:
         self, rows: slice, names: tuple[str, ...], columns: slice = slice(None)
     ) -> list[NDArray[np.float32]]:
         mapped = (self.planes[name].map(self.path) for name in names)
-        return [np.array(plane[rows, columns], dtype=np.float32) for plane in mapped]
+        return [_as_float32(plane[rows, columns]) for plane in mapped]
 
 
 def read_drizzled(path: Path) -> Drizzled:
@@ -259,6 +259,12 @@ def reading_headers_once() -> Read:
     """
     read = cache(read_drizzled)
     return lambda path: replace(read(path))
+
+
+def _as_float32(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Copy pixels, in native byte order; numbers too large for float32 become infinite."""
+    with np.errstate(over="ignore"):
+        return np.array(pixels, dtype=np.float32)
 
 
 def _as_weight(weight: NDArray[np.float32]) -> NDArray[np.float32]:

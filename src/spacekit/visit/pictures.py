@@ -15,10 +15,11 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 from spacekit.errors import FrameError
 from spacekit.visit.values import MALFORMED, is_ours
 
-__all__ = ["is_copy", "open_picture", "read_png"]
+__all__ = ["LARGEST_SIDE_PX", "is_copy", "open_picture", "read_png"]
 
-#: Larger pictures are refused before they are decoded (a figure of ours has 0.3 Mpx).
-_MOST_PIXELS: Final = 64_000_000
+#: Side of the largest frame. Pictures of more pixels than a square of it are refused before they
+#: are decoded (a figure of ours has 0.3 Mpx).
+LARGEST_SIDE_PX: Final = 4096
 
 #: Bytes of files that are compared (a figure of the original's has 3 million).
 _MOST_COMPARED: Final = 64_000_000
@@ -26,7 +27,7 @@ _MOST_COMPARED: Final = 64_000_000
 #: From this opacity on, of 255, a pixel is its colour; below, it is a figure's margin.
 _OPAQUE: Final = 128
 
-_TOO_LARGE: Final = "too large for a frame"
+_TOO_LARGE: Final = f"too large for a frame (at most {LARGEST_SIDE_PX} x {LARGEST_SIDE_PX} px)"
 
 #: Asked by name for a format that isn't loaded, Pillow loads all of its forty.
 _FORMATS: Final = {
@@ -51,7 +52,7 @@ def open_picture(path: Path, kind: Literal["PNG", "JPEG"]) -> Iterator[Image.Ima
     Yields
     ------
     PIL.Image.Image
-        Of at most 64 Mpx, valid inside the block.
+        Of at most 4096 x 4096 px, valid inside the block.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def open_picture(path: Path, kind: Literal["PNG", "JPEG"]) -> Iterator[Image.Ima
     """
     try:
         with path.open("rb") as file, Image.open(file, formats=(_FORMATS[kind],)) as image:
-            if image.width * image.height > _MOST_PIXELS:
+            if image.width * image.height > LARGEST_SIDE_PX**2:
                 raise FrameError(f"{path}: {image.width} x {image.height} px, {_TOO_LARGE}")
             yield image
     except FileNotFoundError as error:

@@ -8,9 +8,9 @@ function drawOffsets(offsets) {
   const blocks = offsets.groups.map(drawGroup);
   if (offsets.absolute) {
     const [dx, dy] = offsets.absolute.map((value) => value.toFixed(0));
-    const on = offsets.sources === null ? "" : `, ${offsets.sources} sources`;
     blocks.push(make("p", { class: "small", text: "As a whole the mosaic lies " +
-      `(${dx}, ${dy}) mas from the reference catalog${on}: no sign of misalignment.` }));
+      `(${dx}, ${dy}) mas from the reference catalog, ${offsets.sources} sources: ` +
+      "no sign of misalignment." }));
   }
   return make("div", {}, ...blocks);
 }

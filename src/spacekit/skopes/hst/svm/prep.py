@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from spacekit.measure.table import raw_table, ready_table, with_classes
 from spacekit.measure.targets import ask_archive, read_targets
 from spacekit.visit.discovery import JSON_PATTERN, find_mosaics
 from spacekit.visit.nouns import Mosaic, Problem
+from spacekit.visit.pictures import LARGEST_SIDE_PX
 from spacekit.visit.problems import write_problems
 
 __all__ = ["PrepResult", "run_preprocessing"]
@@ -96,7 +98,7 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
     workers : int, optional
         Processes; by default one a core.
     size : int
-        Long side of the frames, px.
+        Long side of the frames, 16 to 4096 px.
     evidence : bool
         Whether to measure our own columns from the pixels.
     blink : bool
@@ -139,14 +141,14 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
 
 
 def _checked_size(size: int) -> int:
-    if not 16 <= int(size) <= 8192:
-        raise OptionError(f"frames of {size} px: choose a long side from 16 to 8192")
+    if not 16 <= int(size) <= LARGEST_SIDE_PX:
+        raise OptionError(f"frames of {size} px: choose a long side from 16 to {LARGEST_SIDE_PX}")
     return int(size)
 
 
 def _stem(fname: str) -> str:
     """Take the table's name from what was typed: ``svm_data``, ``svm_data.csv``."""
-    stem = Path(fname).name.removesuffix(".csv").removesuffix(".h5")
+    stem = re.sub(r"\.(csv|h5)$", "", Path(fname).name, flags=re.IGNORECASE)
     if not stem or stem.startswith("."):
         raise OptionError(f"{fname!r} is no name for a table; give one such as svm_data")
     return stem
@@ -191,7 +193,8 @@ def _raw(
         raise TableError("the scraped table has no targname, cat_from and proposal to tell classes")
     raw = with_classes(raw, classes, "targets")
     if archive:
-        open_rows = raw[raw["cat_from"] == "default"]
+        named = raw["targname"].astype(str).str.strip() != ""
+        open_rows = raw[named & (raw["cat_from"] == "default")]
         asked = ask_archive(set(open_rows["targname"]), set(open_rows["proposal"]))
         raw = with_classes(raw, asked, "archive")
     return raw

@@ -1,0 +1,21 @@
+"""How large strangers' pictures may be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from spacekit.errors import FrameError
+from spacekit.skopes.hst.svm.prep import _checked_size
+from spacekit.visit.pictures import LARGEST_SIDE_PX, read_png
+
+
+def test_the_largest_frame_that_prep_draws_can_be_read(tmp_path: Path) -> None:
+    side = _checked_size(LARGEST_SIDE_PX)
+    Image.new("1", (side, side)).save(tmp_path / "a.png")
+    assert read_png(tmp_path / "a.png").size == (side, side)
+    Image.new("1", (side, side + 1)).save(tmp_path / "b.png")
+    with pytest.raises(FrameError, match=r"b\.png: 4096 x 4097 px, too large .*4096 x 4096 px"):
+        read_png(tmp_path / "b.png")
