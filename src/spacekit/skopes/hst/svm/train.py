@@ -187,11 +187,12 @@ def _tables(
     training_data: Path | str, synth_data: Path | str | None, labels: Path | str | None
 ) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
     """Read the labelled table, the synthetic one below it; people's labels go over theirs."""
-    tables = {p: read_table(Path(p)) for p in (training_data, synth_data) if p is not None}
-    for path, table in tables.items():
+    paths = [Path(p) for p in (training_data, synth_data) if p is not None]
+    tables = [read_table(path) for path in paths]
+    for path, table in zip(paths, tables, strict=True):
         if labels is None and LABEL not in table.columns:
             raise TableError(f"{path}: has no column '{LABEL}' (0, 1); give a labelled table")
-    both = pd.concat(tables.values(), ignore_index=True)
+    both = pd.concat(tables, ignore_index=True)
     again = both[INDEX].duplicated()
     reason = "is in the tables more than once; the first row counts"
     unused = tuple(Problem(str(n), "table", reason, False) for n in both[INDEX][again])
