@@ -111,8 +111,14 @@ CLOSING = """
 ## What else differs
 
 - HDRTAB, the table of the input headers, has 30 of the real one's 277 columns; catalogs have its
-  columns, units and formats, but not its descriptions and notes.
+  columns, units, types and formats, but not its descriptions and notes.
 - Of the QA JSON only source counts, reference stars and the interfilter cross-match are written.
 - Sources near bad pixels that the dither doesn't cover are flagged by the real pipeline, from its
   exposure products; ours goes by the chips' outlines.
+- No figure here is of an exposure product, or of a filter with one exposure or six and more, nor
+  of HRC, SBC or UVIS before 8 November 2012. How those are drizzled, and the totals that can't be
+  added up from them, is taken from the real pipeline's parameter files (`mosaic/recipe.py`); of
+  their products only the sky of exposures was compared (iza301): it stays in, in both.
+- The real pipeline subtracts the sky of SBC filters F115LP and F122M, and leaves out of the total
+  of single exposures what an earlier processing took for cosmic rays; ours does neither.
 """

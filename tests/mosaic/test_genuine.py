@@ -73,6 +73,28 @@ def test_pixels(hap, processed, visit):
             assert headers[1][key] == pytest.approx(headers[0][key], abs=0.01)
 
 
+def test_columns_are_declared_alike(hap, processed):
+    for product in ("total", "f110w", "f160w"):
+        for kind in ("point", "segment"):
+            pattern = f"*_{product}_iza101_{kind}-cat.ecsv"
+            theirs, ours = (Table.read(p) for p in same_file(hap, processed, "iza101", pattern))
+            declared = [
+                {n: (str(t[n].unit or ""), t[n].dtype, t[n].format) for n in t.colnames}
+                for t in (theirs, ours)
+            ]
+            assert declared[0] == declared[1]
+
+
+def test_cross_match_is_told_alike(hap, processed):
+    paths = same_file(hap, processed, "iza101", "*_f160w_iza101_svm_interfilter*.json")
+    theirs, ours = (json.loads(p.read_text())["data"] for p in paths)
+    assert list(theirs) == list(ours)
+    for name, section in theirs.items():
+        assert list(section["data"]) == list(ours[name]["data"])
+        for part in ("original format", "description", "descriptions", "units"):
+            assert section[part] == ours[name][part], (name, part)
+
+
 @pytest.mark.parametrize("visit", CASES)
 def test_counts(hap, processed, visit):
     paths = same_file(hap, processed, visit, "*_total_*_svm_num_sources.json")

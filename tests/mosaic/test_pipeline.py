@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from scipy import ndimage
 
 from spacekit.errors import VisitError
 from spacekit.mosaic.nouns import PipelineSettings
@@ -179,6 +180,74 @@ def test_an_exposure_product_keeps_what_rejection_takes_from_its_filter(tiny, tm
             brightest[product] = np.nanmax(hdus["SCI"].data)
     assert brightest[""] < 2500
     assert brightest[letters] > 4000
+
+
+def planes(folder, product):
+    """Give SCI and WHT of a product."""
+    with fits.open(next(folder.glob(f"*_{product}_izt101_dr?.fits"))) as hdus:
+        return hdus["SCI"].data, hdus["WHT"].data
+
+
+def least_inside(weight):
+    """Give the lowest weight well inside what is exposed, over the median."""
+    inside = ndimage.binary_erosion(ndimage.binary_fill_holes(weight > 0), iterations=60)
+    assert np.count_nonzero(inside) > 1000
+    return weight[inside].min() / np.median(weight[inside])
+
+
+def test_total_of_shrunk_pixels_is_drizzled_of_whole_ones(tiny, tmp_path):
+    visit = tiny(filters=("f606w",), each=6, detector="uvis")
+    process_visit(visit.exposures, None, tmp_path, PRIOR)
+    shrunk, whole = (planes(tmp_path, name)[1] for name in ("f606w", "total"))
+    assert np.count_nonzero(whole) > np.count_nonzero(shrunk)
+    middle = np.s_[500:700, 500:700]
+    assert whole[middle].std() < 0.8 * shrunk[middle].std()
+    assert whole[middle].mean() == pytest.approx(shrunk[middle].mean(), rel=0.01)
+
+
+def marked(visit, bit):
+    """Set a bit in a square of each exposure's data quality."""
+    for exposure in visit.exposures:
+        exposure.chips[0].dq[100:140, 100:140] = bit
+    return visit
+
+
+def test_total_of_single_exposures_loses_bad_pixels_and_sky(tiny, tmp_path):
+    visit = marked(tiny(each=1, filters=("f606w", "f814w"), detector="uvis"), 4)
+    process_visit(visit.exposures, None, tmp_path, PRIOR)
+    filters, whole = (planes(tmp_path, name) for name in ("f606w", "total"))
+    assert np.nanmedian(filters[0]) > 0.05  # a CCD's pixels are counts of electrons
+    assert abs(np.median(whole[0][whole[1] > 0])) < 0.05 * np.nanmedian(filters[0])
+    assert least_inside(filters[1]) > 0.5
+    assert least_inside(whole[1]) == 0
+
+
+def test_early_uvis_totals_leave_out_pixels_that_their_filters_take(tiny, tmp_path):
+    visit = marked(tiny(filters=("f606w",), detector="uvis"), 256)
+    for start, name in ((55000.0, "early"), (57000.0, "late")):
+        for exposure in visit.exposures:
+            exposure.header["EXPSTART"] = start
+        process_visit(visit.exposures, None, tmp_path / name, PRIOR)
+    least = {
+        (when, what): least_inside(planes(tmp_path / when, what)[1])
+        for when in ("early", "late")
+        for what in ("f606w", "total")
+    }
+    assert least["early", "total"] == 0
+    assert min(v for k, v in least.items() if k != ("early", "total")) > 0
+
+
+def test_an_exposure_product_keeps_its_sky_and_bad_pixels(tiny, tmp_path):
+    visit = marked(tiny(), 4)
+    settings = PipelineSettings(align=False, exposure_products=True)
+    process_visit(visit.exposures, None, tmp_path, settings)
+    with fits.open(tmp_path / f"{STEM}_f110w_izt101aa_drz.fits") as hdus:
+        alone, weight = hdus["SCI"].data, hdus["WHT"].data
+    assert np.nanmedian(alone) == pytest.approx(1.0, abs=0.1)
+    assert least_inside(weight) > 0.9
+    filters = planes(tmp_path, "f110w")
+    assert abs(np.nanmedian(filters[0])) < 0.05
+    assert least_inside(filters[1]) < 0.9
 
 
 def test_what_is_no_visit_is_refused(tiny, tmp_path):

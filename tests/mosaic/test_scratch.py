@@ -163,7 +163,6 @@ def test_nothing_depends_on_the_height_of_strips(monkeypatch):
     assert np.array_equal(one.point, two.point)
     assert np.array_equal(one.labels, two.labels)
     assert np.array_equal(one.inside, two.inside)
-    assert (one.rms, one.background) == (two.rms, two.background)
 
 
 def test_regions_of_like_weight_do_not_depend_on_it_either(monkeypatch):

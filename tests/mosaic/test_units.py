@@ -17,7 +17,8 @@ from spacekit.mosaic.exposure_io import filter_token, read_exposure, write_expos
 from spacekit.mosaic.median import median_image
 from spacekit.mosaic.nouns import PipelineSettings
 from spacekit.mosaic.pipeline import process_visit
-from spacekit.mosaic.reject import Recipe, cosmic_rays, recipe_for, sky_offsets
+from spacekit.mosaic.recipe import ALL_BITS, Recipe, recipe_for, total_recipe
+from spacekit.mosaic.reject import cosmic_rays, sky_offsets
 
 
 def grid(visit):
@@ -117,6 +118,35 @@ def test_recipes_are_the_pipelines():
     assert recipe_for("wfc", 6).pixfrac == 0.8
     assert not recipe_for("uvis", 1).reject
     assert not recipe_for("sbc", 4).reject
+
+
+@pytest.mark.parametrize(
+    ("detector", "filters", "alone", "total"),
+    [
+        ("ir", 528, 528, 528),
+        ("uvis", 336, ALL_BITS, 336),
+        ("wfc", 336, ALL_BITS, 336),
+        ("hrc", 64, ALL_BITS, 96),
+        ("sbc", 0, ALL_BITS, 0),
+    ],
+)
+def test_good_bits_are_those_of_the_parameter_files(detector, filters, alone, total):
+    assert [recipe_for(detector, n).good_bits for n in (2, 6)] == [filters] * 2
+    assert recipe_for(detector, 1).good_bits == alone
+    assert not recipe_for(detector, 1).sky
+    assert total_recipe(detector, 1) == recipe_for(detector, 1)
+    whole = total_recipe(detector, 6)
+    assert (whole.good_bits, whole.pixfrac, whole.reject) == (total, 1.0, False)
+    assert whole.sky == (detector != "sbc")
+
+
+def test_bits_of_uvis_changed_in_2012():
+    before, after = 56239.1244, 56239.1245
+    assert [recipe_for("uvis", 2, mjd).good_bits for mjd in (before, after)] == [352, 336]
+    assert [total_recipe("uvis", 4, mjd).good_bits for mjd in (before, after)] == [96, 336]
+    assert recipe_for("uvis", 6, before).single_bits == 352
+    assert recipe_for("uvis", 1, before).good_bits == ALL_BITS
+    assert total_recipe("wfc", 4, before).good_bits == 336
 
 
 def faint(rng, *stars):

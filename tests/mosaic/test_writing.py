@@ -6,10 +6,12 @@ import json
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 
+from spacekit.mosaic.catalogs import typed, units_of
 from spacekit.mosaic.ecsv import write_ecsv
-from spacekit.mosaic.qa import indented
+from spacekit.mosaic.qa import indented, interfilter_crossmatch
 
 COLUMNS = {
     "ID": np.array([1, 2, 3]),
@@ -52,6 +54,35 @@ def test_empty_ecsv_keeps_its_columns(tmp_path):
     table = Table.read(tmp_path / "e.ecsv")
     assert table.colnames == list(COLUMNS)
     assert len(table) == 0
+
+
+@pytest.mark.parametrize(("kind", "number"), [("point", "int64"), ("segment", "int32")])
+def test_columns_have_the_pipelines_types_and_units(kind, number):
+    columns = {n: np.arange(3) for n in ("ID", "Flags", "Flags_f160w", "Xmin")}
+    columns |= {n: np.arange(3.0) for n in ("Bck", "CI", "MagAP2_f160w")}
+    types = {n: v.dtype.name for n, v in typed(kind, columns).items()}
+    assert types["ID"] == types["Flags"] == types["Flags_f160w"] == number
+    assert types["Bck"] == ("float64" if kind == "point" else "float32")
+    assert types["Xmin"] == "int64"
+    assert types["CI"] == types["MagAP2_f160w"] == "float64"
+    units = {"X-Center": "pix", "Xmin": "pix", "Ymax": "pix", "X2": "pix2", "CXY": "1 / pix2"}
+    units |= {"Theta": "rad", "Elongation": "", "ID": "", "MSkyAp2": "electron / (pix s)"}
+    assert units_of(units) == units
+
+
+def test_separations_are_described_as_the_pipeline_does():
+    primary = fits.Header({"INSTRUME": "WFC3", "DETECTOR": "IR", "D001SCAL": 0.1283})
+    primary["FILENAME"] = "hst_1_01_wfc3_ir_f160w_iza101_drz.fits"
+    xy = np.random.default_rng(1).uniform(0, 99, (9, 2))
+    pairs = (np.arange(9), np.arange(9))
+    data = interfilter_crossmatch(primary, "reference.fits", xy, xy + 0.1, pairs)["data"]
+    separations = data["Interfilter cross-matched comparison - reference separations"]
+    assert list(separations["data"]) == ["delta_xcentroid_ref", "delta_ycentroid_ref"]
+    assert list(separations["descriptions"]) == list(separations["units"]) == ["delta_x", "delta_y"]
+    name = "Interfilter cross-matched xcentroid_ref comparison - reference separation statistics"
+    assert data[name]["data"]["Reference image platescale"] == 0.1283
+    assert data[name]["units"]["Reference image platescale"] == "arcseconds/pixel"
+    assert data[name]["descriptions"]["Non-clipped mean"] == "Non-clipped mean difference"
 
 
 def test_json_is_indented_as_the_standard_library_does():

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spacekit.mosaic.exposure import Chip
-from spacekit.mosaic.reject import good_pixels, recipe_for
+from spacekit.mosaic.recipe import recipe_for
+from spacekit.mosaic.reject import good_pixels
 
 __all__ = ["alignment_sources"]
 

@@ -48,11 +48,6 @@ class Sky:
     rms: float
     lift: float = 0.0
 
-    @property
-    def median(self) -> float:
-        """Typical level, electrons/s."""
-        return float(np.median(self.level))
-
 
 @dataclass(frozen=True)
 class Depth:

@@ -16,6 +16,7 @@ __all__ = [
     "filter_columns",
     "formats_of",
     "total_columns",
+    "typed",
     "units_of",
 ]
 
@@ -65,18 +66,40 @@ _FORMATS: Final = {
 _UNITS: Final = {
     "Mag": "mag(AB)",
     "CI": "mag(AB)",
-    "Flux": "electron/s",
-    "Bck": "electron/s",
-    "MSky": "electron/(s pix)",
-    "Stdev": "electron/(s pix)",
+    "Flux": "electron / s",
+    "Bck": "electron / s",
+    "MSky": "electron / (pix s)",
+    "Stdev": "electron / (pix s)",
     "Area": "pix2",
     "FWHM": "pix",
     "Kron": "pix",
     "X-": "pix",
     "Y-": "pix",
+    "Xm": "pix",
+    "Ym": "pix",
+    "X2": "pix2",
+    "Y2": "pix2",
+    "XY": "pix2",
+    "CXX": "1 / pix2",
+    "CYY": "1 / pix2",
+    "CXY": "1 / pix2",
+    "Theta": "rad",  # is in degrees, but so it is in the pipeline's catalogs
     "RA": "deg",
     "DEC": "deg",
 }
+#: Types of a segment catalog's columns that aren't those in which they were measured.
+_SEGMENT_TYPES: Final = {
+    "ID": "int32",
+    "Flags": "int32",
+    "Bck": "float32",
+    "FluxSegmentErr": "float32",
+}
+
+
+def typed(kind: str, columns: Columns) -> Columns:
+    """Give the columns of a "point" or "segment" catalog the types that the pipeline's have."""
+    types = _SEGMENT_TYPES if kind == "segment" else {}
+    return {n: v.astype(types.get(n.split("_")[0], v.dtype)) for n, v in columns.items()}
 
 
 def _starting(known: Mapping[str, str], names: Iterable[str], otherwise: str) -> dict[str, str]:

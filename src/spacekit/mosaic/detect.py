@@ -40,16 +40,12 @@ class Detection:
         From `segment_shapes`.
     inside : ndarray of bool, shape (ny, nx)
         Where sources were looked for.
-    rms, background : float
-        Of the image, electrons/s; medians where they vary.
     """
 
     point: NDArray[np.float64]
     labels: NDArray[np.int32]
     shapes: dict[str, NDArray[Any]]
     inside: NDArray[np.bool_]
-    rms: float
-    background: float = 0.0
 
 
 def edge_distance(weight: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -96,7 +92,7 @@ def detect(
     release(total.wht)
     if not inside.any():
         none = Segments(np.zeros(total.sci.shape, np.int32), 0, total.sci)
-        return Detection(np.empty((0, 2)), none.labels, segment_shapes(none), inside, floor_rms)
+        return Detection(np.empty((0, 2)), none.labels, segment_shapes(none), inside)
     sky = measure_sky(total.sci, inside, settings, floor_rms, seconds)
     release(total.sci)
     depth = depth_of(total.wht, inside, settings.depth_step)
@@ -111,4 +107,4 @@ def detect(
         return None if mapped else sky_map(total.sci, inside, settings.box_px, sky.lift)
 
     segments = find_segments(image, finder, other_sky)
-    return Detection(point, segments.labels, segment_shapes(segments), inside, sky.rms, sky.median)
+    return Detection(point, segments.labels, segment_shapes(segments), inside)

@@ -276,7 +276,9 @@ def drizzle_layers(
 
 
 def combine(stacks: Sequence[Stack], chips: Sequence[int]) -> Stack:
-    """Add drizzled images: drizzling is linear, so the total needs no drizzling of its own.
+    """Add drizzled images: drizzling is linear, so what they were made of comes out at once.
+
+    That needs the same `pixfrac` for all, and for what is wanted of them.
 
     Parameters
     ----------

@@ -103,6 +103,12 @@ class Exposure:
         return self.filename.split("_", maxsplit=1)[0]
 
     @property
+    def start_mjd(self) -> float | None:
+        """When it began, MJD; None where the header doesn't say."""
+        start = self.header.get("EXPSTART")
+        return float(start) if isinstance(start, float | int) and start > 0 else None
+
+    @property
     def read_noise_e(self) -> float:
         """Mean read noise of the amplifiers, electrons."""
         known = (self.header.get(f"READNSE{amp}") for amp in "ABCD")

@@ -24,6 +24,20 @@ __all__ = [
 _TABLE: Final = "<class 'astropy.table.table.Table'>"
 _DICT: Final = "<class 'dict'>"
 
+_SCALE: Final = "Platescale of the crossmatch reference image"
+_SCALE_UNIT: Final = "arcseconds/pixel"
+
+#: How the pipeline describes what it says of a cross-match; of catalogs of points and segments it
+#: speaks though it compares filters.
+_DETAILS: Final = {
+    "reference image name": "Crossmatch reference image name",
+    "comparison image name": "Crossmatch comparison image name",
+    "reference catalog length": "Number of entries in point catalog",
+    "comparison catalog length": "Number of entries in segment catalog",
+    "number of cross-matches": "Number of cross-matches between point and segment catalogs",
+    "reference image platescale": _SCALE,
+}
+
 
 def _document(primary: fits.Header, source: str, description: str) -> dict[str, Any]:
     header = {
@@ -178,13 +192,12 @@ def interfilter_crossmatch(
     delta = comp - ref
     for axis, name in enumerate(names):
         label = f"Interfilter cross-matched {name} comparison - reference separation statistics"
-        values = _statistics(delta[:, axis])
-        data[label] = _values(values, {k: k for k in values}, dict.fromkeys(values, "pixels"))
-    names = ("delta_xcentroid_ref", "delta_ycentroid_ref")
+        data[label] = _separation(delta[:, axis], primary["D001SCAL"])
+    said = ("delta_x", "delta_y")  # not by the names of the columns: so it is in the pipeline's
     data["Interfilter cross-matched comparison - reference separations"] = _columns(
-        dict(zip(names, delta.T, strict=True)),
-        {n: n for n in names},
-        dict.fromkeys(names, "pixels"),
+        {f"delta_{name}": column for name, column in zip(names, delta.T, strict=True)},
+        {n: n for n in said},
+        dict.fromkeys(said, "pixels"),
     )
     return document
 
@@ -207,17 +220,24 @@ def _details(
         / max(comparison, 1),
         "reference image platescale": primary["D001SCAL"],
     }
-    units = dict.fromkeys(details, "unitless") | {"reference image platescale": "arcseconds/pixel"}
-    section = _values(details, {k: k for k in details}, units)
+    units = dict.fromkeys(details, "unitless") | {"reference image platescale": _SCALE_UNIT}
+    return _ordered(details, {k: _DETAILS.get(k, k) for k in details}, units)
+
+
+def _ordered(
+    data: Mapping[str, Any], descriptions: Mapping[str, str], units: Mapping[str, str]
+) -> dict[str, Any]:
+    section = _values(data, descriptions, units)
     section["original format"] = "<class 'collections.OrderedDict'>"
     return section
 
 
-def _statistics(values: NDArray[np.float64]) -> dict[str, float]:
+def _separation(values: NDArray[np.float64], scale_arcsec: float) -> dict[str, Any]:
+    """Give statistics of separations along an axis, pixels."""
     from astropy.stats import sigma_clipped_stats
 
     mean, median, deviation = sigma_clipped_stats(values, sigma=3, maxiters=3)
-    return {
+    statistics = {
         "Non-clipped min": float(values.min()),
         "Non-clipped max": float(values.max()),
         "Non-clipped mean": float(values.mean()),
@@ -227,6 +247,16 @@ def _statistics(values: NDArray[np.float64]) -> dict[str, float]:
         "3x3 sigma-clipped median": float(median),
         "3x3 sigma-clipped standard deviation": float(deviation),
     }
+    descriptions = {
+        k: f"{k} of differences" if k.endswith("deviation") else f"{k} difference"
+        for k in statistics
+    }
+    label = "Reference image platescale"
+    return _ordered(
+        statistics | {label: scale_arcsec},
+        descriptions | {label: _SCALE},
+        dict.fromkeys(statistics, "pixels") | {label: _SCALE_UNIT},
+    )
 
 
 def indented(value: Any, margin: str = "") -> str:

@@ -18,76 +18,23 @@ from scipy import ndimage
 from spacekit.mosaic.drizzle import Layer, PixelMap, drizzle_layers
 from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.median import median_image
+from spacekit.mosaic.recipe import Recipe, recipe_for
 from spacekit.mosaic.scratch import keep, release
 
 __all__ = [
     "CleanExposure",
-    "Recipe",
     "cosmic_rays",
     "good_pixels",
-    "recipe_for",
+    "matched",
     "reject_cosmic_rays",
     "sky_offsets",
 ]
-
-#: DQ bits that don't spoil a pixel in the final drizzle, by detector (SVM parameter files).
-_GOOD_BITS: Final[dict[str, int]] = {"ir": 528, "uvis": 336, "wfc": 336, "hrc": 64, "sbc": 0}
 
 #: The bit for cosmic rays found here (`crbit`); what an earlier run set is reset.
 CR_BIT: Final = 4096
 
 #: Pixels of an image that its sky is taken from: of a large one not all are needed.
 _SKY_PX: Final = 2_000_000
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """AstroDrizzle's parameters for one filter of one detector.
-
-    Parameters
-    ----------
-    reject : bool
-        Whether cosmic rays are looked for.
-    good_bits : int
-        DQ bits that don't spoil a pixel in the final drizzle.
-    single_bits : int
-        The same for single drizzles.
-    minimum : bool
-        Whether the median gives way to the minimum where it is much higher (`minmed`).
-    snr : (float, float)
-        Thresholds in units of the noise, for a pixel alone and near others.
-    scale : (float, float)
-        Tolerances in units of the blotted image's derivative.
-    pixfrac : float
-        Of the final drizzle.
-    """
-
-    reject: bool
-    good_bits: int
-    single_bits: int
-    minimum: bool = True
-    snr: tuple[float, float] = (3.5, 3.0)
-    scale: tuple[float, float] = (1.5, 1.2)
-    pixfrac: float = 1.0
-
-
-def recipe_for(detector: str, exposures: int) -> Recipe:
-    """Give the parameters that SVM processing takes for so many exposures of a filter.
-
-    Source: the `astrodrizzle` parameter files of drizzlepac 3.11 (`svm_parameters`).
-    """
-    bits = _GOOD_BITS.get(detector, 336)
-    if detector == "sbc":
-        return Recipe(reject=False, good_bits=0, single_bits=0)
-    if detector == "ir":
-        many = exposures >= 4
-        single = bits if many else 65535
-        return Recipe(exposures > 1, bits, single, not many, (5.0, 4.0), (3.0, 2.4))
-    if exposures == 1:
-        return Recipe(reject=False, good_bits=65535, single_bits=bits)
-    if exposures >= 6:
-        return Recipe(True, bits, bits, False, scale=(1.2, 0.7), pixfrac=0.8)
-    return Recipe(True, bits, bits)
 
 
 def good_pixels(dq: NDArray[np.int16], good_bits: int) -> NDArray[np.bool_]:
@@ -102,8 +49,9 @@ def sky_offsets(
 ) -> list[float]:
     """Match skies: give what to subtract from each image.
 
-    Differences are measured in the overlaps, the common level is the lowest of the images'
-    (AstroDrizzle's `globalmin+match`): the sky of the products is 0.
+    Differences are measured in the overlaps, the common level is the lowest of the images'. The
+    parameter files say `match`, which would leave the level alone; the sky of genuine products is
+    0 all the same.
 
     Parameters
     ----------
@@ -258,7 +206,7 @@ def reject_cosmic_rays(
     folder : Path
         Where large arrays are kept meanwhile.
     """
-    recipe = recipe_for(exposures[0].detector, len(exposures))
+    recipe = recipe_for(exposures[0].detector, len(exposures), exposures[0].start_mjd)
     raw = [CleanExposure(e, m, recipe.good_bits) for e, m in zip(exposures, maps, strict=True)]
     if not recipe.reject:
         return raw
@@ -272,6 +220,24 @@ def reject_cosmic_rays(
         _cleaned(replace(each, sky=sky), model, recipe, folder)
         for each, sky in zip(raw, skies, strict=True)
     ]
+
+
+def matched(
+    exposures: Sequence[CleanExposure], recipe: Recipe, shape: tuple[int, int], folder: Path
+) -> list[CleanExposure]:
+    """Give exposures that still have their skies one each to subtract, see `sky_offsets`.
+
+    Parameters
+    ----------
+    exposures : sequence of CleanExposure
+        Of any filters.
+    recipe : Recipe
+        Of what is made of them.
+    shape, folder
+        As for `reject_cosmic_rays`.
+    """
+    skies = sky_offsets(*_single_drizzles(exposures, recipe, shape, folder))
+    return [replace(each, sky=sky) for each, sky in zip(exposures, skies, strict=True)]
 
 
 def _single_drizzles(

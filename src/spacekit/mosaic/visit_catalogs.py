@@ -17,6 +17,7 @@ from spacekit.mosaic.catalogs import (
     filter_columns,
     formats_of,
     total_columns,
+    typed,
     units_of,
 )
 from spacekit.mosaic.detect import Detection, detect
@@ -221,5 +222,7 @@ def write_catalogs(visit: Visit, catalogs: Catalogs, images: Mapping[str, Image]
             sources = catalogs.count(name, kind)
             meta = catalog_header(image.primary, image.sci, visit.drizzled_name(name), sources)
             units, formats = units_of(columns), formats_of(columns)
-            written.append(write_ecsv(path, columns, meta, units=units, formats=formats))
+            written.append(
+                write_ecsv(path, typed(kind, columns), meta, units=units, formats=formats)
+            )
     return written

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,8 @@ from spacekit.mosaic.drizzle import Stack, combine, drizzle_layers, pixel_map
 from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.nouns import PipelineSettings
 from spacekit.mosaic.products import photometric, primary_header, sci_header, write_drizzled
-from spacekit.mosaic.reject import CleanExposure, recipe_for, reject_cosmic_rays
+from spacekit.mosaic.recipe import ALL_BITS, Recipe, recipe_for, total_recipe
+from spacekit.mosaic.reject import CleanExposure, matched, reject_cosmic_rays
 
 __all__ = ["TOTAL", "Image", "Visit", "drizzle_visit", "total_members", "wavelength_nm"]
 
@@ -138,18 +139,25 @@ def drizzle_visit(visit: Visit) -> tuple[dict[str, Image], list[Path]]:
         Files.
     """
     filters: dict[str, Image] = {}
+    cleaned: dict[str, list[CleanExposure]] = {}
     written: list[Path] = []
     for name in visit.filters:
-        cleaned = _clean(visit, name)
-        filters[name], files = _finished(visit, name, _drizzled(visit, cleaned))
+        cleaned[name] = _clean(visit, name)
+        stack = _drizzled(visit, cleaned[name], _recipe(visit, name))
+        filters[name], files = _finished(visit, name, stack)
+        del stack  # before the next is made
         written += files
         if visit.settings.exposure_products:
-            written += [_write_exposure(visit, each) for each in cleaned]
-    used = list(dict.fromkeys(e.filter for e in visit.members(TOTAL)))
-    chips = [sum(len(e.chips) for e in visit.members(name)) for name in used]
-    added = combine([filters[name].stack for name in used], chips)
-    total, files = _finished(visit, TOTAL, added)
+            written += _write_exposures(visit, cleaned[name])
+    stacks = {name: image.stack for name, image in filters.items()}
+    total, files = _finished(visit, TOTAL, _total(visit, cleaned, stacks))
     return {TOTAL: total, **filters}, files + written
+
+
+def _recipe(visit: Visit, name: str) -> Recipe:
+    members = visit.exposures if name == TOTAL else visit.members(name)
+    give = total_recipe if name == TOTAL else recipe_for
+    return give(members[0].detector, len(members), members[0].start_mjd)
 
 
 def _clean(visit: Visit, name: str) -> list[CleanExposure]:
@@ -158,10 +166,24 @@ def _clean(visit: Visit, name: str) -> list[CleanExposure]:
     return reject_cosmic_rays(members, maps, visit.shape, visit.out)
 
 
-def _drizzled(visit: Visit, cleaned: Sequence[CleanExposure]) -> Stack:
-    pixfrac = recipe_for(cleaned[0].exposure.detector, len(cleaned)).pixfrac
+def _drizzled(visit: Visit, cleaned: Sequence[CleanExposure], recipe: Recipe) -> Stack:
     every = chain.from_iterable(each.layers() for each in cleaned)
-    return drizzle_layers(every, visit.shape, pixfrac=pixfrac)
+    return drizzle_layers(every, visit.shape, pixfrac=recipe.pixfrac)
+
+
+def _total(
+    visit: Visit, cleaned: Mapping[str, Sequence[CleanExposure]], filters: Mapping[str, Stack]
+) -> Stack:
+    """Add up the filters' images, or drizzle anew where their parameters aren't the total's."""
+    used = list(dict.fromkeys(e.filter for e in visit.members(TOTAL)))
+    recipe, theirs = _recipe(visit, TOTAL), [_recipe(visit, name) for name in used]
+    if all(recipe.drizzles_as(each) for each in theirs):
+        chips = [sum(len(e.chips) for e in visit.members(name)) for name in used]
+        return combine([filters[name] for name in used], chips)
+    members = [replace(c, good_bits=recipe.good_bits) for name in used for c in cleaned[name]]
+    if recipe.sky and not all(each.sky for each in theirs):
+        members = matched(members, recipe, visit.shape, visit.out)
+    return _drizzled(visit, members, recipe)
 
 
 def _finished(visit: Visit, name: str, stack: Stack) -> tuple[Image, list[Path]]:
@@ -177,12 +199,21 @@ def _finished(visit: Visit, name: str, stack: Stack) -> tuple[Image, list[Path]]
     return image.kept(visit.out), written
 
 
-def _write_exposure(visit: Visit, clean: CleanExposure) -> Path:
-    exposure = clean.exposure
+def _write_exposures(visit: Visit, cleaned: Sequence[CleanExposure]) -> list[Path]:
+    """Write each exposure of a filter by itself.
+
+    Its parameters (`any_astrodrizzle_single_hap_basic`) leave the sky and every pixel in, those
+    that rejection took from the filter too; one without others is drizzled as its filter is.
+    """
+    if len(cleaned) == 1:
+        return [_write_exposure(visit, cleaned[0])]
+    alone = (replace(each, hits=None, sky=0.0, good_bits=ALL_BITS) for each in cleaned)
+    return [_write_exposure(visit, each) for each in alone]
+
+
+def _write_exposure(visit: Visit, alone: CleanExposure) -> Path:
+    exposure = alone.exposure
     name = visit.drizzled_name(exposure.filter, exposure.rootname[6:8])
-    # alone it keeps what rejection took from its filter: its parameters reset that bit, and on a
-    # CCD take every pixel (svm_parameters, n1)
-    alone = replace(clean, hits=None, good_bits=recipe_for(exposure.detector, 1).good_bits)
     stack = drizzle_layers(alone.layers(), visit.shape)
     primary = primary_header([exposure], name, exposure.filter.upper(), visit.wcs)
     sci = sci_header([exposure], visit.wcs, stack)
