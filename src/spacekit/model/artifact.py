@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +43,13 @@ SCHEMA = 2
 
 #: A model of ours has half a megabyte.
 LARGEST_BYTES = 50_000_000
+
+#: Memory for the arrays of all graphs of a process: a few bytes of a file can ask for any amount,
+#: in many ways. Ours takes 1.4 GB for 16 mosaics with the largest frames (1024 px).
+LARGEST_ARRAYS_BYTES = 2_000_000_000
+
+#: After this a graph's first, blank row is given up between two operators; ours takes 10 ms.
+LONGEST_S = 10.0
 
 #: Of the ONNX operators; fixed, so that a file made today runs on runtimes of 2023.
 OPSET = 18
@@ -209,15 +219,7 @@ def load_artifact(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inferenc
     except OSError as error:
         raise ModelFileError(f"{path}: can't be read ({error.strerror})") from error
     check_onnx(content, str(path))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # our own error says it
-    options.add_session_config_entry("session.load_model_format", "ONNX")
-    try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except (*_RUNTIME_ERRORS, UnicodeDecodeError) as error:  # its message may quote the file
-        raise ModelFileError(f"{path}: no model that runs ({str(error)[:200]})") from error
+    session = _open(content, path, threads)
     try:
         text = session.get_modelmeta().custom_metadata_map.get(_KEY)
     except UnicodeDecodeError as error:
@@ -227,6 +229,46 @@ def load_artifact(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inferenc
     manifest = Manifest.from_json(text, str(path))
     _check_graph(path, session, manifest)
     return session, manifest
+
+
+def _open(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Give a checked file to the runtime, with an end to the memory it may take."""
+    _limit_memory()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # our own error says it
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    try:
+        return onnxruntime.InferenceSession(
+            content,
+            options,
+            providers=["CPUExecutionProvider"],
+            # It would run operators here, with memory that has no limit, and torch did it already.
+            disabled_optimizers=["ConstantFolding"],
+        )
+    except (*_RUNTIME_ERRORS, UnicodeDecodeError) as error:  # its message may quote the file
+        raise ModelFileError(f"{path}: no model that runs ({str(error)[:200]})") from error
+
+
+@cache
+def _limit_memory() -> None:
+    """Give the runtime an allocator that refuses to grow beyond `LARGEST_ARRAYS_BYTES`.
+
+    There is one for each process, which only sessions use that ask for it.
+    """
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu",
+        onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
+        0,
+        onnxruntime.OrtMemType.DEFAULT,
+    )
+    as_requested = 1  # not the next power of two, which would take more than is needed
+    limits = {"max_mem": LARGEST_ARRAYS_BYTES, "arena_extend_strategy": as_requested}
+    # Where the program around us has registered one, what it allows holds.
+    with suppress(RuntimeError):
+        onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(limits))
 
 
 def _check_graph(path: Path, session: onnxruntime.InferenceSession, manifest: Manifest) -> None:
@@ -246,8 +288,33 @@ def _check_graph(path: Path, session: onnxruntime.InferenceSession, manifest: Ma
         "stamps": np.zeros((1, COUNT, 2, SIDE_PX, SIDE_PX), np.uint8),
     }
     try:
-        outputs = session.run(None, blank)
+        outputs = _run_once(session, blank)
     except _RUNTIME_ERRORS as error:
-        raise ModelFileError(f"{path}: its graph doesn't run ({str(error)[:200]})") from error
+        raise ModelFileError(f"{path}: its graph doesn't run ({_said(error)})") from error
     if len(outputs) != 1 or outputs[0].shape != (1,) or not np.isfinite(outputs[0][0]):
         raise ModelFileError(f"{path}: its graph doesn't answer with a number a row")
+
+
+def _run_once(session: onnxruntime.InferenceSession, inputs: dict[str, Any]) -> list[Any]:
+    """Run a graph, but not for long."""
+    options = onnxruntime.RunOptions()
+    # What earlier graphs left is given back: it counts against the limit.
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    stop = threading.Timer(LONGEST_S, setattr, (options, "terminate", True))
+    stop.daemon = True
+    stop.start()
+    try:
+        outputs: list[Any] = session.run(None, inputs, options)
+    finally:
+        stop.cancel()
+    return outputs
+
+
+def _said(error: Exception) -> str:
+    """Say why a graph didn't run: in our words where it was stopped, else in the runtime's."""
+    text = str(error)
+    if "Available memory" in text or "Failed to allocate memory" in text:
+        return f"it asks for more than {LARGEST_ARRAYS_BYTES / 1e9:g} GB of memory"
+    if "terminate flag" in text:
+        return f"one row takes it more than {LONGEST_S:g} s"
+    return text[:200]
