@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 from PIL import Image
 
-from spacekit.errors import OptionError, TableError
+from spacekit.errors import ModelFileError, OptionError, TableError
 from spacekit.model.features import NUMERIC, feature_arrays, read_table
 from spacekit.model.images import FolderFrames
 from spacekit.model.infer import Model, load_model
@@ -171,6 +172,16 @@ def test_a_richer_field_counts_as_the_richest_of_training(model: Model, toy: Pat
     assert answers["unfamiliar"].map(bool).tolist() == [False, False, True, *[False] * 3]
     proba = answers["y_proba"].to_numpy()
     assert np.allclose(proba[:2], proba[3:5], atol=1e-6)
+
+
+def test_a_graph_that_gives_up_later_says_why(model: Model, toy: Path) -> None:
+    class Greedy:
+        def run(self, *_: object) -> None:
+            raise RuntimeException("Available memory of 3 is smaller than requested bytes of 4")
+
+    greedy = Model(Greedy(), model.manifest)  # type: ignore[arg-type]
+    with pytest.raises(ModelFileError, match=r"3 mosaics at once .*more than 2 GB of memory"):
+        greedy.predict_table(read_table(toy / "svm_data.csv")[:3], None)
 
 
 @pytest.mark.parametrize("prevalence", [0.0, 1.0, -3, float("nan")])

@@ -36,7 +36,14 @@ from spacekit.visit.values import MALFORMED
 if TYPE_CHECKING:
     from spacekit.model.network import Ensemble
 
-__all__ = ["INPUTS", "Manifest", "load_artifact", "save_artifact"]
+__all__ = [
+    "INPUTS",
+    "RUNTIME_ERRORS",
+    "Manifest",
+    "load_artifact",
+    "said_of",
+    "save_artifact",
+]
 
 #: What this version writes and reads; another number is refused.
 SCHEMA = 2
@@ -59,7 +66,7 @@ INPUTS = ("numeric", "categories", "frames", "has_frames", "stamps")
 
 _KEY = "spacekit"
 _TYPES = ("tensor(float)", "tensor(int64)", "tensor(uint8)", "tensor(float)", "tensor(uint8)")
-_RUNTIME_ERRORS = (
+RUNTIME_ERRORS = (
     ort_errors.EPFail,
     ort_errors.Fail,
     ort_errors.InvalidArgument,
@@ -248,7 +255,7 @@ def _open(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSess
             # It would run operators here, with memory that has no limit, and torch did it already.
             disabled_optimizers=["ConstantFolding"],
         )
-    except (*_RUNTIME_ERRORS, UnicodeDecodeError) as error:  # its message may quote the file
+    except (*RUNTIME_ERRORS, UnicodeDecodeError) as error:  # its message may quote the file
         raise ModelFileError(f"{path}: no model that runs ({str(error)[:200]})") from error
 
 
@@ -289,8 +296,8 @@ def _check_graph(path: Path, session: onnxruntime.InferenceSession, manifest: Ma
     }
     try:
         outputs = _run_once(session, blank)
-    except _RUNTIME_ERRORS as error:
-        raise ModelFileError(f"{path}: its graph doesn't run ({_said(error)})") from error
+    except RUNTIME_ERRORS as error:
+        raise ModelFileError(f"{path}: its graph doesn't run ({said_of(error)})") from error
     if len(outputs) != 1 or outputs[0].shape != (1,) or not np.isfinite(outputs[0][0]):
         raise ModelFileError(f"{path}: its graph doesn't answer with a number a row")
 
@@ -310,7 +317,7 @@ def _run_once(session: onnxruntime.InferenceSession, inputs: dict[str, Any]) -> 
     return outputs
 
 
-def _said(error: Exception) -> str:
+def said_of(error: Exception) -> str:
     """Say why a graph didn't run: in our words where it was stopped, else in the runtime's."""
     text = str(error)
     if "Available memory" in text or "Failed to allocate memory" in text:

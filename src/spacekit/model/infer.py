@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spacekit.errors import ModelFileError
 from spacekit.measure.schema import INDEX
-from spacekit.model.artifact import INPUTS, Manifest, load_artifact
+from spacekit.model.artifact import INPUTS, RUNTIME_ERRORS, Manifest, load_artifact, said_of
 from spacekit.model.calibrate import probability
 from spacekit.model.features import CATEGORICAL, NUMERIC, Features, feature_arrays, row_number
 from spacekit.model.images import NO_STAMPS, Frames, FrameSource, load_many
@@ -93,6 +93,11 @@ class Model:
         Returns
         -------
         ndarray, shape (N,), float64
+
+        Raises
+        ------
+        ModelFileError
+            If the graph doesn't run on these, or asks for too much memory.
         """
         rows = len(features)
         present = np.full((rows, 1), float(frames is not None), np.float32)
@@ -105,7 +110,13 @@ class Model:
         numeric = numeric[:, [NUMERIC.index(n) for n in self.manifest.numeric]]
         classes = features.categories[:, [CATEGORICAL.index(n) for n in self.manifest.categorical]]
         values = (numeric, classes, frames, present, stamps)
-        answer = self._session.run(None, dict(zip(INPUTS, values, strict=True)))[0]
+        try:
+            answer = self._session.run(None, dict(zip(INPUTS, values, strict=True)))[0]
+        except RUNTIME_ERRORS as error:
+            raise ModelFileError(
+                f"the model can't answer {rows} mosaics at once ({said_of(error)}); "
+                "ask about fewer, or train it anew"
+            ) from error
         return np.asarray(answer, dtype=np.float64)
 
     def predict_table(
