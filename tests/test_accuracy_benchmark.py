@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from benchmarks.accuracy.score import by_disagreement, by_group, share, summary, threshold_at
 from benchmarks.accuracy.sets import SETS
-from benchmarks.accuracy.truths import between_filters
+from benchmarks.accuracy.truths import _row, between_filters
+
+from spacekit.simulate.draw import ALIGNED, draw_spec
 
 
 def answers(good: int = 1000, bad: int = 100) -> pd.DataFrame:
@@ -31,6 +33,8 @@ def answers(good: int = 1000, bad: int = 100) -> pd.DataFrame:
             "gaia": 5,
             "wcs": "a priori",
             "filters": 2,
+            "format": np.where(np.arange(count) % 7, "512 px", "full"),
+            "fit": np.where(np.arange(count) % 2, "accepted", "not accepted"),
         }
     )
 
@@ -63,6 +67,40 @@ def test_groups_hold_every_visit_once() -> None:
                 int(c[column].split("n=")[1].strip()[:-1]) for c in cells if "n=" in c[column]
             ]
             assert sum(numbers) == count, title
+
+
+def test_groups_tell_formats_and_fits() -> None:
+    tables = dict(by_group(answers()))
+    for title, keys in (
+        ("format", ["512 px", "full"]),
+        ("fit", ["accepted", "not accepted"]),
+    ):
+        rows = [line.split("|")[1].strip() for line in tables[title].splitlines()[2:]]
+        assert rows == keys
+
+
+@pytest.mark.parametrize(
+    ("size", "method", "told"),
+    [(512, "relative", ("512 px", "accepted")), (None, "", ("full", "not accepted"))],
+)
+def test_format_and_fit_are_what_the_truth_says(
+    size: int | None, method: str, told: tuple[str, str]
+) -> None:
+    spec = {"counts": [2], "scene": "stars", "absolute_arcsec": [0, 0], "filters": ["f606w"]}
+    truth = {"offset_px": 0.1, "total_offset_px": 0.1, "filters": {}, "mode": "aligned"}
+    truth |= {"usable_sources": 20, "fit_method": method}
+    truth["spec"] = spec | {"size": size, "number": 1, "seed": 1}
+    row = _row({"index": "a", "label": 0, "det": 3, "wcs": 0, "gaia": 20}, truth)
+    assert (row["format"], row["fit"]) == told
+
+
+def test_the_test_set_has_good_visits_in_full_format() -> None:
+    seeds = {name: seed for name, seed, *_ in SETS["test"].parts}
+    assert seeds == {"pairs": 3401, "single": 3402, "full": 3403}
+    _, seed, visits, settings = SETS["test"].parts[-1]
+    assert visits == 24
+    specs = [draw_spec(seed, k, settings.draw) for k in range(visits)]
+    assert {(spec.size, spec.mode) for spec in specs} == {(None, ALIGNED)}
 
 
 def test_what_the_total_can_show_is_counted_by_what_it_is_made_of() -> None:

@@ -137,6 +137,8 @@ def by_group(answers: pd.DataFrame) -> Iterator[tuple[str, str]]:
         ),
         "WCS": hard["wcs"],
         "filters": hard["filters"],
+        "format": hard["format"],
+        "fit": hard["fit"],
     }
     for title, of in groups.items():
         rows = []

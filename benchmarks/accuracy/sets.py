@@ -39,6 +39,9 @@ class VisitSet:
         Of the pairs; the single good visits have the next one.
     paired, single : int
         Visits in matched pairs (and the few single ones among them), and single good ones.
+    full : int
+        Single good visits in full format, with the seed after that: so few are among the others
+        that nothing could be said of them.
     exposures : bool
         Whether all have exposure products; else 30% of the scenes have.
     """
@@ -46,22 +49,29 @@ class VisitSet:
     seed: int
     paired: int
     single: int = 0
+    full: int = 0
     exposures: bool = False
 
     @property
     def parts(self) -> tuple[tuple[str, int, int, SimulationSettings], ...]:
         """Folder, seed, number of visits and what they are made like, a part each."""
-        draw, good = DrawSettings(sizes=SIZES), DrawSettings(sizes=SIZES, modes=(ALIGNED,))
+        drawn = {
+            "pairs": (self.paired, DrawSettings(sizes=SIZES)),
+            "single": (self.single, DrawSettings(sizes=SIZES, modes=(ALIGNED,))),
+            "full": (self.full, DrawSettings(sizes={None: 1.0}, modes=(ALIGNED,))),
+        }
         pipeline = PipelineSettings(exposure_products=self.exposures)
-        pairs = ("pairs", self.seed, self.paired, SimulationSettings(draw, pipeline))
-        single = ("single", self.seed + 1, self.single, SimulationSettings(good, pipeline))
-        return (pairs, single) if self.single else (pairs,)
+        return tuple(
+            (name, self.seed + number, visits, SimulationSettings(draw, pipeline))
+            for number, (name, (visits, draw)) in enumerate(drawn.items())
+            if visits
+        )
 
 
 SETS: Final = {
     "train": VisitSet(seed=3001, paired=2000),
     "calibrate": VisitSet(seed=3101, paired=560, single=900, exposures=True),
-    "test": VisitSet(seed=3401, paired=1190, single=690, exposures=True),
+    "test": VisitSet(seed=3401, paired=1190, single=690, full=24, exposures=True),
 }
 
 

@@ -67,6 +67,8 @@ def _row(row: dict[str, Any], truth: dict[str, Any]) -> dict[str, Any]:
         "wcs": _WCS.get(int(row["wcs"]), "unknown"),
         "gaia": row["gaia"],
         "usable": truth["usable_sources"],
+        "format": "full" if spec["size"] is None else f"{spec['size']} px",
+        "fit": "accepted" if truth["fit_method"] else "not accepted",
         "filters": len(spec["filters"]),
         "exposures": exposures,
         "scene": spec["scene"],

@@ -288,9 +288,18 @@ def test_an_exposure_that_is_turned_is_named_by_what_rejection_took(outward, aro
 
 
 @pytest.mark.parametrize(
-    ("sigmas", "stars", "told"), [(6.5, 60, 1), (5.0, 60, 0), (9.0, 14, 0), (30.0, 14, 1)]
+    ("ellipticity", "sigmas", "stars", "told"),
+    [
+        (0.2, 6.5, 60, 1),
+        (0.2, 5.0, 60, 0),
+        (0.2, 9.0, 14, 0),
+        (0.2, 30.0, 14, 1),
+        (0.022, 9, 60, 0),
+    ],
 )
-def test_stars_elongated_as_by_a_turn(sigmas: float, stars: int, told: int):
-    total = replace(shape("total"), turned_ellipticity=0.2, turned_sigmas=sigmas, stars=stars)
+def test_stars_elongated_as_by_a_turn(ellipticity: float, sigmas: float, stars: int, told: int):
+    total = replace(
+        shape("total"), turned_ellipticity=ellipticity, turned_sigmas=sigmas, stars=stars
+    )
     reason = judge(Findings(shapes=(total,))).reason
     assert reason.count("elongated as by a turn") == told

@@ -8,8 +8,8 @@ import pytest
 from astropy.io import fits
 
 from spacekit.errors import OutputError
-from spacekit.simulate import scene
-from spacekit.simulate.dataset import longest_first, simulate_many
+from spacekit.simulate import dataset, scene
+from spacekit.simulate.dataset import claim_folder, longest_first, simulate_many
 from spacekit.simulate.draw import DrawSettings, draw_spec
 from spacekit.simulate.settings import SimulationSettings
 
@@ -122,3 +122,49 @@ def test_a_folder_of_another_set_is_refused(made):
     with pytest.raises(OutputError, match="another settings"):
         simulate_many(out, [_scene()], SEED, SimulationSettings())
     assert {p.name for p in out.iterdir()} == before
+
+
+def test_a_set_of_other_code_is_not_gone_on_with(tmp_path, monkeypatch):
+    """Two simulators can have one version: while it is worked on."""
+    for name in ("simulate", "mosaic", "measure"):
+        (tmp_path / "code" / name).mkdir(parents=True)
+        (tmp_path / "code" / name / "part.py").write_text(f"{name} = 1")
+    out = tmp_path / "out"
+    monkeypatch.setattr(dataset, "__file__", str(tmp_path / "code" / "simulate" / "dataset.py"))
+    claim_folder(out, SEED, SETTINGS, measured=False)
+    claim_folder(out, SEED, SETTINGS, measured=False)
+    (tmp_path / "code" / "measure" / "part.py").write_text("measure = 2")
+    claim_folder(out, SEED, SETTINGS, measured=False)
+    with pytest.raises(OutputError, match="another simulator"):
+        claim_folder(out, SEED, SETTINGS, measured=True)
+    (tmp_path / "code" / "mosaic" / "part.py").write_text("mosaic = 2")
+    with pytest.raises(OutputError, match=r"another simulator.*take another folder"):
+        claim_folder(out, SEED, SETTINGS, measured=False)
+
+
+def test_measured_sets_are_of_the_code_that_measures(tmp_path, monkeypatch):
+    (tmp_path / "measure").mkdir()
+    monkeypatch.setattr(dataset, "__file__", str(tmp_path / "simulate" / "dataset.py"))
+    claim_folder(tmp_path / "out", SEED, SETTINGS)
+    (tmp_path / "measure" / "more.py").write_text("")
+    with pytest.raises(OutputError, match="another simulator"):
+        claim_folder(tmp_path / "out", SEED, SETTINGS)
+
+
+def test_the_sources_are_found_where_the_package_is():
+    found = {dataset._fingerprint(names) for names in (("simulate",), ("mosaic",), ("measure",))}
+    assert len(found | {dataset._fingerprint(())}) == 4
+
+
+@pytest.mark.parametrize("content", ["older", "[1]", "{", ""])
+def test_a_folder_that_does_not_tell_its_simulator_is_refused(tmp_path, content):
+    record = tmp_path / "simulation.json"
+    claim_folder(tmp_path, SEED, SETTINGS)
+    if content == "older":
+        told = json.loads(record.read_text())
+        del told["simulator"]
+        content = json.dumps(told)
+    record.write_text(content)
+    with pytest.raises(OutputError, match=r"another.* simulator.*take another folder"):
+        claim_folder(tmp_path, SEED, SETTINGS)
+    assert record.read_text() == content

@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from astropy.time import Time
 
 from spacekit.errors import SimulationError
 from spacekit.simulate.aperture import Aperture
@@ -28,6 +29,25 @@ def test_balanced(drawn, what, names):
     assert set(seen) == set(names)
     expected = seen.total() / len(names)
     assert all(abs(n - expected) < 4.5 * np.sqrt(expected) for n in seen.values())
+
+
+@pytest.mark.parametrize(
+    ("names", "spans"),
+    [
+        (("ir", "uvis"), [("2009-05-14", "2023-02-25")]),
+        (("wfc",), [("2002-03-07", "2007-01-27"), ("2009-05-16", "2023-02-25")]),
+        (("hrc",), [("2002-03-07", "2007-01-27")]),
+        (("sbc",), [("2002-03-07", "2023-02-25")]),
+    ],
+)
+def test_visits_are_of_dates_on_which_the_detector_observed(drawn, names, spans):
+    dates = np.array([s.start_mjd for s in drawn if s.detector in names])
+    ends = [Time(list(span)).mjd for span in spans]
+    inside = [(dates >= first) & (dates <= last) for first, last in ends]
+    assert np.any(inside, axis=0).all()
+    days = [last - first for first, last in ends]
+    for hit, share in zip(inside, np.array(days) / sum(days), strict=True):
+        assert hit.mean() == pytest.approx(share, abs=0.08)
 
 
 def test_errors_are_log_uniform_from_a_fifth_of_a_pixel(drawn):

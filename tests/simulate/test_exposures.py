@@ -37,6 +37,25 @@ def test_every_detector_makes_an_exposure(name):
     assert visit.poller_lines[0].count(",") == 7
 
 
+def test_infrared_pixels_are_less_noisy_than_their_header_says(tmp_path):
+    """Cosmic-ray rejection goes by the header: 20 electrons, where a ramp's fit leaves 12."""
+    spec = VisitSpec(
+        number=1,
+        seed=1,
+        filters=("F098M",),
+        counts=(1,),
+        exptimes_s=(100.0,),
+        size=128,
+        scene="blank",
+    )
+    exposure = simulate_visit(spec, np.random.default_rng(1)).exposures[0]
+    assert [exposure.header[f"READNSE{amp}"] for amp in "ABCD"] == [20.0] * 4
+    chip = read_exposure(write_exposure(exposure, tmp_path)).chips[0]
+    good = (chip.dq == 0) & (np.abs(chip.sci - np.median(chip.sci)) < 1.0)
+    assert chip.sci[good].std() * 100 == pytest.approx(np.hypot(12.0, np.sqrt(60.0)), rel=0.1)
+    assert np.median(chip.err) * 100 == pytest.approx(np.hypot(12.0, np.sqrt(60.0)), rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("visit", "name", "bands", "exptime", "size"),
     [
@@ -50,6 +69,7 @@ def test_sky_noise_and_errors_are_those_of_genuine_exposures(  # noqa: PLR0917
     with fits.open(hap / "exposures" / visit) as genuine:
         real_sci, real_err = genuine["SCI"].data, genuine["ERR"].data
         real_dq = genuine["DQ"].data
+        real_header = genuine[0].header
     spec = VisitSpec(
         number=1,
         seed=1,
@@ -70,5 +90,10 @@ def test_sky_noise_and_errors_are_those_of_genuine_exposures(  # noqa: PLR0917
     assert np.median(chip.sci) == pytest.approx(np.median(real_sci), rel=0.03)
     assert np.median(chip.err) == pytest.approx(np.median(real_err), rel=0.02)
     assert spread(chip.sci) == pytest.approx(spread(real_sci), rel=0.08)
+    noises = [
+        np.mean([header[f"READNSE{amp}"] for amp in "ABCD"])
+        for header in (exposure.header, real_header)
+    ]
+    assert noises[0] == pytest.approx(noises[1], rel=0.03)
     for bit in (4, 16):
         assert ((chip.dq & bit) > 0).mean() == pytest.approx(((real_dq & bit) > 0).mean(), rel=0.3)

@@ -16,7 +16,7 @@ from spacekit.simulate.detectors import DETECTORS, find_detector
 from spacekit.simulate.draw import draw_spec
 from spacekit.simulate.pointing import MODES, Plan, draw_errors, possible_modes
 from spacekit.simulate.spec import VisitSpec
-from spacekit.simulate.visit import simulate_pair, simulate_visit
+from spacekit.simulate.visit import _true_wcs, simulate_pair, simulate_visit
 from spacekit.simulate.wcs import detector_wcs, erroneous
 
 SMALL = VisitSpec(
@@ -183,6 +183,29 @@ def test_wcs_error_turns_chips_as_one():
     # 51 px and 30 px from the chips' edges, and 31 px of gap.
     assert np.hypot(*apart(chips)) == pytest.approx(112 * row.scale_arcsec, rel=0.12)
     assert np.hypot(*apart(turned)) == pytest.approx(np.hypot(*apart(chips)), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(DETECTORS))
+@pytest.mark.parametrize("orient", [0.0, 30.0, 135.0, 270.0])
+def test_dithers_are_along_the_axes_of_the_detector(name, orient):
+    """Sky that the first exposure has in the middle of a pixel moves by what was asked for."""
+    dithers = [(0.0, 0.0), (10.5, 0.0), (0.0, 10.5), (7.25, -3.0)]
+    spec = replace(
+        SMALL,
+        detector=name,
+        filters=(DETECTORS[name].filters[0].name,),
+        counts=(4,),
+        exptimes_s=(100.0,),
+        mode="aligned",
+        dec_deg=60.0,
+        orient_deg=orient,
+    )
+    rng = np.random.default_rng(1)
+    first, *others = (_true_wcs(spec, DETECTORS[name], np.array(d), rng)[0] for d in dithers)
+    sky = first.all_pix2world([[64.0, 64.0]], 0)
+    for wcs, asked in zip(others, dithers[1:], strict=True):
+        moved = 64.0 - wcs.all_world2pix(sky, 0)[0]
+        assert moved == pytest.approx(asked, abs=0.05)
 
 
 def test_reference_stars_are_where_the_scene_shows_them_at_the_time():

@@ -26,6 +26,8 @@ _LEAST_SIGMAS: Final = 3.0
 _FEWEST_STARS: Final = 10
 #: How surely stars are elongated along a turn, or a change of scale, before it is worth a word.
 _TURNED_SIGMAS: Final = 5.0
+#: And how much: astigmatism, which differs over a whole WFC, makes up to 0.02 of that.
+_TURNED_ELLIPTICITY: Final = 0.03
 #: Share of the sources in pairs of one separation that is worth a word.
 _PAIRS: Final = 0.1
 #: Significance of a second image of every source that is worth a word: of one fainter than the
@@ -124,7 +126,8 @@ def shown_by_total(findings: Findings) -> list[str]:
 
 def _turned(whose: str, shape: ProductShape) -> list[str]:
     """Tell of an elongation as an exposure makes that is turned or has another scale."""
-    if not surely_turned(shape.turned_sigmas, shape.stars) >= _TURNED_SIGMAS:
+    sure = surely_turned(shape.turned_sigmas, shape.stars) >= _TURNED_SIGMAS
+    if not sure or shape.turned_ellipticity < _TURNED_ELLIPTICITY:
         return []
     return [
         f"{whose} are elongated as by a turn or another scale, by {shape.turned_ellipticity:.2f} "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spacekit.simulate.conditions import FIELD_BINS
 from spacekit.simulate.detectors import Detector
 
 __all__ = ["Aperture", "WcsError"]
@@ -20,7 +21,7 @@ class WcsError:
         header that is wrong by (1, 0) puts the pixels 1 px too far east, which is the mosaic's
         -x.
     roll_deg : float
-        Rotation of the pixels about the reference pixel, east of north.
+        Rotation of the pixels about the exposure's centre, east of north.
     scale : float
         Factor on the pixel's size.
     skew_deg : float
@@ -77,6 +78,20 @@ class Aperture:
         """Give the rows of the full chips at which the windows start: the middle, or the gap."""
         shapes, full = self.shapes(detector), detector.chip_shape[0]
         return ((full - shapes[0][0]) // 2,) if len(shapes) == 1 else (full - shapes[0][0], 0)
+
+    def corners(self, detector: Detector, third: int) -> tuple[tuple[int, int], ...]:
+        """Give where the windows start in the detector's field, chips butted: column and row.
+
+        Parameters
+        ----------
+        detector : Detector
+            Whose field.
+        third : int
+            The window's place from left to right, one of `FIELD_BINS`.
+        """
+        (ny, nx), width = detector.chip_shape, self.shapes(detector)[0][1]
+        column = (nx - width) * third // (FIELD_BINS - 1)
+        return tuple((column, row + k * ny) for k, row in enumerate(self.first_rows(detector)))
 
     def extent_px(self, detector: Detector) -> tuple[float, float]:
         """Give height and width with the gap, pixels."""

@@ -51,7 +51,8 @@ class Conditions:
     focus_bin : int
         Index into `FOCUS_BINS_NM`.
     field_bin : int
-        Where in the detector's field: up to `FIELD_BINS` - 1.
+        Where in the detector's field: up to `FIELD_BINS` - 1. For a window of 512 px and less the
+        third of the field by astigmatism, for a larger one its place from left to right.
     """
 
     sky: float = 1.0

@@ -5,6 +5,7 @@ Who hands out scenes needs nothing that simulates them, so that its workers star
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable
@@ -25,6 +26,9 @@ _log = logging.getLogger(__name__)
 
 #: File in a set's folder that tells what its scenes are drawn from.
 _RECORD = "simulation.json"
+#: Packages whose code decides what a simulated visit's products are, and what is measured of them.
+_SIMULATE = ("simulate", "mosaic")
+_MEASURE = ("measure",)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def simulate_many(  # noqa: PLR0913, PLR0917
         If `out` can't be written.
     """
     settings = settings or SimulationSettings()
-    claim_folder(out, seed, settings)
+    claim_folder(out, seed, settings, measured=False)
     jobs = [(out, k, seed, settings) for k in longest_first(numbers, seed, settings.draw)]
     results = []
     for _, result in run_jobs(_one, jobs, workers, _died):
@@ -120,11 +124,25 @@ def _died(job: tuple[Path, int, int, SimulationSettings]) -> SceneResult:
     return SceneResult(job[1], (), "its process died (out of memory?); try fewer workers")
 
 
-def claim_folder(out: Path, seed: int, settings: SimulationSettings) -> None:
+def claim_folder(
+    out: Path, seed: int, settings: SimulationSettings, *, measured: bool = True
+) -> None:
     """Make a folder a set's own: ``simulation.json`` says what its scenes are drawn from.
 
     A set goes on by the numbers of its scenes; those of another seed, of other settings or of
-    another version would be taken for its own.
+    another simulator would be taken for its own. A version may be many simulators while it is
+    worked on: what tells them apart is a checksum of their sources.
+
+    Parameters
+    ----------
+    out : Path
+        The folder.
+    seed : int
+        Of the set.
+    settings : SimulationSettings
+        What is drawn and written.
+    measured : bool
+        Whether what is kept are measurements, not the visits: then their code counts too.
 
     Raises
     ------
@@ -132,7 +150,12 @@ def claim_folder(out: Path, seed: int, settings: SimulationSettings) -> None:
         If `out` can't be written, or holds another set.
     """
     path = ensure_folder(out) / _RECORD
-    content = {"spacekit": __version__, "seed": seed, "settings": asdict(settings)}
+    content = {
+        "spacekit": __version__,
+        "simulator": _fingerprint((*_SIMULATE, *_MEASURE) if measured else _SIMULATE),
+        "seed": seed,
+        "settings": asdict(settings),
+    }
     # as it comes back: JSON has no tuples, and only text for keys
     mine = json.loads(json.dumps(content))
     try:
@@ -141,11 +164,25 @@ def claim_folder(out: Path, seed: int, settings: SimulationSettings) -> None:
         write_json(path, mine)
         return
     except (OSError, ValueError, RecursionError) as error:
-        raise OutputError(f"{path}: can't be read ({error}); take another folder") from error
+        raise OutputError(
+            f"{path}: can't be read ({error}), so that it may be of another simulator; "
+            "take another folder"
+        ) from error
     if there != mine:
         known = there if isinstance(there, dict) else {}
         other = [k for k in mine if known.get(k) != mine[k]]
         raise OutputError(
             f"{out}: holds visits simulated with another {' and '.join(other)} (see {_RECORD}); "
-            "take another folder for these"
+            "take another folder for these, or delete this one to simulate all of them anew"
         )
+
+
+def _fingerprint(packages: Iterable[str]) -> str:
+    """Give the sha256 of the sources of packages of spacekit: names, sorted, and bytes."""
+    root = Path(__file__).parents[1]
+    found = hashlib.sha256()
+    for path in sorted(file for name in packages for file in (root / name).rglob("*.py")):
+        source = path.read_bytes()
+        found.update(f"{path.relative_to(root).as_posix()} {len(source)}\n".encode())
+        found.update(source)
+    return found.hexdigest()

@@ -4,6 +4,8 @@ Sources: WFC3 Instrument Handbook (v15) and ACS Instrument Handbook (v22) for fo
 read noise, full wells, dark and sky rates; the headers of calibrated exposures for PHOTFLAM,
 PHOTPLAM and the distortion polynomial (IDCTAB w3m18525i for WFC3/IR, 2731450pi for UVIS). The
 polynomials of ACS are rounded from published headers: right in size and shape, not to the mas.
+Dates: WFC3 was installed on 2009-05-14, ACS on 2002-03-07; its CCDs failed on 2007-01-27, and the
+WFC was repaired on 2009-05-16 (the same handbooks).
 """
 
 from __future__ import annotations
@@ -17,6 +19,13 @@ import numpy as np
 from spacekit.errors import SimulationError
 
 __all__ = ["DETECTORS", "Detector", "Filter", "detectors_with", "find_detector"]
+
+_WFC3_INSTALLED: Final = 54_965.0
+_ACS_INSTALLED: Final = 52_340.0
+_ACS_FAILED: Final = 54_127.0
+_ACS_REPAIRED: Final = 54_967.0
+#: Nothing is drawn after 2023-02-25.
+_LAST: Final = 60_000.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,10 @@ class Detector:
     gap_px : float
         Gap between them.
     gain, read_noise_e, full_well_e : float
-        Electrons/DN, electrons, electrons.
+        Electrons/DN, electrons, electrons. The read noise is that of the pixels.
+    header_read_noise_e : float
+        What headers call read noise (READNSEA to READNSED), electrons: for IR that of two reads,
+        which the fit to all reads of a ramp brings down to 12 (WFC3 Instrument Handbook, 5.7).
     hot_fraction, bad_fraction : float
         Pixels with DQ 16 and with DQ 4.
     hot_e_s : float
@@ -87,6 +99,8 @@ class Detector:
         Whether pixels are electrons/s (IR) rather than electrons.
     idctab : str
         Name of the distortion table, part of WCSNAME.
+    observed_mjd : tuple of (float, float)
+        Spans in which it observed, MJD.
     filters : tuple of Filter
         Typical filters.
     """
@@ -105,6 +119,7 @@ class Detector:
     gap_px: float
     gain: float
     read_noise_e: float
+    header_read_noise_e: float
     full_well_e: float
     hot_fraction: float
     bad_fraction: float
@@ -112,6 +127,7 @@ class Detector:
     cosmic_rays: float
     rates: bool
     idctab: str
+    observed_mjd: tuple[tuple[float, float], ...]
     filters: tuple[Filter, ...]
 
     @property
@@ -159,6 +175,7 @@ _IR = Detector(
     gap_px=0.0,
     gain=2.5,
     read_noise_e=12.0,
+    header_read_noise_e=20.0,
     full_well_e=81_500.0,
     hot_fraction=0.004,
     bad_fraction=0.002,
@@ -166,6 +183,7 @@ _IR = Detector(
     cosmic_rays=0.02,
     rates=True,
     idctab="w3m18525i",
+    observed_mjd=((_WFC3_INSTALLED, _LAST),),
     filters=(
         Filter("F105W", 10551.0, 3.0386e-20, 0.95),
         Filter("F110W", 11534.459, 1.5318e-20, 1.66),
@@ -199,6 +217,7 @@ _UVIS = Detector(
     gap_px=31.0,
     gain=1.5,
     read_noise_e=3.1,
+    header_read_noise_e=3.1,
     full_well_e=70_000.0,
     hot_fraction=0.004,
     bad_fraction=0.002,
@@ -206,6 +225,7 @@ _UVIS = Detector(
     cosmic_rays=4.0,
     rates=False,
     idctab="2731450pi",
+    observed_mjd=((_WFC3_INSTALLED, _LAST),),
     filters=(
         Filter("F275W", 2709.7, 3.19e-18, 0.0030),
         Filter("F336W", 3354.5, 1.285e-18, 0.0055),
@@ -239,6 +259,7 @@ _WFC = Detector(
     gap_px=50.0,
     gain=2.0,
     read_noise_e=4.2,
+    header_read_noise_e=4.2,
     full_well_e=80_000.0,
     hot_fraction=0.008,
     bad_fraction=0.002,
@@ -246,6 +267,7 @@ _WFC = Detector(
     cosmic_rays=4.0,
     rates=False,
     idctab="11d1433lj",
+    observed_mjd=((_ACS_INSTALLED, _ACS_FAILED), (_ACS_REPAIRED, _LAST)),
     filters=(
         Filter("F435W", 4330.0, 3.11e-19, 0.035, 2),
         Filter("F475W", 4747.0, 1.81e-19, 0.058, 1),
@@ -272,6 +294,7 @@ _HRC = Detector(
     gap_px=0.0,
     gain=2.2,
     read_noise_e=4.7,
+    header_read_noise_e=4.7,
     full_well_e=155_000.0,
     hot_fraction=0.006,
     bad_fraction=0.002,
@@ -279,6 +302,7 @@ _HRC = Detector(
     cosmic_rays=4.0,
     rates=False,
     idctab="p7d1548qj",
+    observed_mjd=((_ACS_INSTALLED, _ACS_FAILED),),
     filters=(
         Filter("F250W", 2716.0, 4.75e-18, 0.0060, 1),
         Filter("F330W", 3363.0, 2.24e-18, 0.0065, 2),
@@ -304,6 +328,7 @@ _SBC = Detector(
     gap_px=0.0,
     gain=1.0,
     read_noise_e=0.0,
+    header_read_noise_e=0.0,
     full_well_e=1.0e6,
     hot_fraction=0.0002,
     bad_fraction=0.003,
@@ -311,6 +336,7 @@ _SBC = Detector(
     cosmic_rays=0.0,
     rates=False,
     idctab="q692007bj",
+    observed_mjd=((_ACS_INSTALLED, _LAST),),
     filters=(
         Filter("F125LP", 1438.2, 1.713e-17, 0.0100, 1),
         Filter("F140LP", 1528.0, 2.713e-17, 0.0011, 1),

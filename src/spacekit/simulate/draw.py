@@ -231,6 +231,16 @@ def _ray_factor(chance: float) -> float:
     return float(low * (high / low) ** place)
 
 
+def _date(detector: Detector, chance: float) -> float:
+    """Turn a number drawn evenly from 0 to 1 into a date (MJD) on which a detector observed."""
+    days = chance * sum(last - first for first, last in detector.observed_mjd)
+    for first, last in detector.observed_mjd:
+        if days <= last - first:
+            break
+        days -= last - first
+    return first + days
+
+
 def _draw_conditions(spec: VisitSpec, detector: Detector, mode: str, rng: Generator) -> VisitSpec:
     """Draw sky, pointing and all that is known of the reference frame."""
     prior = _pick({name: row.weight for name, row in PRIORS.items()}, rng)
@@ -245,7 +255,7 @@ def _draw_conditions(spec: VisitSpec, detector: Detector, mode: str, rng: Genera
         ra_deg=float(rng.uniform(0, 360)),
         dec_deg=float(np.degrees(np.arcsin(rng.uniform(-0.996, 0.996)))),
         orient_deg=float(rng.uniform(0, 360)),
-        start_mjd=float(rng.uniform(53_000.0, 60_000.0)),
+        start_mjd=_date(detector, rng.random()),
         prior=prior,
         gaia=gaia,
         fit_enabled=fit_enabled and prior != "fit-svm",

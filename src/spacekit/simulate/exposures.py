@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from spacekit.simulate.detectors import Detector, Filter
 from spacekit.simulate.extended import add_disc, add_galaxies, blur, glow_image, sky_matrix
 from spacekit.simulate.ghosts import add_ghosts, ghosts_of
 from spacekit.simulate.objects import Galaxies, Moving, Stars
+from spacekit.simulate.place import PsfField, psf_field
 from spacekit.simulate.psf import Psf, add_stars, hst_psf
 from spacekit.simulate.readout import Pixels, read_out
 from spacekit.simulate.sky import Scene
@@ -115,6 +117,7 @@ def render_chip(  # noqa: PLR0913, PLR0917
     shutter: Shutter,
     wcs: WCS,
     number: int,
+    corner: tuple[int, int],
     conditions: Conditions,
     defects: Defects,
     rng: Generator,
@@ -133,6 +136,8 @@ def render_chip(  # noqa: PLR0913, PLR0917
         Where it really points.
     number : int
         0-based number of the chip in the file; the second is read out at its upper edge.
+    corner : tuple of int
+        Where in the detector's field it starts, see `Aperture.corners`.
     conditions : Conditions
         Sky, cosmic rays, focus.
     defects : Defects
@@ -140,7 +145,7 @@ def render_chip(  # noqa: PLR0913, PLR0917
     rng : Generator
         Of the noise.
     """
-    light = _Light(view, detector, shutter, wcs, defects.response.shape, conditions)
+    light = _Light(view, detector, shutter, wcs, defects.response.shape, corner, conditions)
     expected = light.extended()
     expected += np.float32(light.sky * shutter.exptime_s)
     light.add_points(expected)
@@ -158,6 +163,7 @@ def usable_points(  # noqa: PLR0913, PLR0917
     shutter: Shutter,
     wcs: WCS,
     shape: tuple[int, ...],
+    corner: tuple[int, int],
     conditions: Conditions,
 ) -> NDArray[np.bool_]:
     """Say which stars and knots of the scene one could align a chip by.
@@ -167,7 +173,7 @@ def usable_points(  # noqa: PLR0913, PLR0917
 
     Parameters
     ----------
-    view, detector, shutter, wcs, conditions
+    view, detector, shutter, wcs, corner, conditions
         As of `render_chip`.
     shape : tuple of int
         Of the chip, (ny, nx).
@@ -176,7 +182,7 @@ def usable_points(  # noqa: PLR0913, PLR0917
     -------
     ndarray, shape (stars + knots,), bool
     """
-    light = _Light(view, detector, shutter, wcs, shape, conditions)
+    light = _Light(view, detector, shutter, wcs, shape, corner, conditions)
     x, y, flux = light.places(view.scene.stars.plus(view.scene.knots))
     (ny, nx), edge = shape, _USABLE_EDGE_PX
     inside = (x > edge) & (x < nx - 1 - edge) & (y > edge) & (y < ny - 1 - edge)
@@ -196,6 +202,7 @@ class _Light:
     shutter: Shutter
     wcs: WCS
     shape: tuple[int, ...]
+    corner: tuple[int, int]
     conditions: Conditions
 
     @property
@@ -203,11 +210,32 @@ class _Light:
         """Electrons/s/px."""
         return self.shutter.band.sky_e_s * self.conditions.sky
 
-    @property
+    @cached_property
+    def field(self) -> PsfField | None:
+        """PSFs by place, where one doesn't serve the whole chip."""
+        band, focus = self.shutter.band.name, self.conditions.focus_bin
+        return psf_field(self.detector, self.corner, self.shape, band, focus)
+
+    @cached_property
     def psf(self) -> Psf:
-        """Of the detector, filter, focus and place."""
+        """Of the detector, filter, focus and place; that of the middle, where there are several."""
+        if self.field is not None:
+            return self.field.middle
         seen = self.conditions
         return hst_psf(self.detector.name, self.shutter.band.name, seen.focus_bin, seen.field_bin)
+
+    def add_stars(
+        self,
+        image: NDArray[np.float32],
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        flux: NDArray[np.float64],
+    ) -> None:
+        """Add stars to an image, in place, each with the PSF of where it is."""
+        if self.field is None:
+            add_stars(image, self.psf, x, y, flux, self.noise)
+        else:
+            self.field.add_stars(image, x, y, flux, self.noise)
 
     @property
     def noise(self) -> float:
@@ -279,7 +307,7 @@ class _Light:
 
     def add_points(self, image: NDArray[np.float32]) -> None:
         """Add stars, knots, ghosts and what moves."""
-        scene, psf, noise = self.view.scene, self.psf, self.noise
+        scene, noise = self.view.scene, self.noise
         x, y, flux = self.places(scene.stars.plus(scene.knots))
         flux = np.minimum(flux, _BRIGHTEST * self.detector.full_well_e)
         ghosts = ghosts_of(self.detector.name, self.shutter.band.name)
@@ -293,9 +321,9 @@ class _Light:
         steps = 1 if length < 0.05 else max(3, round(length * _TRAIL_STEPS_PER_PX))
         # The exposure's time-averaged position is where the WCS says.
         for share in (np.arange(steps) + 0.5) / steps - 0.5:
-            add_stars(image, psf, x + share * trail[0], y + share * trail[1], flux / steps, noise)
+            self.add_stars(image, x + share * trail[0], y + share * trail[1], flux / steps)
         for body in scene.moving:
             times = self._moments(body, _TRAIL_STEPS_PER_PX, _MOST_TRAIL_STEPS)
             for time in times if body.stars.size else ():
                 x, y, flux = self.places(body.at(float(time)).stars)
-                add_stars(image, psf, x, y, flux / times.size, noise)
+                self.add_stars(image, x, y, flux / times.size)

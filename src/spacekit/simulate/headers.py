@@ -199,7 +199,7 @@ def _readout_cards(detector: Detector) -> dict[str, Any]:
     }
     for letter in "ABCD":
         cards[f"ATODGN{letter}"] = detector.gain
-        cards[f"READNSE{letter}"] = detector.read_noise_e
+        cards[f"READNSE{letter}"] = detector.header_read_noise_e
     return cards
 
 

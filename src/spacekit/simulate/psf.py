@@ -3,8 +3,9 @@
 The optics are GalSim's: 2.4 m aperture, central obscuration, four struts, a little defocus that
 changes from visit to visit (breathing; HST Data Handbook: a few nm to tens of nm rms), astigmatism
 (not in IR) as the place in the detector's field has it, and spherical aberration (no coma: it would
-shift filters). One PSF a detector, filter, focus and place, kept for the life of the process
-(1.6 MB each); stars are then added by slicing and interpolating arrays.
+shift filters). One PSF a detector, filter, focus and third of the field, kept for the life of the
+process (1.6 MB each); stars are then added by slicing and interpolating arrays. In large windows
+PSFs follow the place, see `spacekit.simulate.place`.
 """
 
 from __future__ import annotations
@@ -22,13 +23,7 @@ from spacekit.errors import MissingExtraError
 from spacekit.simulate.conditions import FOCUS_BINS_NM
 from spacekit.simulate.detectors import Detector, find_detector
 
-__all__ = [
-    "Psf",
-    "add_stars",
-    "hst_psf",
-    "pixel_matrix",
-    "stamp_window",
-]
+__all__ = ["Psf", "add_stars", "hst_core", "hst_psf", "pixel_matrix", "stamp_window"]
 
 _DIAMETER_M: Final = 2.4
 _STRUTS: Final = 4
@@ -159,6 +154,41 @@ def hst_psf(detector: str, filter_name: str, focus_bin: int, field_bin: int = 1)
     MissingExtraError
         If GalSim isn't installed.
     """
+    place_nm = (_OPTICS[detector].astigmatism_nm[field_bin], 0.0)
+    spread = _spread(detector, filter_name, focus_bin, place_nm)
+    wings = _phases(spread.over_pixels(), _WING_PX, _WING_PHASES)
+    half, inner = _WING_PX // 2, _CORE_PX // 2
+    hole = slice(half - inner, half + inner + 1)
+    wings[:, :, hole, hole] = 0.0
+    np.clip(wings, 0.0, None, out=wings)
+    core, kernel = _core(spread)
+    return Psf(core, wings, kernel)
+
+
+def hst_core(
+    detector: str, filter_name: str, focus_bin: int, astigmatism_nm: tuple[float, float]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Make `Psf.core` and `Psf.optics` for an astigmatism.
+
+    Parameters
+    ----------
+    detector, filter_name, focus_bin
+        As of `hst_psf`.
+    astigmatism_nm : tuple of float
+        At 45 deg and along the detector's axes (Noll's 5 and 6), rms of the wavefront.
+    """
+    return _core(_spread(detector, filter_name, focus_bin, astigmatism_nm))
+
+
+def _core(spread: _Transform) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    kernel = np.clip(spread.draw(_CORE_PX, 1), 0.0, None)
+    return _phases(spread.over_pixels(), _CORE_PX, _CORE_PHASES), kernel / kernel.sum()
+
+
+def _spread(
+    detector: str, filter_name: str, focus_bin: int, astigmatism_nm: tuple[float, float]
+) -> _Transform:
+    """Transform the PSF without the pixel; parameters as of `hst_core`."""
     try:
         import galsim
     except ImportError as error:
@@ -170,22 +200,13 @@ def hst_psf(detector: str, filter_name: str, focus_bin: int, field_bin: int = 1)
     kind = _OPTICS[detector]
     aberrations_nm = {
         4: kind.defocus_nm + FOCUS_BINS_NM[focus_bin],
-        5: kind.astigmatism_nm[field_bin],
+        5: astigmatism_nm[0],
+        6: astigmatism_nm[1],
         11: kind.spherical_nm,
     }
     optics = _optics(galsim, kind, aberrations_nm, wavelength_nm)
-    spread = _transform(
-        galsim, pixel.toImage(galsim.Convolve(optics, _blur(galsim, kind, pixel, wavelength_nm)))
-    )
-    observed = spread.over_pixels()
-    core = _phases(observed, _CORE_PX, _CORE_PHASES)
-    wings = _phases(observed, _WING_PX, _WING_PHASES)
-    half, inner = _WING_PX // 2, _CORE_PX // 2
-    hole = slice(half - inner, half + inner + 1)
-    wings[:, :, hole, hole] = 0.0
-    np.clip(wings, 0.0, None, out=wings)
-    kernel = np.clip(spread.draw(_CORE_PX, 1), 0.0, None)
-    return Psf(core, wings, kernel / kernel.sum())
+    blurred = galsim.Convolve(optics, _blur(galsim, kind, pixel, wavelength_nm))
+    return _transform(galsim, pixel.toImage(blurred))
 
 
 def pixel_matrix(detector: Detector) -> NDArray[np.float64]:

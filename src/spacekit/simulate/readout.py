@@ -29,6 +29,7 @@ class Pixels:
 
     sci: NDArray[np.float32]
     dq: NDArray[np.int16]
+    err: NDArray[np.float32] | None = None
 
 
 def photon_noise(expected: NDArray[np.float32], rng: Generator) -> NDArray[np.float32]:
@@ -114,6 +115,10 @@ def read_out(  # noqa: PLR0913, PLR0917
     if any(defects.bias_e):
         electrons[:, : shape[1] // 2] += np.float32(defects.bias_e[0])
         electrons[:, shape[1] // 2 :] += np.float32(defects.bias_e[1])
-    if detector.rates:
-        electrons /= np.float32(exptime_s)
-    return Pixels(electrons, dq)
+    if not detector.rates:
+        return Pixels(electrons, dq)
+    # Pixels of a ramp are less noisy than their header's read noise says, and ERR knows it.
+    err = np.sqrt(np.maximum(electrons, 0) + np.float32(detector.read_noise_e**2))
+    electrons /= np.float32(exptime_s)
+    err /= np.float32(exptime_s)
+    return Pixels(electrons, dq, err)

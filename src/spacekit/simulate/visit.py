@@ -40,7 +40,7 @@ from spacekit.simulate.pointing import (
 from spacekit.simulate.priors import Fit, draw_fit
 from spacekit.simulate.sky import Field, draw_scene
 from spacekit.simulate.spec import VisitSpec
-from spacekit.simulate.wcs import detector_wcs, erroneous, offset_sky
+from spacekit.simulate.wcs import detector_axes, detector_wcs, erroneous, offset_sky
 
 __all__ = ["SimulatedVisit", "simulate_pair", "simulate_visit"]
 
@@ -157,7 +157,7 @@ def simulate_pair(
     sky_rng, pixel_rng, error_rng, name_rng, dither_rng = rng.spawn(5)
     side_px = min(spec.aperture.extent_px(detector))
     dithers = dither_px(max(spec.counts), side_px, dither_rng)
-    view, half = _draw_view(spec, detector, float(np.abs(dithers).max()), sky_rng)
+    view, half = _draw_view(spec, detector, float(np.hypot(*dithers.T).max()), sky_rng)
     count = draw_reference_count(spec.gaia, sky_rng)
     reference = reference_catalog(
         view.scene.stars,
@@ -209,6 +209,7 @@ def _take(  # noqa: PLR0913, PLR0917
     detector = find_detector(spec.detector)
     windows = zip(spec.aperture.shapes(detector), spec.aperture.first_rows(detector), strict=True)
     defects = [draw_defects(detector, shape, row, rng) for shape, row in windows]
+    corners = spec.aperture.corners(detector, spec.conditions.field_bin)
     shots: list[_Shot] = []
     delay = 0.0
     for place, name in enumerate(spec.filters):
@@ -220,14 +221,16 @@ def _take(  # noqa: PLR0913, PLR0917
             shutter = Shutter(band, exptime, delay, trail)
             pixels = tuple(
                 _kept(
-                    render_chip(view, detector, shutter, wcs, chip, spec.conditions, bad, rng),
+                    render_chip(
+                        view, detector, shutter, wcs, chip, corner, spec.conditions, bad, rng
+                    ),
                     scratch,
                 )
-                for chip, (wcs, bad) in enumerate(zip(true, defects, strict=True))
+                for chip, (wcs, corner, bad) in enumerate(zip(true, corners, defects, strict=True))
             )
             usable = [
-                usable_points(view, detector, shutter, wcs, one.sci.shape, spec.conditions)
-                for wcs, one in zip(true, pixels, strict=True)
+                usable_points(view, detector, shutter, wcs, one.sci.shape, corner, spec.conditions)
+                for wcs, corner, one in zip(true, corners, pixels, strict=True)
             ]
             jitter = WcsError(dx_px=float(wobble[0]), dy_px=float(wobble[1]))
             length = float(np.hypot(*trail))
@@ -238,7 +241,8 @@ def _take(  # noqa: PLR0913, PLR0917
 
 
 def _kept(pixels: Pixels, scratch: Path | None) -> Pixels:
-    return Pixels(keep(pixels.sci, scratch), keep(pixels.dq, scratch))
+    err = None if pixels.err is None else keep(pixels.err, scratch)
+    return Pixels(keep(pixels.sci, scratch), keep(pixels.dq, scratch), err)
 
 
 def _usable_sources(shots: list[_Shot]) -> int:
@@ -252,12 +256,8 @@ def _usable_sources(shots: list[_Shot]) -> int:
 def _true_wcs(
     spec: VisitSpec, detector: Detector, dither: np.ndarray, rng: Generator
 ) -> tuple[WCS, ...]:
-    turned = np.radians(spec.orient_deg)
-    east, north = dither * detector.scale_arcsec
-    c, s = np.cos(turned), np.sin(turned)
-    ra, dec = offset_sky(
-        spec.ra_deg, spec.dec_deg, float(c * east - s * north), float(s * east + c * north)
-    )
+    east, north = detector_axes(detector, spec.orient_deg) @ dither
+    ra, dec = offset_sky(spec.ra_deg, spec.dec_deg, float(east), float(north))
     roll = spec.orient_deg + float(rng.normal(0, 2e-5))
     return detector_wcs(detector, ra, dec, roll, spec.aperture)
 
@@ -363,7 +363,7 @@ def _exposure(  # noqa: PLR0913, PLR0917
     chips = []
     for number, (pixels, one) in enumerate(zip(shot.pixels, wcs, strict=True)):
         header = science_header(taken, number, one)
-        chips.append(Chip(pixels.sci, pixels.dq, one, header))
+        chips.append(Chip(pixels.sci, pixels.dq, one, header, pixels.err))
     return Exposure(
         filename,
         shot.band.name.lower(),

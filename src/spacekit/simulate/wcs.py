@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from spacekit.simulate.aperture import Aperture, WcsError
 from spacekit.simulate.detectors import Detector
 
-__all__ = ["detector_wcs", "erroneous", "offset_sky", "tangent_plane"]
+__all__ = ["detector_axes", "detector_wcs", "erroneous", "offset_sky", "tangent_plane"]
 
 
 def offset_sky(
@@ -35,6 +35,25 @@ def tangent_plane(ra_deg: float, dec_deg: float) -> WCS:
 def _rotation(angle_deg: float) -> NDArray[np.float64]:
     c, s = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
     return np.array([[c, -s], [s, c]])
+
+
+def detector_axes(detector: Detector, orient_deg: float) -> NDArray[np.float64]:
+    """Give the arcsec to the east and to the north of a step in a detector's x and in its y.
+
+    Parameters
+    ----------
+    detector : Detector
+        Whose pixels.
+    orient_deg : float
+        Rotation of the detector's axes.
+
+    Returns
+    -------
+    ndarray, shape (2, 2)
+        East and north in rows, x and y in columns.
+    """
+    linear = np.reshape(detector.linear_arcsec, (2, 2))
+    return np.asarray(np.diag([-1.0, 1.0]) @ _rotation(orient_deg) @ linear)  # east is left
 
 
 def _sip(detector: Detector, crpix: tuple[float, float]) -> Sip:
@@ -85,9 +104,7 @@ def detector_wcs(
     tuple of WCS
         One a chip, the lower chip first, as in the file.
     """
-    l11, l12, l21, l22 = detector.linear_arcsec
-    linear = np.array([[l11, l12], [l21, l22]])
-    sky = np.diag([-1.0, 1.0]) @ _rotation(orient_deg) @ linear  # east is left
+    sky = detector_axes(detector, orient_deg)
     shapes = aperture.shapes(detector)
     half = (shapes[0][0] + detector.gap_px) / 2
     places = [(0.0, 0.0)] if len(shapes) == 1 else [(0.0, -half), (0.0, half)]
