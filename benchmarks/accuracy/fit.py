@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.accuracy.sets import SETS, load_set
+from benchmarks.accuracy.sets import SETS, join_datasets, load_set
 from spacekit.model.artifact import save_artifact
-from spacekit.model.dataset import Dataset, join_datasets
+from spacekit.model.dataset import Dataset
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import Split, split_groups
 from spacekit.model.train import Trained, describe, train_model

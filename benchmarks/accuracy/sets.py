@@ -7,23 +7,24 @@ to be measured. Everything follows from the seeds: a set is made again by the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from spacekit.measure.schema import LABEL
-from spacekit.model.dataset import Dataset, build_dataset, join_datasets
-from spacekit.model.features import read_table
+from spacekit.model.dataset import Dataset, build_dataset
+from spacekit.model.features import Features, read_table
 from spacekit.model.images import open_frames
 from spacekit.mosaic.nouns import PipelineSettings
 from spacekit.simulate.draw import ALIGNED, DrawSettings
 from spacekit.simulate.settings import SimulationSettings
 from spacekit.skopes.hst.svm.simulate import simulate_training_set
 
-__all__ = ["SETS", "VisitSet", "load_set", "read_parts", "simulate_set"]
+__all__ = ["SETS", "VisitSet", "join_datasets", "load_set", "read_parts", "simulate_set"]
 
 #: Share of each side of a subarray; None is the full format, which costs forty times as much.
 SIZES: Final[dict[int | None, float]] = {512: 0.92, 1024: 0.075, None: 0.005}
@@ -121,3 +122,32 @@ def load_set(work: Path, name: str, size: int, scratch: Path, *, ambiguous: bool
         with open_frames(part / "img") as frames:
             loaded.append(build_dataset(labelled, frames, size, folder))
     return join_datasets(loaded, scratch)
+
+
+def join_datasets(sets: Sequence[Dataset], folder: Path) -> Dataset:
+    """Put data sets one after the other; pictures go to arrays in `folder`."""
+    rows = sum(len(one) for one in sets)
+    pictures = []
+    for name in ("frames", "stamps"):
+        arrays = [getattr(one, name) for one in sets]
+        joined = np.lib.format.open_memmap(
+            folder / f"{name}.npy", "w+", np.uint8, (rows, *arrays[0].shape[1:])
+        )
+        np.concatenate(arrays, out=joined)
+        pictures.append(joined)
+    features = Features(
+        np.concatenate([one.features.numeric for one in sets]),
+        np.concatenate([one.features.categories for one in sets]),
+        {},
+    )
+    return Dataset(
+        tuple(name for one in sets for name in one.index),
+        features,
+        np.concatenate([one.labels for one in sets]),
+        pictures[0],
+        np.concatenate([one.has_frames for one in sets]),
+        pictures[1],
+        sum(one.ambiguous for one in sets),
+        tuple(problem for one in sets for problem in one.problems),
+        np.concatenate([one.shown_by_total for one in sets]),
+    )

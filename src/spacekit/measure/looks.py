@@ -24,7 +24,7 @@ from spacekit.visit.drizzled import Drizzled, Read, read_drizzled
 from spacekit.visit.nouns import Product
 from spacekit.visit.values import as_number, card
 
-__all__ = ["Frame", "Look", "Notes", "look_at", "reproject", "same_grid"]
+__all__ = ["TWO_CHIPS", "Frame", "Look", "Notes", "look_at", "reproject", "same_grid"]
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ _SURE_SOURCES = 10
 #: Products whose WCSs agree to this everywhere share a pixel grid, px.
 _SAME_GRID_PX = 0.005
 #: Detectors of two chips.
-_TWO_CHIPS = frozenset(("uvis", "wfc"))
+TWO_CHIPS = frozenset(("uvis", "wfc"))
 #: Detectors whose filters' ghosts are found as sources; those of the CCDs are too wide and faint.
 _WITH_GHOSTS = frozenset(("sbc",))
 #: The footprint's outline is read from every so many pixels.
@@ -251,7 +251,7 @@ def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
     sources = find_sources(drizzled.sci, drizzled.wht)
     if product.name.detector in _WITH_GHOSTS:
         sources = sources.select(~ghosts_among(sources.x, sources.y, sources.flux))
-    if product.name.exposure and product.name.detector in _TWO_CHIPS:
+    if product.name.exposure and product.name.detector in TWO_CHIPS:
         sources = _on_chips(sources, drizzled)
     twins, moving = None, card(drizzled.primary, "MTFLAG") in ("T", True)
     if moving:

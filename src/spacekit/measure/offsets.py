@@ -18,7 +18,7 @@ from spacekit.errors import ProductError
 from spacekit.measure.chips import chip_shifts
 from spacekit.measure.correlation import Sharp, correlate, sharpened
 from spacekit.measure.findings import CORRELATION, SOURCES, Group, Offset
-from spacekit.measure.looks import Frame, Look
+from spacekit.measure.looks import TWO_CHIPS, Frame, Look
 from spacekit.measure.matching import Places, match_near, match_positions
 from spacekit.measure.pattern import detector_shift, without_pairs
 from spacekit.measure.seconds import second_shift
@@ -135,8 +135,6 @@ _MOST_CORRELATED = 12
 _TIE_PX = 0.02
 #: Two single exposures that correlate further off than this show nothing of the sky.
 _FAR_PX = 15.0
-#: A part of an exposure with a shift of its own is a chip; these detectors have one.
-_ONE_CHIP = frozenset(("ir", "hrc", "sbc"))
 #: Products that others are matched with, and stars it takes that nothing else confirms.
 _HELPERS = 3
 _SURE_STARS = 8
@@ -281,7 +279,8 @@ def _parts(look: Look, reference: Look, first: Shift) -> tuple[Shift, Shift] | N
 
     The first is that of the rest: across two chips a shift of the whole is that of neither.
     """
-    if look.single and look.product.name.detector in _ONE_CHIP:
+    # a part of an exposure with a shift of its own is a chip
+    if look.single and look.product.name.detector not in TWO_CHIPS:
         return None
     chips = chip_shifts(look, reference, first)
     if chips is not None:

@@ -9,7 +9,7 @@ single values, frames and stamps as a whole in some.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,8 +20,15 @@ from PIL import Image
 
 from spacekit.errors import TrainingError
 from spacekit.measure.missing import FIT
-from spacekit.measure.schema import INDEX, TRUE_TOTAL
-from spacekit.model.features import CATEGORICAL, NUMERIC, Features, feature_arrays, read_labels
+from spacekit.measure.schema import TRUE_TOTAL
+from spacekit.model.features import (
+    CATEGORICAL,
+    NUMERIC,
+    Features,
+    feature_arrays,
+    names_of,
+    read_labels,
+)
 from spacekit.model.images import NO_STAMPS, FrameSource, load_many
 from spacekit.model.limits import Limits
 from spacekit.model.regimes import VIEWS, View, told_only, told_stamps
@@ -36,7 +43,6 @@ __all__ = [
     "batches",
     "build_dataset",
     "drop_features",
-    "join_datasets",
 ]
 
 #: Chances in training that something is hidden.
@@ -174,8 +180,8 @@ def build_dataset(
     frames = _on_disk(folder / "frames.npy", (len(kept), 3, size, size, 3))
     stamps = _on_disk(folder / "stamps.npy", (len(kept), *NO_STAMPS.shape))
     has_frames = np.zeros(len(kept), np.float32)
-    problems = [Problem(str(kept[INDEX][r]), "table", n, False) for r, n in features.notes.items()]
-    names = kept[INDEX].fillna("").astype(str).tolist()
+    names = names_of(kept)
+    problems = [Problem(names[r], "table", n, False) for r, n in features.notes.items()]
     for row, loaded in enumerate(load_many(source, names, size, labels.astype(int).tolist())):
         name = names[row]
         problems += [Problem(name, "frames", note, fatal=False) for note in loaded.notes]
@@ -210,33 +216,6 @@ def _shown(table: pd.DataFrame, labels: NDArray[np.float32]) -> NDArray[np.float
 
 def _on_disk(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-
-
-def join_datasets(sets: Sequence[Dataset], folder: Path) -> Dataset:
-    """Put data sets one after the other; pictures go to arrays in `folder`."""
-    rows = sum(len(one) for one in sets)
-    pictures = []
-    for name in ("frames", "stamps"):
-        arrays = [getattr(one, name) for one in sets]
-        joined = _on_disk(folder / f"{name}.npy", (rows, *arrays[0].shape[1:]))
-        np.concatenate(arrays, out=joined)
-        pictures.append(joined)
-    features = Features(
-        np.concatenate([one.features.numeric for one in sets]),
-        np.concatenate([one.features.categories for one in sets]),
-        {},
-    )
-    return Dataset(
-        tuple(name for one in sets for name in one.index),
-        features,
-        np.concatenate([one.labels for one in sets]),
-        pictures[0],
-        np.concatenate([one.has_frames for one in sets]),
-        pictures[1],
-        sum(one.ambiguous for one in sets),
-        tuple(problem for one in sets for problem in one.problems),
-        np.concatenate([one.shown_by_total for one in sets]),
-    )
 
 
 def batches(

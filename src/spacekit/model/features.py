@@ -42,6 +42,7 @@ __all__ = [
     "check_features",
     "feature_arrays",
     "fingerprint",
+    "names_of",
     "open_table",
     "read_labels",
     "read_table",
@@ -125,6 +126,12 @@ def open_table(path: Path, part_rows: int = PART_ROWS) -> PartedTable:
 
     ours = dict.fromkeys((LABEL, *COLUMNS, *(column.name for column in REPORTED)))
     return survey_csv(path, _WANTED, part_rows, columns=ours | _TYPES, check=check)
+
+
+def names_of(table: pd.DataFrame) -> list[str]:
+    """Give the mosaics' names, empty where a row has none."""
+    names: list[str] = table[INDEX].fillna("").astype(str).tolist()
+    return names
 
 
 def row_number(table: pd.DataFrame, position: int) -> int:

@@ -14,10 +14,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spacekit.errors import ModelFileError
-from spacekit.measure.schema import INDEX
 from spacekit.model.artifact import INPUTS, RUNTIME_ERRORS, Manifest, load_artifact, said_of
 from spacekit.model.calibrate import probability
-from spacekit.model.features import CATEGORICAL, NUMERIC, Features, feature_arrays, row_number
+from spacekit.model.features import (
+    CATEGORICAL,
+    NUMERIC,
+    Features,
+    feature_arrays,
+    names_of,
+    row_number,
+)
 from spacekit.model.images import NO_STAMPS, Frames, FrameSource, load_many
 from spacekit.model.limits import evidence_share
 from spacekit.model.regimes import REGIMES, measured, regimes_of, told_only, told_stamps
@@ -153,7 +159,7 @@ class Model:
         """
         prevalence = self.manifest.calibration.asked_prevalence(prevalence)
         features = feature_arrays(table)
-        names = ["" if pd.isna(name) else str(name) for name in table[INDEX]]
+        names = names_of(table)
         logits = np.full(len(table), np.nan)
         seen = np.zeros((len(table), 2), dtype=bool)  # stamps, frames
         problems: list[Problem] = []

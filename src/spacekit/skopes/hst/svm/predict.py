@@ -17,7 +17,7 @@ from spacekit.evaluate.tally import MOST_SHOWN, Tally
 from spacekit.files import exclusive
 from spacekit.measure.schema import INDEX
 from spacekit.measure.verdict import reasons_of
-from spacekit.model.features import open_table
+from spacekit.model.features import names_of, open_table
 from spacekit.model.images import open_frames
 from spacekit.model.infer import BATCH, Predictions, load_model
 from spacekit.report.entries import read_scraped
@@ -187,7 +187,7 @@ def _answered(
     """Give predictions.csv part by part, and the problems of the part's mosaics in their order."""
     for part in table.parts():
         answers = answer(part, progress=_going_on(progress, int(part.index[0]), table.rows))
-        names = part[INDEX].fillna("").astype(str).tolist()
+        names = names_of(part)
         reasons, unread = reasons_of(names, images)
         reasons.index = part.index
         place = {name: row for row, name in enumerate(names)}

@@ -20,7 +20,7 @@ from spacekit.files import ensure_folder, exclusive
 from spacekit.measure.schema import INDEX, LABEL, TRUE_OFFSET
 from spacekit.model.artifact import Manifest, save_artifact
 from spacekit.model.dataset import Dataset, build_dataset
-from spacekit.model.features import fingerprint, read_table
+from spacekit.model.features import fingerprint, names_of, read_table
 from spacekit.model.images import open_frames
 from spacekit.model.labels import read_label_file, with_labels
 from spacekit.model.settings import TrainingSettings
@@ -208,7 +208,7 @@ def _true_offsets(table: pd.DataFrame) -> dict[str, float]:
     if TRUE_OFFSET not in table.columns:
         return {}
     offsets = numbers_of(table[TRUE_OFFSET]).tolist()
-    return dict(zip(table[INDEX].fillna("").astype(str), offsets, strict=True))
+    return dict(zip(names_of(table), offsets, strict=True))
 
 
 def _result(name: str, data: Dataset, trained: Trained, offsets: Mapping[str, float]) -> Result:
