@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -152,7 +153,9 @@ def _stamps(case: Path) -> object:
 def _offsets(case: Path) -> object:
     path = _one(case, "*_offsets.json")
     found = read_findings(path)
-    return reasons_of([path.parent.name], case), found and offsets_json(found)
+    # as the page writes them, whose JSON takes no NaN
+    shown = found and json.dumps(offsets_json(found), allow_nan=False)
+    return reasons_of([path.parent.name], case), shown
 
 
 def _result(case: Path) -> object:
