@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -194,3 +195,25 @@ def test_a_worker_that_is_killed_costs_its_job_only() -> None:
     jobs = [(-1,), (Fatal(),), (-3,), (-4,)]
     results = dict(run_jobs(abs, jobs, 2, lambda job: 99 if isinstance(job[0], Fatal) else -1))
     assert results == {0: 1, 1: 99, 2: 3, 3: 4}
+
+
+class Doomed:
+    """Kills the process that unpickles it, a little later."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return signal.setitimer, (signal.ITIMER_REAL, 0.3)  # gives a pair
+
+
+class Pausing(list[tuple[object]]):
+    """Jobs of which the last two are handed out when those before are long done."""
+
+    def __iter__(self) -> Iterator[tuple[object]]:
+        yield from self[:-2]
+        time.sleep(1.5)
+        yield from self[-2:]
+
+
+def test_a_worker_that_dies_between_jobs_costs_none() -> None:
+    jobs = Pausing([(Doomed(),), (Doomed(),), ((1, 2, 3),), ((1, 2, 3, 4),)])
+    results = dict(run_jobs(len, jobs, 2, lambda job: -1))
+    assert results == {0: 2, 1: 2, 2: 3, 3: 4}

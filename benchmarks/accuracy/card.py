@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,17 @@ def _head(manifest: Manifest) -> list[str]:
     ]
 
 
+#: What the tables' words mean.
+_TERMS: Final = (
+    "*As in a visit's folder*: three visits in ten with exposure products, the others with",
+    "filter products. A *usable source* is a star or knot with a signal-to-noise ratio of 20",
+    "and more, not saturated, in exposures of two filters (or two exposures of the only one).",
+    "FPR: share of the good mosaics that are flagged. ECE: mean distance between",
+    "probabilities and what came true. Modes are explained in *Simulate visits*; where it",
+    "says *aligned*, no error was put in: the pipeline's fit moved an exposure, mostly.",
+)
+
+
 def _test_set(truth: pd.DataFrame) -> list[str]:
     label = truth["label"]
     good = truth[label == 0]
@@ -177,6 +189,8 @@ def _test_set(truth: pd.DataFrame) -> list[str]:
         "one exposure, fewer than 12 reference stars, or off as a whole by more than 0.3 arcsec),",
         f"{int(label.isna().sum())} ambiguous. In brackets: 95% Clopper-Pearson interval and "
         "number of visits.",
+        "",
+        *_TERMS,
         *_missing(len(truth)),
     ]
 

@@ -35,6 +35,14 @@ def parts_of(train: Dataset, calibrate: Dataset) -> Split:
 
 def fit(work: Path, settings: TrainingSettings = SETTINGS) -> tuple[Trained, Dataset]:
     """Train on the set of that name, calibrate on the other; go on from a checkpoint."""
+    missing = [
+        f"{name}/{part}"
+        for name in ("train", "calibrate")
+        for part, *_ in SETS[name].parts
+        if not (work / name / part / "svm_data.csv").is_file()
+    ]
+    if missing:
+        raise SystemExit(f"{work}: {', '.join(missing)} not simulated yet; run simulate first")
     scratch = work / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     train, calibrate = (

@@ -97,5 +97,5 @@ class MissingExtraError(SpacekitError, ImportError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(
-            f"{feature} needs more than the default install: pip install 'spacekit[{extra}]'"
+            f"{feature} needs more than the default install: in the clone, pip install '.[{extra}]'"
         )

@@ -73,27 +73,28 @@ def exclusive(output: Path, *written: str) -> Iterator[None]:
             f"{output}: can't be opened ({error.strerror}); choose another"
         ) from error
     try:
-        _lock(handle, output)
-        for folder in (".", ".spacekit", *written):
-            for left in output.glob(f"{folder}/{PART}*"):
-                _remove(left)
+        if _lock(handle, output):  # else what looks left may be a live run's
+            for folder in (".", ".spacekit", *written):
+                for left in output.glob(f"{folder}/{PART}*"):
+                    _remove(left)
         yield
     finally:
         os.close(handle)
 
 
-def _lock(handle: int, output: Path) -> None:
-    """Lock a folder for as long as it is open; where the system can't, go without."""
+def _lock(handle: int, output: Path) -> bool:
+    """Lock a folder for as long as it is open, and say whether the system could."""
     try:
         import fcntl
     except ImportError:  # not on Windows
-        return
+        return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise OutputError(f"{output}: another run is writing there; wait for it") from error
     except OSError:  # file systems without locks
-        return
+        return False
+    return True
 
 
 def _remove(left: Path) -> None:

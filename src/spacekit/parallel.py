@@ -94,11 +94,18 @@ class _Lane(Generic[_Result]):
 
     def run(self, job: _Job) -> _Result:
         try:
+            self._pool.submit(os.getpid).result()
+        except BrokenProcessPool:  # while it waited: that is no job's doing
+            self._renew()
+        try:
             return self._pool.submit(self._work, *job).result()
         except BrokenProcessPool:
-            self.stop()
-            self._pool = _start()
+            self._renew()
         return self._died(job)
+
+    def _renew(self) -> None:
+        self.stop()
+        self._pool = _start()
 
     def stop(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

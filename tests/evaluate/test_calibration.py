@@ -25,6 +25,13 @@ def test_error_by_hand_and_fewer_rows_than_bins() -> None:
     assert found.ece == pytest.approx((0.2 + 0.4) / 2)
 
 
+@pytest.mark.parametrize("bad_first", [False, True])
+def test_equal_probabilities_share_a_bin(bad_first: bool) -> None:
+    true = np.sort(np.arange(1000) % 2).astype(float)[:: -1 if bad_first else 1]
+    found = calibrate_bins(true, np.full(1000, 0.5))
+    assert (found.count.tolist(), found.ece) == ([1000], 0)
+
+
 def test_a_prevalence_weights_the_classes() -> None:
     rng = np.random.default_rng(2)
     true = np.repeat([0.0, 1.0], 20_000)

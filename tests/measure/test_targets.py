@@ -132,4 +132,4 @@ def test_an_archive_that_is_silent_is_left(monkeypatch, caplog) -> None:
 def test_without_astroquery_one_warning_names_the_extra(monkeypatch, caplog) -> None:
     monkeypatch.setitem(sys.modules, "astroquery", None)
     assert ask_archive(["M31"], ["1"]) == {}
-    assert caplog.text.count("spacekit[archive]") == 1
+    assert caplog.text.count("'.[archive]'") == 1

@@ -9,7 +9,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 from PIL import Image
 
 from spacekit.errors import ModelFileError, OptionError, TableError
-from spacekit.model.features import NUMERIC, feature_arrays, read_table
+from spacekit.model.features import NUMERIC, Features, feature_arrays, read_table
 from spacekit.model.images import FolderFrames
 from spacekit.model.infer import Model, load_model
 from spacekit.model.limits import Limits, find_limits
@@ -124,6 +124,15 @@ def test_a_feature_that_was_always_0_is_bounded_and_may_be_a_few(model: Model, t
     assert limits.bounded(features.numeric)[:, column].tolist() == [0, 0, 0]
     assert [bool(words) for words in limits.unfamiliar(features)] == [False, False, True]
     assert find_limits(features, np.array([0])).largest["exposures_unmatched"] == 0
+
+
+def test_a_long_shift_is_no_less_a_sign() -> None:
+    limits = Limits({"offset_px": 10.0, "rms_ra": 10.0})
+    numeric = np.full((4, len(NUMERIC)), np.nan, np.float32)
+    numeric[:3, NUMERIC.index("offset_px")] = (29, 120, 5000)
+    numeric[3, NUMERIC.index("rms_ra")] = 31
+    told = limits.unfamiliar(Features(numeric, np.zeros((4, 3), np.int64), {}))
+    assert [bool(words) for words in told] == [False, False, True, True]
 
 
 def test_evidence_may_be_missing_but_published_columns_may_not(model: Model, toy: Path) -> None:

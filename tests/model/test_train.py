@@ -11,7 +11,7 @@ import pytest
 from spacekit.errors import OptionError
 from spacekit.model.dataset import Dataset
 from spacekit.model.features import NUMERIC, Features
-from spacekit.model.regimes import REGIMES
+from spacekit.model.regimes import REGIMES, regimes_of
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import split_groups
 from spacekit.model.train import Trained, describe, train_model
@@ -243,6 +243,27 @@ def test_a_checkpoint_of_a_network_of_another_size_is_not_taken(
         monkeypatch.setattr(module, "NetworkSettings", wider)
     train_model(data, SETTINGS, checkpoint=checkpoint, progress=lambda n, _: epochs.append(n))
     assert epochs == [1, 2]
+
+
+def test_several_exposures_are_a_word_by_themselves(data: Dataset) -> None:
+    plain = train_model(data, SETTINGS).calibration.lines[0]
+    numeric = data.features.numeric.copy()
+    for name in ("numexp", "filters"):
+        numeric[:, NUMERIC.index(name)] = 4
+    rows = split_groups(data.index, data.labels, SETTINGS.seed).calibrate
+    good = rows[data.labels[rows] == 0]
+    assert len(good) >= 2
+    for name in ("numexp", "filters"):
+        numeric[good[0], NUMERIC.index(name)] = 1
+    lone = np.isin(np.arange(len(numeric[0])), [NUMERIC.index(n) for n in ("numexp", "filters")])
+    numeric[good[0], ~lone] = np.nan
+    single = replace(data, features=replace(data.features, numeric=numeric))
+    trained = train_model(single, SETTINGS)
+    assert regimes_of(numeric[good[:1]]) == REGIMES.index("single")
+    # too few rows to fit a line: what stands there is that word alone
+    assert (plain.slope, plain.intercept) == (1.0, 0.0)
+    expected = -np.log(1 - 1 / len(good))
+    assert trained.calibration.lines[0].intercept == pytest.approx(expected)
 
 
 def test_scores_are_of_what_the_model_answers(data: Dataset, tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import click
 
-__all__ = ["prevalence_option"]
+__all__ = ["OUTPUT_HELP", "prevalence_option"]
+
+#: What `-o` says where it has no default of its own.
+OUTPUT_HELP = "Where to write [default: the working directory]."
 
 #: Whom probabilities are for; predict and run.
 prevalence_option = click.option(

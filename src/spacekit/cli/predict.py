@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from spacekit.cli._equals import EqualsCommand
-from spacekit.cli._options import prevalence_option
+from spacekit.cli._options import OUTPUT_HELP, prevalence_option
 from spacekit.cli._terminal import progress, say, show_problems
 
 __all__ = ["predict"]
@@ -17,7 +17,7 @@ __all__ = ["predict"]
 @click.argument("data_file", metavar="CSV", type=click.Path(path_type=Path))
 @click.argument("img_path", metavar="IMG", type=click.Path(path_type=Path))
 @click.option("-m", "--model_path", type=click.Path(path_type=Path), help="Model file (.onnx).")
-@click.option("-o", "--output_path", type=click.Path(path_type=Path), help="Where to write.")
+@click.option("-o", "--output_path", type=click.Path(path_type=Path), help=OUTPUT_HELP)
 @click.option("-s", "--size", type=int, help="Reduce frames to this many px first.")
 @click.option(
     "-n",

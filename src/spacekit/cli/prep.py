@@ -43,7 +43,7 @@ __all__ = ["prep"]
     type=click.IntRange(0, 1),
     default=0,
     show_default=True,
-    help="1: the visits are corrupted copies.",
+    help="1: the visits are copies that corrupt made.",
 )
 @click.option(
     "-d",

@@ -31,7 +31,9 @@ _MOST_ROWS = 30
     help="Where tables, frames and predictions go.",
 )
 @click.option("-m", "--model_path", type=click.Path(path_type=Path), help="Another model file.")
-@click.option("-c", "--crpt", type=click.IntRange(0, 1), default=0, help="1: corrupted copies.")
+@click.option(
+    "-c", "--crpt", type=click.IntRange(0, 1), default=0, help="1: copies that corrupt made."
+)
 @prevalence_option
 @click.option("--report/--no-report", default=True, help="Whether to write the page.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; one a core by default.")

@@ -20,9 +20,13 @@ __all__ = ["simulate"]
 @click.option(
     "--mode", multiple=True, help="Only this way to fail (one-filter, ..., aligned); repeat."
 )
-@click.option("--size", type=click.IntRange(64), help="Side of the subarray, px.")
+@click.option(
+    "--size",
+    type=click.IntRange(64),
+    help="Side of the subarray, px [default: mostly 512, some 1024, few in full format].",
+)
 @click.option("--filter", "filters", multiple=True, help="Through this filter; repeat.")
-@click.option("--dithers", type=int, help="Exposures of each filter.")
+@click.option("--dithers", type=int, help="Exposures of each filter [default: 1 to 8].")
 @click.option("--offset", type=(float, float), help="Smallest and largest error, px.")
 @click.option("--exposures", is_flag=True, help="Keep the exposures (flt, flc) too.")
 @click.option("--exposure-products", is_flag=True, help="Drizzle each exposure by itself too.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from spacekit.cli._equals import EqualsCommand
+from spacekit.cli._options import OUTPUT_HELP
 from spacekit.cli._terminal import progress, say, show_problems
 
 __all__ = ["train"]
@@ -17,12 +18,14 @@ _SWITCH = click.Choice(["0", "1"])
 @click.command(cls=EqualsCommand)
 @click.argument("training_data", metavar="CSV", type=click.Path(path_type=Path))
 @click.argument("img_path", metavar="IMG", type=click.Path(path_type=Path))
-@click.option("-s", "--image_size", type=int, default=128, help="Side of the frames, px.")
+@click.option(
+    "-s", "--image_size", type=int, default=128, show_default=True, help="Side of the frames, px."
+)
 @click.option("-m", "--model_name", help="The model file's name (svm_align).")
-@click.option("-o", "--output_path", type=click.Path(path_type=Path), help="Where to write.")
+@click.option("-o", "--output_path", type=click.Path(path_type=Path), help=OUTPUT_HELP)
 @click.option("-n", "--normalize", type=_SWITCH, default="0", help="1: power transform.")
-@click.option("-b", "--batchsize", type=int, help="Rows a step.")
-@click.option("-e", "--epochs", type=int, help="Passes over the rows, at most.")
+@click.option("-b", "--batchsize", type=int, help="Rows a step [default: 16].")
+@click.option("-e", "--epochs", type=int, help="Passes over the rows, at most [default: 20].")
 @click.option(
     "-y",
     "--early_stopping",
@@ -35,9 +38,9 @@ _SWITCH = click.Choice(["0", "1"])
 @click.option(
     "--labels", type=click.Path(path_type=Path), help="labels.csv of the report: over the table's."
 )
-@click.option("--seed", type=int, default=0, help="Makes a run repeatable.")
-@click.option("--threads", type=int, help="Cores to use.")
-@click.option("--device", default="cpu", help="Where torch computes.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Makes a run repeatable.")
+@click.option("--threads", type=int, help="Cores to use [default: torch's choice].")
+@click.option("--device", default="cpu", show_default=True, help="Where torch computes.")
 def train(
     *,
     training_data: Path,

@@ -68,7 +68,8 @@ def calibrate_bins(
     y_true, y_proba : ndarray, shape (N,), float
         Labels 0 or 1 and probabilities; rows with NaN are left out.
     bins : int
-        Bins of equal count; fewer where there are fewer rows.
+        Bins of equal count; fewer where there are fewer rows, or equal probabilities, which share
+        a bin.
     prevalence : float, optional
         Share of misaligned for which the curve is wanted: rows are weighted so that the
         classes have it. By default they count as they are.
@@ -84,8 +85,10 @@ def calibrate_bins(
     y_true, y_proba = y_true[known], y_proba[known]
     ratio = odds_ratio(y_true, prevalence)
     order = np.argsort(y_proba, kind="stable")
+    edges = np.linspace(0, len(order), bins + 1).astype(int)[1:-1]
+    first = np.searchsorted(y_proba[order], y_proba[order][edges]) if len(order) else edges
     rows = []
-    for part in np.array_split(order, max(1, min(bins, len(order)))):
+    for part in np.split(order, first):
         if not len(part):
             continue
         weights = np.where(y_true[part] == 1, ratio, 1.0)

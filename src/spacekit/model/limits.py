@@ -24,6 +24,13 @@ _RICHER: Final = 64.0
 #: Counts of exposures and products: these don't grow with the field.
 _FEW: Final = ("numexp", "filters", "unmatched", "exposures_unmatched")
 
+#: Shifts are looked for so far, whatever training had: a longer one than any there, but found, is
+#: no less a sign. (130 px along either axis, and more for a turn; beyond that it is none.)
+_SHIFTS: Final = frozenset(
+    ("offset_px", "sure_px", "exposure_offset_px", "exposure_sure_px", "rejected_px", "twin_px")
+) | {"rejected_turned_px"}
+_SEARCHED_PX: Final = 200.0
+
 #: An unfamiliar mosaic's log-likelihood ratio counts so much: it is told, but not boldly.
 _UNFAMILIAR: Final = 0.5
 
@@ -60,6 +67,8 @@ class Limits:
             values = features.numeric[:, NUMERIC.index(name)]
             # what was 0 in all of training has no scale of its own
             far = _FAR * (largest or 1.0) * (_RICHER if name in _GROWS else 1)
+            if name in _SHIFTS:
+                far = max(far, _SEARCHED_PX)
             for row in np.flatnonzero(values > far):
                 told[row].append(f"{name} {values[row]:.4g}, training had up to {largest:.4g}")
         codes = features.categories[:, CATEGORICAL.index("det")]

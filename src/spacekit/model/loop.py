@@ -338,7 +338,8 @@ class TrainingLoop:
             raise TrainingError("the loss is no longer finite; lower lr")
         optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self._network.parameters(), _LONGEST_GRADIENT)
+        moved = [weight for group in optimiser.param_groups for weight in group["params"]]
+        nn.utils.clip_grad_norm_(moved, _LONGEST_GRADIENT)
         optimiser.step()
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:

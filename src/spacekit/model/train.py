@@ -230,11 +230,13 @@ class _Judge:
         fifth regime, of single exposures, needs no rows.
         """
         lines, thresholds, notes = [], [], []
+        several = self._several(rows)
         for number, name in enumerate(REGIMES[:-1]):
             view = self.data.seen_as(VIEWS[name])
             inside = rows[regimes_of(view.features.numeric[rows]) == number]
             labels, logits = self.data.labels[inside], self._logits(inside, view)
-            line, uncalibrated = fit_line(logits, labels)
+            fitted, uncalibrated = fit_line(logits, labels)
+            line = Line(fitted.slope, fitted.intercept + several)
             ratios = self._share(inside, view) * line.log_ratio(logits)
             threshold, unsure = choose_threshold(ratios, labels)
             lines.append(line)
@@ -243,6 +245,18 @@ class _Judge:
         lines.append(Line(0.0, ALONE))
         thresholds.append(max(thresholds))
         return Calibration(tuple(lines), tuple(thresholds), prevalence), notes
+
+    def _several(self, rows: NDArray[np.int64]) -> float:
+        """Give the log-likelihood ratio of there being several exposures; 0 without rows to tell.
+
+        Good mosaics may have one exposure, bad ones can't: a line that is fitted within a regime
+        doesn't know that.
+        """
+        told = regimes_of(self.data.features.numeric[rows]) != REGIMES.index("single")
+        bad = self.data.labels[rows] == 1
+        if not told[bad].any() or not told[~bad].any():
+            return 0.0
+        return float(np.log(told[bad].mean() / told[~bad].mean()))
 
     def answers(
         self, rows: NDArray[np.int64], calibration: Calibration

@@ -143,6 +143,8 @@ def find_exposure_folders(source: Path, pattern: str = "*") -> list[Path]:
     VisitError
         If there is none.
     """
+    if not source.is_dir():
+        raise VisitError(f"{source}: no such folder; give the one that holds the visits' folders")
     try:
         visits = {source, *source.glob(pattern)}
     except (ValueError, NotImplementedError) as error:  # an empty or an absolute pattern

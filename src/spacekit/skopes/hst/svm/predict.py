@@ -83,6 +83,11 @@ def predict_alignment(
 
     Takes and writes the same as `classify`, which also tells of problems.
 
+    Parameters
+    ----------
+    data_file, img_path, model_path, output_path, size, group
+        As of `classify`.
+
     Returns
     -------
     DataFrame

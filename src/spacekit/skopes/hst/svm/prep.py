@@ -1,4 +1,4 @@
-"""Prep: from visits to the tables and frames that a model takes. See the documented interface."""
+"""Prep: from visits to the tables and frames that a model takes."""
 
 from __future__ import annotations
 
@@ -163,7 +163,9 @@ def _find(
     mosaics, problems = find_mosaics(root, corrupted=settings.labelled, json_pattern=json_pattern)
     if scraped is None:
         if not mosaics and not problems:
-            raise VisitError(f"{root}: no single-visit mosaic below it (hst_*_total_*_drz.fits)")
+            raise VisitError(
+                f"{root}: no single-visit mosaic below it (hst_*_total_*_drz.fits or drc.fits)"
+            )
         return mosaics, problems
     wanted = set(scraped[INDEX])
     found = {mosaic.index for mosaic in mosaics}
