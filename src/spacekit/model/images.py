@@ -32,7 +32,7 @@ from spacekit.measure.file_names import (
 from spacekit.measure.sheet import COUNT, SIDE_PX, read_stamps
 from spacekit.model.levels import Picture, normalise_stack
 from spacekit.parallel import usable_cores
-from spacekit.visit.pictures import is_copy, read_png
+from spacekit.visit.pictures import LARGEST_SIDE_PX, is_copy, read_png
 from spacekit.visit.values import MALFORMED, is_ours
 
 __all__ = [
@@ -305,7 +305,7 @@ def _check_arrays(path: Path, index: Any, images: Any) -> None:
     shape = images.shape[1:]
     stacked = len(shape) == 4 and shape[0] == 3 and shape[3] == 3 and shape[1] == shape[2]
     channels = len(shape) == 3 and shape[2] == 9 and shape[0] == shape[1]
-    if not (stacked or channels) or not 8 <= shape[1] <= 4096:
+    if not (stacked or channels) or not 8 <= shape[1] <= LARGEST_SIDE_PX:
         raise FrameError(
             f"{path}: images have shape {images.shape}; it should be (N, 3, 128, 128, 3) "
             "or (N, 128, 128, 9)"

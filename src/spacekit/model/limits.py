@@ -27,8 +27,11 @@ _FEW: Final = ("numexp", "filters", "unmatched", "exposures_unmatched")
 #: Shifts are looked for so far, whatever training had: a longer one than any there, but found, is
 #: no less a sign. (130 px along either axis, and more for a turn; beyond that it is none.)
 _SHIFTS: Final = frozenset(
-    ("offset_px", "sure_px", "exposure_offset_px", "exposure_sure_px", "rejected_px", "twin_px")
-) | {"rejected_turned_px"}
+    {
+        *("offset_px", "sure_px", "exposure_offset_px", "exposure_sure_px"),
+        *("rejected_px", "rejected_turned_px", "twin_px"),
+    }
+)
 _SEARCHED_PX: Final = 200.0
 
 #: An unfamiliar mosaic's log-likelihood ratio counts so much: it is told, but not boldly.

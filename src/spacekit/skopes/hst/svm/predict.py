@@ -23,6 +23,7 @@ from spacekit.model.infer import BATCH, Predictions, load_model
 from spacekit.report.entries import read_scraped
 from spacekit.report.write import ReportFolder, ReportSource
 from spacekit.visit.nouns import Problem
+from spacekit.visit.pictures import LARGEST_SIDE_PX
 from spacekit.visit.problems import read_problems
 from spacekit.visit.tables import PartedTable
 
@@ -149,8 +150,8 @@ def classify(
     TableError, FrameError, ModelFileError, OutputError
         If table, frames or model can't be used at all, or nothing can be written.
     """
-    if size is not None and not 16 <= size <= 4096:
-        raise OptionError(f"size is {size}; frames can be reduced to 16 to 4096 px")
+    if size is not None and not 16 <= size <= LARGEST_SIDE_PX:
+        raise OptionError(f"size is {size}; frames can be reduced to 16 to {LARGEST_SIDE_PX} px")
     output, images = Path(output_path or "."), Path(img_path)
     model = load_model(model_path, threads=threads)
     thresholds = model.manifest.calibration.probability_thresholds(prevalence)
