@@ -78,12 +78,37 @@ def test_power_transform_makes_a_skewed_column_even(data: Dataset) -> None:
     numeric = data.features.numeric
     scaling = fit_scaling(numeric, power=True)
     column = NUMERIC.index("point")
-    raw = torch.from_numpy(numeric / scaling.scale)
-    even = yeo_johnson(torch.nan_to_num(raw), torch.from_numpy(scaling.power)).numpy()
-    assert abs(skew(even[:, column])) < 0.2 < abs(skew(numeric[:, column]))
+    raw = torch.from_numpy(numeric[:, [column]] / scaling.scale[column])
+    even = yeo_johnson(torch.nan_to_num(raw), torch.from_numpy(scaling.power[[column]])).numpy()
+    assert abs(skew(even[:, 0])) < 0.2 < abs(skew(numeric[:, column]))
     empty = NUMERIC.index("ellipticity")
     assert (scaling.mean[empty], scaling.width[empty]) == (0, 1)
     assert train_model(data, replace(SETTINGS, epochs=1, power_transform=True)).history["loss"]
+
+
+def test_a_shift_is_told_again_where_enough_sources_share_it() -> None:
+    from spacekit.model.branches import MANY, with_shared
+
+    nan = float("nan")
+    rows = torch.tensor([[0.6, MANY], [0.7, MANY - 1], [0.8, nan], [nan, 50]])
+    wide = with_shared(rows, [(0, 1)])
+    assert torch.equal(wide[:, :2].nan_to_num(-1), rows.nan_to_num(-1))
+    assert wide[:, 2].nan_to_num(-1).tolist() == pytest.approx([0.6, -1, -1, -1])
+    assert torch.equal(with_shared(rows, []).nan_to_num(-1), rows.nan_to_num(-1))
+
+
+def test_scaling_counts_the_shifts_that_are_told_again(data: Dataset) -> None:
+    from spacekit.model.scaling import SHARED, fit_scaling
+
+    numeric = data.features.numeric.copy()
+    shift, sources = (NUMERIC.index(name) for name in SHARED[0])
+    numeric[:, shift], numeric[:, sources] = 5.0, 3.0
+    numeric[:20, shift], numeric[:20, sources] = np.linspace(0, 1, 20), 30.0
+    scaling = fit_scaling(numeric)
+    again = len(NUMERIC)  # the table's columns come first
+    assert len(scaling.mean) == again + len(SHARED)
+    assert scaling.mean[again] < scaling.mean[shift]
+    assert scaling.shared[0] == (shift, sources)
 
 
 @pytest.mark.parametrize("power", [-2.0, 0.0, 5e-4, 0.5, 1.0, 2.0, 3.0])

@@ -15,6 +15,7 @@ that the model file takes a table as it stands; black stamps count as none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,13 +23,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = ["FrameCNN", "NetworkSettings", "StampCNN", "TableMLP", "TableScaling", "yeo_johnson"]
+__all__ = [
+    "FrameCNN",
+    "NetworkSettings",
+    "StampCNN",
+    "TableMLP",
+    "TableScaling",
+    "with_shared",
+    "yeo_johnson",
+]
 
 #: Pixels of a frame that one cell of the last feature map covers; frames are a multiple of it.
 CELL_PX = 32
 
 #: Scaled values beyond are clipped: a table from elsewhere must not push the answer anywhere.
 CLIP = 6.0
+
+#: A shift that so many sources share is no chance, in however crowded a field; of the good mosaics
+#: of the sets that the bundled model comes from none has one of 0.4 px.
+MANY = 10
 
 #: Bins that share their ends (many rows have one value) are as good as steps.
 NARROWEST = 1e-3
@@ -84,6 +97,9 @@ class TableScaling:
         Of the transformed training rows.
     edges : ndarray, shape (K, B + 1), float32
         Quantiles of the standardised training rows, ascending: the ends of B bins a column.
+    shared : tuple of (int, int)
+        Numbers of a shift's column and of that of its sources: the shift is one column more
+        (`with_shared`), after the table's; they are counted in K.
     """
 
     scale: NDArray[np.float32]
@@ -91,6 +107,7 @@ class TableScaling:
     mean: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     width: NDArray[np.float32] = field(default_factory=lambda: np.ones(0, np.float32))
     edges: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    shared: tuple[tuple[int, int], ...] = ()
 
 
 def yeo_johnson(x: Tensor, power: Tensor) -> Tensor:
@@ -104,6 +121,17 @@ def yeo_johnson(x: Tensor, power: Tensor) -> Tensor:
     curved = (torch.exp((exponent * size).clamp(max=60.0)) - 1) / safe
     bent = torch.where(exponent.abs() < tiny, size, curved)
     return torch.where(x >= 0, bent, -bent)
+
+
+def with_shared(numeric: Tensor, shared: Sequence[tuple[int, int]]) -> Tensor:
+    """Append each shift again, NaN where fewer than `MANY` sources share it.
+
+    What a shift is worth depends on how many sources it rests on, and near the limit of
+    misaligned few mosaics of a training set would teach that.
+    """
+    unknown = torch.full_like(numeric[:, 0], float("nan"))
+    more = [torch.where(numeric[:, n] >= MANY, numeric[:, k], unknown) for k, n in shared]
+    return torch.cat([numeric, *(column[:, None] for column in more)], dim=1)
 
 
 class TableMLP(nn.Module):  # type: ignore[misc]
@@ -124,7 +152,7 @@ class TableMLP(nn.Module):  # type: ignore[misc]
         super().__init__()
         for name in ("scale", "power", "mean", "width", "edges"):
             self.register_buffer(name, torch.tensor(getattr(scaling, name), dtype=torch.float32))
-        self.classes = settings.classes
+        self.classes, self.shared = settings.classes, scaling.shared
         columns, bins = len(scaling.scale), scaling.edges.shape[1] - 1
         width = (2 + bins) * columns + sum(settings.classes)
         self.layers = nn.Sequential(
@@ -140,7 +168,7 @@ class TableMLP(nn.Module):  # type: ignore[misc]
 
         Parameters
         ----------
-        numeric : Tensor, shape (N, K), float32
+        numeric : Tensor, shape (N, columns of the table), float32
             NaN where missing.
         categories : Tensor, shape (N, C), int64
             -1 where unknown.
@@ -149,6 +177,7 @@ class TableMLP(nn.Module):  # type: ignore[misc]
         -------
         Tensor, shape (N, table_out), float32
         """
+        numeric = with_shared(numeric, self.shared)
         missing = torch.isnan(numeric)
         known = 1 - missing.float()  # (N, K)
         x = torch.where(missing, torch.zeros_like(numeric), numeric) / self.scale

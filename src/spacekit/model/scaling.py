@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from spacekit.errors import MissingExtraError
-from spacekit.model.branches import CLIP, TableScaling, yeo_johnson
+from spacekit.model.branches import CLIP, TableScaling, with_shared, yeo_johnson
 from spacekit.model.features import NUMERIC
 from spacekit.visit.truth import ALIGNED_PX, MISALIGNED_PX
 
@@ -20,6 +20,9 @@ BINS = 12
 #: misaligned decides, and few mosaics of a training set lie there.
 LIMITS_PX = (ALIGNED_PX, 0.3, 0.35, 0.4, MISALIGNED_PX)
 _LIMITED = frozenset(("offset_px", "sure_px", "exposure_offset_px", "exposure_sure_px"))
+
+#: Shifts that are told once more where enough sources share them, and their sources.
+SHARED = (("exposure_sure_px", "exposure_offset_sources"), ("sure_px", "offset_sources"))
 
 #: Below this amount (in the column's unit) a value counts linearly, above by its logarithm.
 LINEAR_BELOW = {
@@ -58,9 +61,12 @@ def fit_scaling(numeric: NDArray[np.float32], *, power: bool = False) -> TableSc
     power : bool
         Fit Yeo-Johnson exponents instead of taking logarithms.
     """
-    scale = np.array([LINEAR_BELOW.get(name, 1.0) for name in NUMERIC], np.float32)
-    exponents = np.zeros(len(NUMERIC), np.float32)
-    varied = [k for k in range(len(NUMERIC)) if len(np.unique(_known(numeric[:, k]))) > 2]
+    shared = tuple((NUMERIC.index(shift), NUMERIC.index(sources)) for shift, sources in SHARED)
+    numeric = with_shared(torch.from_numpy(numeric), shared).numpy()
+    names = (*NUMERIC, *(shift for shift, _ in SHARED))
+    scale = np.array([LINEAR_BELOW.get(name, 1.0) for name in names], np.float32)
+    exponents = np.zeros(len(names), np.float32)
+    varied = [k for k in range(len(names)) if len(np.unique(_known(numeric[:, k]))) > 2]
     if power and varied:
         try:
             from sklearn.preprocessing import PowerTransformer
@@ -73,18 +79,18 @@ def fit_scaling(numeric: NDArray[np.float32], *, power: bool = False) -> TableSc
     bent = yeo_johnson(filled, torch.from_numpy(exponents)).numpy()
     mean, width = np.zeros_like(scale), np.ones_like(scale)
     count = BINS + 1 + len(LIMITS_PX)
-    edges = np.tile(np.linspace(-1, 1, count, dtype=np.float32), (len(NUMERIC), 1))
+    edges = np.tile(np.linspace(-1, 1, count, dtype=np.float32), (len(names), 1))
     limits = torch.tensor(LIMITS_PX)[:, None]
-    for k in range(len(NUMERIC)):
+    for k, name in enumerate(names):
         known = bent[np.isfinite(numeric[:, k]), k]
         if len(known):
             mean[k] = known.mean()
             width[k] = max(known.std(), 0.1)
             standard = ((known - mean[k]) / width[k]).clip(-CLIP, CLIP)
             inside = yeo_johnson(limits / scale[k], torch.tensor(exponents[k]))[:, 0].numpy()
-            inside = (inside - mean[k]) / width[k] if NUMERIC[k] in _LIMITED else inside[:0]
+            inside = (inside - mean[k]) / width[k] if name in _LIMITED else inside[:0]
             edges[k] = _ends(standard, inside, count)
-    return TableScaling(scale, exponents, mean, width, edges)
+    return TableScaling(scale, exponents, mean, width, edges, shared)
 
 
 def _ends(
