@@ -33,6 +33,7 @@ def answers(good: int = 1000, bad: int = 100) -> pd.DataFrame:
             "gaia": 5,
             "wcs": "a priori",
             "filters": 2,
+            "exposures": np.where(np.arange(count) % 4, 4, 1),
             "format": np.where(np.arange(count) % 7, "512 px", "full"),
             "fit": np.where(np.arange(count) % 2, "accepted", "not accepted"),
         }
@@ -42,11 +43,24 @@ def answers(good: int = 1000, bad: int = 100) -> pd.DataFrame:
 def test_scores_of_known_answers() -> None:
     found = summary(answers(), prevalence=0.02)
     assert found["false-positive rate at the stored thresholds"].startswith("0.010 (")
+    assert found["the same, several exposures"].endswith("n=750)")
     assert found["recall there"].startswith("0.900 (")
     # 0.5% of the good may lie above: the ten good ones with ratio 6 stand in the way
     assert found["recall at a false-positive rate of 0.5%"].startswith("0.000 (")
     precision = 0.02 * 0.9 / (0.02 * 0.9 + 0.98 * 0.01)
     assert found["precision at 2%, stored thresholds"].startswith(f"{precision:.2f} (")
+
+
+def test_an_interval_knows_that_few_good_visits_make_its_limit() -> None:
+    told = answers()
+    good = told["label"] == 0
+    # one in two hundred good ones, and half of the bad ones, lie between two levels
+    told["log_ratio"] = np.where(good, 0.0, 2.0) + np.linspace(0, 1e-3, len(told))
+    told.loc[told[good].index[-5:], "log_ratio"] = 3.0
+    told.loc[told[~good].index[::2], "log_ratio"] = 4.0
+    row = "its 95% where the good ones are drawn anew too"
+    low, high = (float(end) for end in summary(told, 0.02)[row].split("-"))
+    assert low < 0.65 and high == 1.0
 
 
 def test_ambiguous_visits_are_told_apart() -> None:

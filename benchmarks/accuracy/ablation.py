@@ -2,7 +2,8 @@
 
 Each branch is trained by itself, so that what one says alone is what it would say in a model of its
 own. They are tested on the set that calibrates the model: none of them learned from it, and they
-are compared by the order of their answers alone. The original's network is trained beside them.
+are compared by the order of their answers alone, on mosaics of several exposures: that those of
+one can't be misaligned no branch needs to see. The original's network is trained beside them.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ def _score(
 ) -> dict[str, Any]:
     """Score answers by their order alone: models of parts have no threshold of their own."""
     asked = truth.assign(log_ratio=logits)
+    asked = asked[asked["exposures"] > 1]
     proba = 1 / (1 + np.exp(-asked["log_ratio"].to_numpy(float)))
     m = measure(asked["label"].to_numpy(float), proba, (proba >= 0.5).astype(float))
     limit = threshold_at(asked)

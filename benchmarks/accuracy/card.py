@@ -105,6 +105,7 @@ def write_card(work: Path, model_file: Path, card: Path) -> None:
     for regime in ("folder", "total"):
         for title, rows in by_group(answers[regime]):
             lines += ["", f"### By {title}, {_WORDS[regime]}", "", rows]
+    lines += _with_exposures(answers["exposures"])
     lines += _within_filters(answers["filters"])
     lines += _within_total(answers["total"])
     lines += ["", "## Which product is off, and by how much", ""]
@@ -215,6 +216,20 @@ def _plain(folder: pd.DataFrame) -> list[str]:
     ]
 
 
+def _with_exposures(exposures: pd.DataFrame) -> list[str]:
+    """Say how large the errors are that are missed where every exposure is seen."""
+    return [
+        "",
+        "### What bounds the answers with exposure products",
+        "",
+        "By the largest true shift anywhere on the mosaic (a turn's is at the edge, where few "
+        "sources are);",
+        f"visits with {MANY_SOURCES} usable sources and more:",
+        "",
+        by_disagreement(exposures, "offset_px", "exposures disagree by", (1, np.inf)),
+    ]
+
+
 def _within_filters(filters: pd.DataFrame) -> list[str]:
     """Say how what filter products show of an error bounds what is found of it."""
     bad = filters[(filters["label"] == 1) & (filters["usable"] >= MANY_SOURCES)]
@@ -266,9 +281,9 @@ def _ablation(work: Path) -> list[str]:
         "",
         "Each branch of the bundled model by itself: they are trained so, and their words are "
         "added up. Beside them the original's network, trained on the same visits for five "
-        "epochs. All are asked about the visits that calibrate, from which none of them learned "
-        "(`python -m benchmarks.accuracy ablate WORK`). Recall is at the false-positive rate that "
-        "each has on these.",
+        "epochs. All are asked about the visits that calibrate, from which none of them learned, "
+        "those of one exposure left out (`python -m benchmarks.accuracy ablate WORK`). Recall is "
+        "at the false-positive rate that each has on these.",
         "",
         markdown(head, cells),
         "",
