@@ -42,6 +42,25 @@ def test_unlike_skies_and_noise_have_no_shift():
     assert correlate(view(empty, (0, 0), 1, 2), view(empty, (0, 0), 1, 3)) is None
 
 
+@pytest.mark.parametrize(("height", "counts"), [(26.0, False), (40.0, True)])
+def test_a_peak_far_off_must_stand_well_out_of_the_noise(height: float, counts: bool):
+    """What cosmic rays leave may agree at some shift, by ten times the noise."""
+    where = np.random.default_rng(7).integers(60, 340, (2, 30))
+
+    def seen(shift: int, seed: int) -> Sharp:
+        rng = np.random.default_rng(seed)
+        sky = rng.normal(0, 1, SHAPE)
+        sky[tuple(rng.integers(20, 380, (2, 60)))] += 40
+        sky[where[0] + shift, where[1] + shift] += height
+        return sharpened(sky.astype(np.float32), np.ones(SHAPE, np.float32))
+
+    first, second = seen(0, 8), seen(11, 9)
+    found = correlate(first, second, CorrelationSettings(peak=9.0))
+    assert found is not None
+    assert (found.dx_px, found.dy_px) == pytest.approx((11, 11), abs=0.3)
+    assert (correlate(first, second) is not None) is counts
+
+
 def test_a_shift_to_avoid_is_not_taken():
     """Hot pixels move with the detector; what is left is the sky's shift, or nothing."""
     rng = np.random.default_rng(5)

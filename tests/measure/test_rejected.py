@@ -162,6 +162,15 @@ def test_holes_of_an_exposure_that_is_shifted_and_turned_as_well():
     ]
 
 
+@pytest.mark.parametrize(("count", "told"), [(3, False), (4, True)])
+def test_three_holes_on_a_blank_field_are_too_few(count: int, told: bool):
+    star = np.array([[40.0, 40.0], [200.0, 80.0], [90.0, 230.0], [250.0, 250.0]])[:count]
+    none, shift = Holes("f606w ab", np.empty((0, 2)), MIDDLE), np.array([5.0, 3.0])
+    struck = Holes("f606w aa", np.concatenate([star + shift, star[:1] + 0.4]), MIDDLE)
+    first = find_repeats([struck, none], stars(star), MIDDLE)[0]
+    assert (first.surprise > 0) is told
+
+
 def test_stars_that_rejection_took_from_both_of_two_exposures():
     where = places(25, 5).astype(float)
     middle = np.array([150.0, 150.0])

@@ -47,7 +47,8 @@ class CorrelationSettings:
     part_px : int
         Least side of a part.
     peak, near_peak : float
-        Least height of the peak over the noise of the correlation, far off and nearby.
+        Least height of the peak over the noise of the correlation, far off and nearby. Far off
+        true ones of simulated products have 24 and more, cosmic rays and noise up to 10.
     most_uncertain_px : float
         A result less certain than this is none.
     """
@@ -60,7 +61,7 @@ class CorrelationSettings:
     most_side_px: int = 2200
     coarse_side_px: int = 1000
     part_px: int = 120
-    peak: float = 9.0
+    peak: float = 12.0
     near_peak: float = 6.0
     most_uncertain_px: float = 0.25
 

@@ -53,6 +53,8 @@ _FEWEST_MATCHED: Final = 8
 _STRUCK_PX: Final = 3.0
 #: Holes that lie beside stars of which at least this share has lost nothing are the stars' own.
 _PATTERN: Final = 7 / 8
+#: Fewest holes at one shift: on a blank field next to nothing is expected, and three are many.
+_FEWEST: Final = 4
 #: Highest probability, over all shifts, that chance makes such a peak.
 _CHANCE: Final = 1e-4
 
@@ -167,7 +169,7 @@ def _repeat(own: Holes, difference: Floats) -> Repeat:
     votes = histogram(difference, _SEARCH_PX)
     peak = highest_peak(votes, _BOX_PX, _AROUND_PX)
     sure = peak.surprise - math.log(votes.size / _BOX_PX**2 / _CHANCE)
-    if sure <= 0:
+    if sure <= 0 or peak.counts < _FEWEST:
         return Repeat(own.title, 0.0, 0.0, 0.0, 0)
     near = difference[np.abs(difference - peak.shift).max(axis=1) <= _BOX_PX / 2]
     dx, dy = (float(v) for v in np.median(near, axis=0))
@@ -191,7 +193,7 @@ def _turned(repeat: Repeat, pairs: Floats, middle: Floats) -> Repeat:
     votes = histogram(voted, _TURNED_PX)
     peak = highest_peak(votes, _BOX_PX, _AROUND_TURNED_PX)
     sure = peak.surprise - math.log(votes.size / _BOX_PX**2 / _CHANCE)
-    if sure <= 0:
+    if sure <= 0 or peak.counts < _FEWEST:
         return repeat
     near = voted[np.abs(voted - peak.shift).max(axis=1) <= _BOX_PX / 2]
     outward, around = (float(v) for v in np.median(near, axis=0))
