@@ -5,7 +5,6 @@ It is read back as a stranger's file: nothing of it is believed unchecked.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from spacekit.measure.findings import (
     ProductShape,
     Repeat,
 )
+from spacekit.visit.texts import read_json
 from spacekit.visit.values import as_count, as_number, as_text
 
 __all__ = ["find_findings", "read_findings", "write_findings"]
@@ -87,17 +87,18 @@ def read_findings(path: Path) -> Findings | None:
         If it isn't what `write_findings` writes.
     """
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise ProductError(f"{path}: too large to be the offsets of one mosaic")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, _LARGEST_BYTES)
+    except ProductError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise ProductError(f"{error}; run prep again") from error
+    try:
         if content["format"] != _FORMAT:
             raise ProductError(f"{path}: of another version of spacekit; run prep again")
         return _findings(content)
-    except FileNotFoundError:
-        return None
     except ProductError:
         raise
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         detail = ascii(str(error)[:100])[1:-1]
         raise ProductError(f"{path}: broken ({detail}); run prep again") from error
 

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from spacekit import __version__
+from spacekit.errors import ProductError
 from spacekit.files import write_json
 from spacekit.measure.schema import COLUMNS, Row
 from spacekit.measure.settings import PrepSettings
 from spacekit.visit.nouns import Mosaic, Problem, Product
+from spacekit.visit.texts import read_json
 
 __all__ = ["Record", "fingerprint", "read_record", "write_record"]
 
@@ -76,15 +78,13 @@ def read_record(output: Path, index: str, expected: str) -> Record | None:
     """
     path = _place(output, index)
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            return None
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, _LARGEST_BYTES)
         if content["fingerprint"] != expected:
             return None
         row = {str(k): math.nan if v is None else _cell(v) for k, v in content["row"].items()}
         problems = tuple(Problem(**problem) for problem in content["problems"])
         files = _names(content["files"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (ProductError, ValueError, LookupError, TypeError, AttributeError):
         return None  # broken, or of another version: measured again
     return Record(index, row, problems, files)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Final
 
 from spacekit.errors import ProductError
 from spacekit.visit.nouns import Mosaic
-from spacekit.visit.truth import checked_label, label_of, of_mosaic, read_truth, record_text
+from spacekit.visit.texts import read_text
+from spacekit.visit.truth import checked_label, label_of, of_mosaic, read_truth
 from spacekit.visit.values import as_number
 
 __all__ = ["corruption_entries", "label_of_copy"]
+
+#: Of a file that tells of one copy.
+_LARGEST_BYTES: Final = 1_000_000
 
 
 def label_of_copy(mosaic: Mosaic) -> float:
@@ -64,7 +69,7 @@ def corruption_entries(path: Path) -> dict[str, str]:
         If it can't be read, or is no text of a sensible size.
     """
     entries: dict[str, str] = {}
-    for line in record_text(path).splitlines():
+    for line in read_text(path, _LARGEST_BYTES).splitlines():
         key, colon, value = line.partition(":")
         if colon and not line.startswith((" ", "\t")):
             entries.setdefault(key.strip().lower(), value.strip())

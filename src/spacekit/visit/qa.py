@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from spacekit.errors import ProductError
+from spacekit.visit.texts import read_json
 from spacekit.visit.values import as_count
 
 __all__ = ["QaReport", "read_gaia_count", "read_qa", "read_source_counts"]
@@ -43,19 +43,7 @@ def read_qa(path: Path) -> QaReport:
     ProductError
         If the file can't be read, is no JSON, or isn't laid out as QA JSON is.
     """
-    try:
-        size = path.stat().st_size
-        if size > _LARGEST_BYTES:
-            raise ProductError(f"{path}: QA JSON of {size} bytes is too large to be genuine")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ProductError(f"{path}: can't be read ({error.strerror})") from error
-    except RecursionError as error:
-        raise ProductError(f"{path}: JSON is nested too deep to be QA JSON") from error
-    except ValueError as error:
-        raise ProductError(
-            f"{path}: broken or cut short, not JSON ({error}); fetch it again"
-        ) from error
+    content = read_json(path, _LARGEST_BYTES)
     header = content.get("header") if isinstance(content, dict) else None
     data = content.get("data") if isinstance(content, dict) else None
     if not isinstance(header, dict) or not isinstance(data, dict):

@@ -5,13 +5,13 @@ The simulator writes it beside a visit, and the processing of a corrupted copy b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from spacekit.errors import ProductError
+from spacekit.visit.texts import read_json
 from spacekit.visit.values import as_number, as_text
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "label_of",
     "of_mosaic",
     "read_truth",
-    "record_text",
 ]
 
 #: Largest residual offset of an aligned visit and smallest of a misaligned one, in px of the
@@ -171,11 +170,7 @@ def read_truth(path: Path) -> VisitTruth:
     ProductError
         If it can't be read or is no JSON.
     """
-    text = record_text(path)
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ProductError(f"{path}: broken or cut short, not JSON ({error})") from error
+    content = read_json(path, _LARGEST_BYTES)
     if not isinstance(content, dict):
         content = {}
     found = content.get("mosaics")
@@ -261,21 +256,3 @@ def checked_label(path: Path, value: Any) -> int | None:
     if text not in {"0", "1", "0.0", "1.0"}:
         raise ProductError(f"{path}: label is {text[:40]!r}, not 0, 1 or empty")
     return int(text[0])
-
-
-def record_text(path: Path) -> str:
-    """Read the text of a file that tells of one visit.
-
-    Raises
-    ------
-    ProductError
-        If it can't be read, or is no text of a sensible size.
-    """
-    try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise ProductError(f"{path}: too large to be a record of one visit")
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ProductError(f"{path}: not text") from error
-    except OSError as error:
-        raise ProductError(f"{path}: can't be read ({error.strerror})") from error
