@@ -39,12 +39,11 @@ MANIFEST = Manifest(
 def network() -> Ensemble:
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        shared = ((0, 3), (5, 2))
-        k = len(NUMERIC) + len(shared)
+        k = len(NUMERIC) + 1  # the surest sign
         power = np.linspace(-2, 2, k).astype(np.float32)
         two, one, three = (np.full(k, v, "f") for v in (2, 1, 3))
         edges = np.tile(np.linspace(-2, 2, 5, dtype="f"), (k, 1))
-        scaling = TableScaling(two, power, one, three, edges, shared)
+        scaling = TableScaling(two, power, one, three, edges)
         ensemble = Ensemble(scaling, NetworkSettings())
         with torch.no_grad():  # answers that differ from one another
             ensemble.table_word[-1].weight *= 30

@@ -86,29 +86,16 @@ def test_power_transform_makes_a_skewed_column_even(data: Dataset) -> None:
     assert train_model(data, replace(SETTINGS, epochs=1, power_transform=True)).history["loss"]
 
 
-def test_a_shift_is_told_again_where_enough_sources_share_it() -> None:
-    from spacekit.model.branches import MANY, with_shared
-
-    nan = float("nan")
-    rows = torch.tensor([[0.6, MANY], [0.7, MANY - 1], [0.8, nan], [nan, 50]])
-    wide = with_shared(rows, [(0, 1)])
-    assert torch.equal(wide[:, :2].nan_to_num(-1), rows.nan_to_num(-1))
-    assert wide[:, 2].nan_to_num(-1).tolist() == pytest.approx([0.6, -1, -1, -1])
-    assert torch.equal(with_shared(rows, []).nan_to_num(-1), rows.nan_to_num(-1))
-
-
-def test_scaling_counts_the_shifts_that_are_told_again(data: Dataset) -> None:
-    from spacekit.model.scaling import SHARED, fit_scaling
+def test_scaling_has_bins_about_where_a_sign_is_sure(data: Dataset) -> None:
+    from spacekit.model.scaling import LIMITS_SURE, fit_scaling
 
     numeric = data.features.numeric.copy()
-    shift, sources = (NUMERIC.index(name) for name in SHARED[0])
-    numeric[:, shift], numeric[:, sources] = 5.0, 3.0
-    numeric[:20, shift], numeric[:20, sources] = np.linspace(0, 1, 20), 30.0
+    numeric[:, NUMERIC.index("twin_crossed")] = np.linspace(0, 20, len(numeric))
     scaling = fit_scaling(numeric)
-    again = len(NUMERIC)  # the table's columns come first
-    assert len(scaling.mean) == again + len(SHARED)
-    assert scaling.mean[again] < scaling.mean[shift]
-    assert scaling.shared[0] == (shift, sources)
+    assert len(scaling.mean) == len(NUMERIC) + 1
+    ends = scaling.edges[-1] * scaling.width[-1] + scaling.mean[-1]
+    wanted = np.log1p(np.array(LIMITS_SURE) / scaling.scale[-1])
+    assert np.abs(ends[:, None] - wanted).min(axis=0).max() < 1e-5
 
 
 @pytest.mark.parametrize("power", [-2.0, 0.0, 5e-4, 0.5, 1.0, 2.0, 3.0])

@@ -15,7 +15,6 @@ that the model file takes a table as it stands; black stamps count as none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,25 +22,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = [
-    "FrameCNN",
-    "NetworkSettings",
-    "StampCNN",
-    "TableMLP",
-    "TableScaling",
-    "with_shared",
-    "yeo_johnson",
-]
+from spacekit.model.signs import with_surest
+
+__all__ = ["FrameCNN", "NetworkSettings", "StampCNN", "TableMLP", "TableScaling", "yeo_johnson"]
 
 #: Pixels of a frame that one cell of the last feature map covers; frames are a multiple of it.
 CELL_PX = 32
 
 #: Scaled values beyond are clipped: a table from elsewhere must not push the answer anywhere.
 CLIP = 6.0
-
-#: A shift that so many sources share is no chance, in however crowded a field; of the good mosaics
-#: of the sets that the bundled model comes from none has one of 0.4 px.
-MANY = 10
 
 #: Bins that share their ends (many rows have one value) are as good as steps.
 NARROWEST = 1e-3
@@ -84,6 +73,8 @@ class NetworkSettings:
 class TableScaling:
     """How numbers become comparable: a transform, then zero mean and unit width.
 
+    K columns: the table's, and the surest sign.
+
     The transform is Yeo & Johnson's (2000, Biometrika 87, 954) power transform of the value over
     `scale`; with power 0 it is ``log1p`` (and near it mirrored for negative values).
 
@@ -97,9 +88,6 @@ class TableScaling:
         Of the transformed training rows.
     edges : ndarray, shape (K, B + 1), float32
         Quantiles of the standardised training rows, ascending: the ends of B bins a column.
-    shared : tuple of (int, int)
-        Numbers of a shift's column and of that of its sources: the shift is one column more
-        (`with_shared`), after the table's; they are counted in K.
     """
 
     scale: NDArray[np.float32]
@@ -107,7 +95,6 @@ class TableScaling:
     mean: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     width: NDArray[np.float32] = field(default_factory=lambda: np.ones(0, np.float32))
     edges: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
-    shared: tuple[tuple[int, int], ...] = ()
 
 
 def yeo_johnson(x: Tensor, power: Tensor) -> Tensor:
@@ -123,19 +110,10 @@ def yeo_johnson(x: Tensor, power: Tensor) -> Tensor:
     return torch.where(x >= 0, bent, -bent)
 
 
-def with_shared(numeric: Tensor, shared: Sequence[tuple[int, int]]) -> Tensor:
-    """Append each shift again, NaN where fewer than `MANY` sources share it.
-
-    What a shift is worth depends on how many sources it rests on, and near the limit of
-    misaligned few mosaics of a training set would teach that.
-    """
-    unknown = torch.full_like(numeric[:, 0], float("nan"))
-    more = [torch.where(numeric[:, n] >= MANY, numeric[:, k], unknown) for k, n in shared]
-    return torch.cat([numeric, *(column[:, None] for column in more)], dim=1)
-
-
 class TableMLP(nn.Module):  # type: ignore[misc]
     """Features to an embedding: transform, standardise, bin, mask, one-hot, two layers.
+
+    The surest sign of an error is one column more (`spacekit.model.signs`).
 
     Beside itself each value is given as how far it fills each bin of its column, 0 to 1: the
     piecewise-linear encoding of Gorishniy et al. (2022, NeurIPS 35, "On Embeddings for Numerical
@@ -152,7 +130,7 @@ class TableMLP(nn.Module):  # type: ignore[misc]
         super().__init__()
         for name in ("scale", "power", "mean", "width", "edges"):
             self.register_buffer(name, torch.tensor(getattr(scaling, name), dtype=torch.float32))
-        self.classes, self.shared = settings.classes, scaling.shared
+        self.classes = settings.classes
         columns, bins = len(scaling.scale), scaling.edges.shape[1] - 1
         width = (2 + bins) * columns + sum(settings.classes)
         self.layers = nn.Sequential(
@@ -177,7 +155,7 @@ class TableMLP(nn.Module):  # type: ignore[misc]
         -------
         Tensor, shape (N, table_out), float32
         """
-        numeric = with_shared(numeric, self.shared)
+        numeric = with_surest(numeric)
         missing = torch.isnan(numeric)
         known = 1 - missing.float()  # (N, K)
         x = torch.where(missing, torch.zeros_like(numeric), numeric) / self.scale

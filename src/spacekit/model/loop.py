@@ -36,8 +36,9 @@ _EVALUATE = 16
 #: AdamW's weight decay, and the norm beyond which gradients are cut.
 _WEIGHT_DECAY, _LONGEST_GRADIENT = 0.01, 5.0
 
-#: Highest learning rate and weight decay of a branch that is trained by itself.
-_ALONE_LR, _ALONE_DECAY = 3e-3, 0.1
+#: Highest learning rate of a branch that is trained by itself, and its weight decay: the table's,
+#: and the stamps'.
+_ALONE_LR, _TABLE_DECAY, _STAMP_DECAY = 3e-3, 0.03, 0.1
 
 #: What a schedule's state calls its functions, which are made anew.
 _RULES = "lr_lambdas"
@@ -203,15 +204,21 @@ class TrainingLoop:
 
         table = [*network.table.parameters(), *network.table_word.parameters()]
         close = [*network.stamps.parameters(), *network.stamps_word.parameters()]
-        self._learn(table, settings.table_epochs, of_table)
-        self._learn(close, settings.stamp_epochs, of_stamps)
+        for wanted, decay, epochs, cost in (
+            (table, _TABLE_DECAY, settings.table_epochs, of_table),
+            (close, _STAMP_DECAY, settings.stamp_epochs, of_stamps),
+        ):
+            optimiser = torch.optim.AdamW(wanted, lr=_ALONE_LR, weight_decay=decay)
+            self._learn(optimiser, epochs, cost)
 
     def _learn(
-        self, wanted: list[nn.Parameter], epochs: int, cost: Callable[[NDArray[np.int64]], Tensor]
+        self,
+        optimiser: torch.optim.Optimizer,
+        epochs: int,
+        cost: Callable[[NDArray[np.int64]], Tensor],
     ) -> None:
         """Train some of the weights by themselves, from a high rate down to nothing."""
         rows, size = self._split.train, self._settings.batch_size
-        optimiser = torch.optim.AdamW(wanted, lr=_ALONE_LR, weight_decay=_ALONE_DECAY)
         count = max(1, len(rows) // size)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(epochs * count))
         for _ in range(epochs):

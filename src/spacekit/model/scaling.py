@@ -7,8 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from spacekit.errors import MissingExtraError
-from spacekit.model.branches import CLIP, TableScaling, with_shared, yeo_johnson
+from spacekit.model.branches import CLIP, TableScaling, yeo_johnson
 from spacekit.model.features import NUMERIC
+from spacekit.model.signs import with_surest
 from spacekit.visit.truth import ALIGNED_PX, MISALIGNED_PX
 
 __all__ = ["fit_scaling"]
@@ -19,10 +20,16 @@ BINS = 12
 #: Bins of a measured shift end here too, px: what is measured between the limits of aligned and
 #: misaligned decides, and few mosaics of a training set lie there.
 LIMITS_PX = (ALIGNED_PX, 0.3, 0.35, 0.4, MISALIGNED_PX)
-_LIMITED = frozenset(("offset_px", "sure_px", "exposure_offset_px", "exposure_sure_px"))
+#: And those of the surest sign about where it is sure.
+LIMITS_SURE = (0.6, 0.8, 0.9, 1.0, 1.2)
 
-#: Shifts that are told once more where enough sources share them, and their sources.
-SHARED = (("exposure_sure_px", "exposure_offset_sources"), ("sure_px", "offset_sources"))
+#: The columns to scale: the table's, and the surest sign.
+_SUREST = "surest"
+_NAMES = (*NUMERIC, _SUREST)
+_LIMITS = {
+    **dict.fromkeys(("offset_px", "sure_px", "exposure_offset_px", "exposure_sure_px"), LIMITS_PX),
+    _SUREST: LIMITS_SURE,
+}
 
 #: Below this amount (in the column's unit) a value counts linearly, above by its logarithm.
 LINEAR_BELOW = {
@@ -48,6 +55,7 @@ LINEAR_BELOW = {
     "rejected_turned_px": 0.5,
     "turned_ellipticity": 0.02,
     "twin_px": 1.0,
+    _SUREST: 0.5,
 }
 
 
@@ -61,12 +69,10 @@ def fit_scaling(numeric: NDArray[np.float32], *, power: bool = False) -> TableSc
     power : bool
         Fit Yeo-Johnson exponents instead of taking logarithms.
     """
-    shared = tuple((NUMERIC.index(shift), NUMERIC.index(sources)) for shift, sources in SHARED)
-    numeric = with_shared(torch.from_numpy(numeric), shared).numpy()
-    names = (*NUMERIC, *(shift for shift, _ in SHARED))
-    scale = np.array([LINEAR_BELOW.get(name, 1.0) for name in names], np.float32)
-    exponents = np.zeros(len(names), np.float32)
-    varied = [k for k in range(len(names)) if len(np.unique(_known(numeric[:, k]))) > 2]
+    numeric = with_surest(torch.from_numpy(numeric)).numpy()
+    scale = np.array([LINEAR_BELOW.get(name, 1.0) for name in _NAMES], np.float32)
+    exponents = np.zeros(len(_NAMES), np.float32)
+    varied = [k for k in range(len(_NAMES)) if len(np.unique(_known(numeric[:, k]))) > 2]
     if power and varied:
         try:
             from sklearn.preprocessing import PowerTransformer
@@ -79,18 +85,18 @@ def fit_scaling(numeric: NDArray[np.float32], *, power: bool = False) -> TableSc
     bent = yeo_johnson(filled, torch.from_numpy(exponents)).numpy()
     mean, width = np.zeros_like(scale), np.ones_like(scale)
     count = BINS + 1 + len(LIMITS_PX)
-    edges = np.tile(np.linspace(-1, 1, count, dtype=np.float32), (len(names), 1))
-    limits = torch.tensor(LIMITS_PX)[:, None]
-    for k, name in enumerate(names):
+    edges = np.tile(np.linspace(-1, 1, count, dtype=np.float32), (len(_NAMES), 1))
+    for k, name in enumerate(_NAMES):
         known = bent[np.isfinite(numeric[:, k]), k]
         if len(known):
             mean[k] = known.mean()
             width[k] = max(known.std(), 0.1)
             standard = ((known - mean[k]) / width[k]).clip(-CLIP, CLIP)
+            limits = torch.tensor(_LIMITS.get(name, ()))[:, None]
             inside = yeo_johnson(limits / scale[k], torch.tensor(exponents[k]))[:, 0].numpy()
-            inside = (inside - mean[k]) / width[k] if name in _LIMITED else inside[:0]
+            inside = (inside - mean[k]) / width[k]
             edges[k] = _ends(standard, inside, count)
-    return TableScaling(scale, exponents, mean, width, edges, shared)
+    return TableScaling(scale, exponents, mean, width, edges)
 
 
 def _ends(
