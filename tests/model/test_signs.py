@@ -30,6 +30,8 @@ def row(**values: float) -> np.ndarray:
         ({"rejected_turned": 40.0}, 2.0),
         ({"turned_sigmas": 30.0, "turned_ellipticity": 0.02}, 0.0),
         ({"turned_sigmas": 30.0, "turned_ellipticity": 0.05}, 2.0),
+        ({"turned_sigmas": 30.0, "turned_ellipticity": 0.05, "moving": 0.0}, 2.0),
+        ({"turned_sigmas": 30.0, "turned_ellipticity": 0.05, "moving": 1.0}, 0.0),
         ({"exposure_part_share": -1.0}, 0.0),
     ],
 )

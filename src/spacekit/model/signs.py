@@ -37,12 +37,15 @@ class Sign:
         Another column that must say `least` for that; empty: none.
     least : float
         In that column's unit.
+    still : bool
+        Whether it is none where the telescope follows a target: stars trail there.
     """
 
     column: str
     sure: float
     beside: str = ""
     least: float = 0.0
+    still: bool = False
 
 
 #: Where they become sure. Shifts: midway between aligned (0.25 px) and misaligned (0.5), and half
@@ -59,7 +62,7 @@ SIGNS: Final = (
     Sign("filter_twin_turned", 4.0),
     Sign("twin_crossed", 6.0),
     Sign("filter_twin_crossed", 6.0),
-    Sign("turned_sigmas", 8.0, "turned_ellipticity", 0.03),
+    Sign("turned_sigmas", 8.0, "turned_ellipticity", 0.03, still=True),
 )
 
 
@@ -78,6 +81,8 @@ def surest(numeric: Tensor) -> Tensor:
         value = torch.where(value > 0, value / sign.sure, none)  # NaN is no more than 0
         if sign.beside:
             value = torch.where(numeric[:, NUMERIC.index(sign.beside)] >= sign.least, value, none)
+        if sign.still:
+            value = torch.where(numeric[:, NUMERIC.index("moving")] > 0, none, value)
         told.append(value)
     return torch.stack(told, dim=1).amax(dim=1, keepdim=True).clamp(max=_LARGEST)
 
