@@ -33,6 +33,13 @@ def test_what_is_not_is_told(tmp_path: Path, content: bytes, said: str) -> None:
         read_json(path, 200_000)
 
 
+def test_what_to_do_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("{")
+    with pytest.raises(ProductError, match=r"not JSON .*; fetch it again$"):
+        read_json(path, 100, "fetch it again")
+
+
 def test_what_is_gone_is_told(tmp_path: Path) -> None:
     with pytest.raises(ProductError, match="can't be read") as caught:
         read_text(tmp_path / "gone.txt", 100)

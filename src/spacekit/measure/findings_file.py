@@ -87,11 +87,11 @@ def read_findings(path: Path) -> Findings | None:
         If it isn't what `write_findings` writes.
     """
     try:
-        content = read_json(path, _LARGEST_BYTES)
+        content = read_json(path, _LARGEST_BYTES, "run prep again")
     except ProductError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return None
-        raise ProductError(f"{error}; run prep again") from error
+        raise
     try:
         if content["format"] != _FORMAT:
             raise ProductError(f"{path}: of another version of spacekit; run prep again")

@@ -22,7 +22,7 @@ from spacekit.measure.findings import Repeat
 from spacekit.measure.matching import MatchSettings, Places, match_positions
 from spacekit.measure.rejected import Holes
 from spacekit.measure.sources import Sources
-from spacekit.measure.votes import highest_peak, histogram, log_trials, surprise
+from spacekit.measure.votes import Peak, highest_peak, histogram, log_trials, surprise
 
 __all__ = ["find_repeats"]
 
@@ -168,12 +168,19 @@ def _repeat(own: Holes, difference: Floats) -> Repeat:
     """Find the shift with more pairs than chance allows, if there is any."""
     votes = histogram(difference, _SEARCH_PX)
     peak = highest_peak(votes, _BOX_PX, _AROUND_PX)
-    sure = peak.surprise - math.log(votes.size / _BOX_PX**2 / _CHANCE)
-    if sure <= 0 or peak.counts < _FEWEST:
+    sure = _beyond_chance(peak, votes)
+    if sure <= 0:
         return Repeat(own.title, 0.0, 0.0, 0.0, 0)
     near = difference[np.abs(difference - peak.shift).max(axis=1) <= _BOX_PX / 2]
     dx, dy = (float(v) for v in np.median(near, axis=0))
     return Repeat(own.title, sure, dx, dy, int(peak.counts))
+
+
+def _beyond_chance(peak: Peak, votes: Floats) -> float:
+    """Give how much surer a peak of votes is than chance makes it; 0 where it is too few."""
+    if peak.counts < _FEWEST:
+        return 0.0
+    return peak.surprise - math.log(votes.size / _BOX_PX**2 / _CHANCE)
 
 
 def _turned(repeat: Repeat, pairs: Floats, middle: Floats) -> Repeat:
@@ -192,8 +199,8 @@ def _turned(repeat: Repeat, pairs: Floats, middle: Floats) -> Repeat:
     voted = np.column_stack([ratio.real, ratio.imag])
     votes = histogram(voted, _TURNED_PX)
     peak = highest_peak(votes, _BOX_PX, _AROUND_TURNED_PX)
-    sure = peak.surprise - math.log(votes.size / _BOX_PX**2 / _CHANCE)
-    if sure <= 0 or peak.counts < _FEWEST:
+    sure = _beyond_chance(peak, votes)
+    if sure <= 0:
         return repeat
     near = voted[np.abs(voted - peak.shift).max(axis=1) <= _BOX_PX / 2]
     outward, around = (float(v) for v in np.median(near, axis=0))

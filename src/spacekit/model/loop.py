@@ -204,12 +204,8 @@ class TrainingLoop:
 
         table = [*network.table.parameters(), *network.table_word.parameters()]
         close = [*network.stamps.parameters(), *network.stamps_word.parameters()]
-        for wanted, decay, epochs, cost in (
-            (table, _TABLE_DECAY, settings.table_epochs, of_table),
-            (close, _STAMP_DECAY, settings.stamp_epochs, of_stamps),
-        ):
-            optimiser = torch.optim.AdamW(wanted, lr=_ALONE_LR, weight_decay=decay)
-            self._learn(optimiser, epochs, cost)
+        self._learn(_alone(table, _TABLE_DECAY), settings.table_epochs, of_table)
+        self._learn(_alone(close, _STAMP_DECAY), settings.stamp_epochs, of_stamps)
 
     def _learn(
         self,
@@ -366,6 +362,11 @@ class TrainingLoop:
         """Give a batch in the order of the network's inputs."""
         arrays = (batch.numeric, batch.categories, batch.frames, batch.has_frames, batch.stamps)
         return [self._tensor(array) for array in arrays]
+
+
+def _alone(weights: list[nn.Parameter], decay: float) -> torch.optim.Optimizer:
+    """Make what trains a branch by itself."""
+    return torch.optim.AdamW(weights, lr=_ALONE_LR, weight_decay=decay)
 
 
 def _schedule(settings: TrainingSettings, steps: int) -> Callable[[int], float]:

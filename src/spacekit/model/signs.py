@@ -48,13 +48,16 @@ class Sign:
     still: bool = False
 
 
-#: Where they become sure. Shifts: midway between aligned (0.25 px) and misaligned (0.5), and half
-#: of that gap beyond two standard errors. Surprises of rejected patches, and shares of sources at
+#: Sources that share a shift which is no chance.
+_MANY: Final = 10
+
+#: Where they become sure. Shifts, less two standard errors: well above the 0.25 px that exposures
+#: of an aligned mosaic may lie apart. Surprises of rejected patches, and shares of sources at
 #: a second shift, are 0 unless chance would make as much once in 10,000 mosaics. Second images and
 #: turns: in standard errors, above all that neighbours, spikes and astigmatism make.
 SIGNS: Final = (
-    Sign("exposure_sure_px", 0.4, "exposure_offset_sources", 10),
-    Sign("sure_px", 0.4, "offset_sources", 10),
+    Sign("exposure_sure_px", 0.4, "exposure_offset_sources", _MANY),
+    Sign("sure_px", 0.4, "offset_sources", _MANY),
     Sign("exposure_part_share", 0.2),
     Sign("rejected_surprise", 0.1),
     Sign("rejected_turned", 0.1),

@@ -43,7 +43,7 @@ def read_qa(path: Path) -> QaReport:
     ProductError
         If the file can't be read, is no JSON, or isn't laid out as QA JSON is.
     """
-    content = read_json(path, _LARGEST_BYTES)
+    content = read_json(path, _LARGEST_BYTES, "fetch it again")
     header = content.get("header") if isinstance(content, dict) else None
     data = content.get("data") if isinstance(content, dict) else None
     if not isinstance(header, dict) or not isinstance(data, dict):

@@ -37,18 +37,25 @@ def read_text(path: Path, largest_bytes: int) -> str:
         raise ProductError(f"{path}: can't be read ({error.strerror})") from error
 
 
-def read_json(path: Path, largest_bytes: int) -> Any:
-    """Read a file of JSON, parameters as of `read_text`; what it holds is unchecked.
+def read_json(path: Path, largest_bytes: int, advice: str = "") -> Any:
+    """Read a file of JSON; what it holds is unchecked.
+
+    Parameters
+    ----------
+    path, largest_bytes
+        As of `read_text`.
+    advice : str
+        What to do where it is broken.
 
     Raises
     ------
     ProductError
         If it can't be read, is larger, or is no JSON.
     """
-    text = read_text(path, largest_bytes)
+    text, more = read_text(path, largest_bytes), f"; {advice}" if advice else ""
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ProductError(f"{path}: JSON is nested too deep to be genuine") from error
+        raise ProductError(f"{path}: JSON is nested too deep to be genuine{more}") from error
     except ValueError as error:
-        raise ProductError(f"{path}: broken or cut short, not JSON ({error})") from error
+        raise ProductError(f"{path}: broken or cut short, not JSON ({error}){more}") from error
