@@ -11,6 +11,8 @@ where it must be imitated.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,6 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from spacekit.model.checkpoint import (
+    put_moments,
+    read_checkpoint,
+    take_moments,
+    write_checkpoint,
+)
 from spacekit.model.dataset import Dataset
 from spacekit.model.features import NUMERIC
 
@@ -52,8 +60,28 @@ class Original(nn.Module):  # type: ignore[misc]
         return logits
 
 
+class Convolution(nn.Conv3d):  # type: ignore[misc]
+    """A 3D convolution (kernel 3, padding 1) that leaves out what only meets padding.
+
+    The first pooling leaves one plane of the three frames: from there on two of the kernel's three
+    planes are multiplied by zeros, in both directions. The middle one is a 2D convolution, with the
+    same results and gradients for a third of the work.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, kernel_size=3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (N, C, planes, rows, columns), float32."""
+        if x.shape[2] > 1:
+            several: Tensor = super().forward(x)
+            return several
+        middle = self.weight[:, :, 1]
+        return nn.functional.conv2d(x.squeeze(2), middle, self.bias, padding=1).unsqueeze(2)
+
+
 def _convolution(channels_in: int, channels_out: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv3d(channels_in, channels_out, 3, padding=1), nn.LeakyReLU())
+    return nn.Sequential(Convolution(channels_in, channels_out), nn.LeakyReLU())
 
 
 def _inputs(data: Dataset, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
@@ -67,7 +95,9 @@ def _inputs(data: Dataset, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
     )
 
 
-def train_original(train: Dataset, test: Dataset, epochs: int, seed: int) -> NDArray[np.float64]:
+def train_original(
+    train: Dataset, test: Dataset, epochs: int, seed: int, checkpoint: Path | None = None
+) -> NDArray[np.float64]:
     """Train it, and give its logits on the test set.
 
     Parameters
@@ -76,31 +106,66 @@ def train_original(train: Dataset, test: Dataset, epochs: int, seed: int) -> NDA
         Frames of 128 px.
     epochs, seed : int
         Passes over all training rows; decides weights and order.
+    checkpoint : Path, optional
+        Where an interrupted training leaves its last epoch, and goes on from there.
     """
     if NUMERIC[:_PUBLISHED][0] != "numexp":
         raise ValueError("the published numbers are no longer the first columns")
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
     network = Original()
-    known = torch.cpu.get_capabilities()
-    short = any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))
     optimiser = torch.optim.Adam(network.parameters(), lr=_RATE)
-    for epoch in range(epochs):
-        network.train()
-        order, total = rng.permutation(len(train)), 0.0
-        for rows in np.array_split(order, max(1, len(order) // _BATCH)):
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=short):
-                logits = network(*_inputs(train, rows)).float()
-            labels = torch.from_numpy(train.labels[rows])
-            loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total += float(loss.detach()) * len(rows)
-        print(f"original, epoch {epoch + 1}: loss {total / len(order):.3f}", flush=True)
+    key = f"{seed} {len(train)}"
+    start = _resume(checkpoint, key, network, optimiser) if checkpoint else 0
+    for epoch in range(start, epochs):
+        torch.manual_seed(seed + epoch)
+        order = np.random.default_rng([seed, epoch]).permutation(len(train))
+        loss = _learn(network, optimiser, train, order)
+        print(f"original, epoch {epoch + 1}: loss {loss:.3f}", flush=True)
+        if checkpoint:
+            tensors = {f"network/{k}": v for k, v in network.state_dict().items()}
+            tensors |= {f"optimiser/{k}": v for k, v in take_moments(optimiser).items()}
+            write_checkpoint(checkpoint, key, tensors, epoch + 1)
     network.eval()
     with torch.inference_mode():
         parts = np.array_split(np.arange(len(test)), max(1, len(test) // _EVALUATE))
         logits = torch.cat([network(*_inputs(test, rows)) for rows in parts])
         answers: NDArray[np.float64] = logits.double().numpy()
     return answers
+
+
+def _resume(checkpoint: Path, key: str, network: Original, optimiser: torch.optim.Optimizer) -> int:
+    """Take up an interrupted training; gives the number of its epochs, 0 for none."""
+    found = read_checkpoint(checkpoint, key)
+    if found is None:
+        return 0
+    tensors, epochs = found
+    network.load_state_dict(_of(tensors, "network/"))
+    put_moments(optimiser, _of(tensors, "optimiser/"))
+    return int(epochs)
+
+
+def _of(tensors: Mapping[str, Tensor], group: str) -> dict[str, Tensor]:
+    return {k.removeprefix(group): v for k, v in tensors.items() if k.startswith(group)}
+
+
+def _learn(
+    network: Original,
+    optimiser: torch.optim.Optimizer,
+    train: Dataset,
+    order: NDArray[np.int64],
+) -> float:
+    """Pass once over all rows; gives the mean loss."""
+    known = torch.cpu.get_capabilities()
+    short = any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))
+    network.train()
+    total = 0.0
+    for rows in np.array_split(order, max(1, len(order) // _BATCH)):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=short):
+            logits = network(*_inputs(train, rows)).float()
+        labels = torch.from_numpy(train.labels[rows])
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += float(loss.detach()) * len(rows)
+    return total / len(order)

@@ -16,7 +16,7 @@ from torch import Tensor
 from spacekit.files import replacing
 from spacekit.visit.values import MALFORMED
 
-__all__ = ["read_checkpoint", "write_checkpoint"]
+__all__ = ["put_moments", "read_checkpoint", "take_moments", "write_checkpoint"]
 
 _PLAIN = "plain"
 _BROKEN = (*MALFORMED, zipfile.BadZipFile)
@@ -58,3 +58,23 @@ def read_checkpoint(path: Path, key: str) -> tuple[dict[str, Tensor], Any] | Non
     except _BROKEN:
         return None
     return {name: torch.from_numpy(array) for name, array in arrays.items()}, told["plain"]
+
+
+def take_moments(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Give what an optimiser remembers of each weight, as ``<weight>/<field>``."""
+    remembered = optimiser.state_dict()["state"]
+    return {
+        f"{number}/{name}": value
+        for number, fields in remembered.items()
+        for name, value in fields.items()
+    }
+
+
+def put_moments(optimiser: torch.optim.Optimizer, moments: Mapping[str, Tensor]) -> None:
+    """Give an optimiser of the same weights back what `take_moments` took."""
+    remembered: dict[int, dict[str, Tensor]] = {}
+    for name, value in moments.items():
+        number, _, field = name.partition("/")
+        remembered.setdefault(int(number), {})[field] = value
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": remembered, "param_groups": groups})

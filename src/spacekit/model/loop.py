@@ -16,7 +16,12 @@ from torch import Tensor, nn
 
 from spacekit.errors import TrainingError
 from spacekit.model.branches import NetworkSettings
-from spacekit.model.checkpoint import read_checkpoint, write_checkpoint
+from spacekit.model.checkpoint import (
+    put_moments,
+    read_checkpoint,
+    take_moments,
+    write_checkpoint,
+)
 from spacekit.model.dataset import Batch, Dataset, augment_stamps, batches, drop_features
 from spacekit.model.network import Ensemble
 from spacekit.model.regimes import VIEWS
@@ -138,9 +143,7 @@ class TrainingLoop:
             return
         tensors = {f"network/{k}": v for k, v in self._network.state_dict().items()}
         tensors |= {f"kept/{k}": v for k, v in self._kept.items()}
-        moments = self._optimiser.state_dict()["state"]
-        for number, state in moments.items():
-            tensors |= {f"optimiser/{number}/{name}": value for name, value in state.items()}
+        tensors |= {f"optimiser/{k}": v for k, v in take_moments(self._optimiser).items()}
         tensors["torch"] = torch.random.get_rng_state()
         plain = {
             "epochs": epochs,
@@ -163,12 +166,7 @@ class TrainingLoop:
         }
         self._network.load_state_dict(of["network/"])
         self._kept = of["kept/"]
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in of["optimiser/"].items():
-            number, _, field = name.partition("/")
-            moments.setdefault(int(number), {})[field] = value
-        groups = self._optimiser.state_dict()["param_groups"]
-        self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        put_moments(self._optimiser, of["optimiser/"])
         self._schedule.load_state_dict({_RULES: [None], **plain["schedule"]})
         for group, lr in zip(
             self._optimiser.param_groups, self._schedule.get_last_lr(), strict=True
