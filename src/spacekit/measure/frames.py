@@ -200,13 +200,14 @@ def average(image: Drizzled, crop: Crop) -> tuple[NDArray[np.float32], NDArray[n
     """
     height, width = (side.stop - side.start for side in (crop.rows, crop.columns))
     down, across = _overlaps(height, crop.shape[0]), _overlaps(width, crop.shape[1])
-    total, area = np.zeros((2, *crop.shape), np.float32)
+    reduced = np.zeros((2, crop.shape[0], width), np.float32)  # of rows, not yet of columns
     for rows, sci, inside in image.strips(crop.rows, crop.columns):
         start, stop = rows.start - crop.rows.start, rows.stop - crop.rows.start
         cells = slice(start * crop.shape[0] // height, -(-stop * crop.shape[0] // height))
         weights = down[cells, start:stop]
-        total[cells] += (across @ (weights @ sci).T).T
-        area[cells] += (across @ (weights @ inside).T).T
+        reduced[0, cells] += weights @ sci
+        reduced[1, cells] += weights @ inside
+    total, area = ((across @ half.T).T for half in reduced)
     exposed = area > 0.5 * height * width / (crop.shape[0] * crop.shape[1])
     if not exposed.any():  # lone pixels
         exposed = area > 0
@@ -254,17 +255,20 @@ def stretch(
     ndarray, shape (height, width), uint8
         Black throughout where all exposed pixels are alike.
     """
-    values = mean[exposed].astype(np.float64)
-    black, white = np.percentile(values, [settings.black_percentile, settings.white_percentile])
-    noise = _noise(mean, exposed, max(1, math.ceil(scale))) or float(np.std(values))
+    values = mean[exposed]
+    percentiles = [settings.black_percentile, settings.white_percentile]
+    black, white = map(float, np.percentile(values, percentiles))
+    noise = _noise(mean, exposed, max(1, math.ceil(scale))) or float(np.std(values, dtype=float))
     if noise <= 0:  # the same value everywhere
         return np.zeros(mean.shape, dtype=np.uint8)
     white = black + noise * float(
         np.clip((white - black) / noise, settings.least_range, settings.most_range)
     )
     softening = settings.linear_range * noise
-    bright = np.arcsinh(np.maximum(mean - black, 0) / softening)
-    gray = np.clip(bright / np.arcsinh((white - black) / softening), 0, 1)
+    bright = np.clip(mean - black, 0, white - black) / softening
+    # arcsinh, by functions that numpy computes several values at a time of
+    bright = np.log(bright + np.sqrt(bright * bright + 1))
+    gray = bright / math.asinh((white - black) / softening)
     return np.where(exposed, _GRAYS[np.rint((_LEVELS - 1) * gray).astype(np.intp)], 0)
 
 
