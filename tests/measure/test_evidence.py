@@ -368,6 +368,39 @@ def test_different_skies_are_unmatched_and_cosmic_rays_are_not(tmp_path):
     assert any("cosmic rays" in r for r in evidence.findings.reasons)
 
 
+def strip(folder, middles, shifts):
+    """Write exposures side by side along a strip of sky, and their total."""
+    shape, rng = (260, 1500), np.random.default_rng(8)
+    places, flux = scatter(rng, 260, shape), brightness(rng, 260, 100)
+    products, sum_, weights = [], np.zeros(shape), np.zeros(shape)
+    for number, (middle, shift) in enumerate(zip(middles, shifts, strict=True)):
+        wht = np.zeros(shape)
+        wht[:, middle - 150 : middle + 150] = 1
+        seen = image(np.random.default_rng(number), places + np.array(shift), flux, shape) * wht
+        products.append(write_product(folder, f"f160w a{'abcdefg'[number]}", seen, wht))
+        sum_, weights = sum_ + seen, weights + wht
+    total = np.divide(sum_, weights, out=np.zeros(shape), where=weights > 0)
+    return mosaic(folder, write_product(folder, "total", total, weights), *products)
+
+
+def test_a_strip_of_pointings_is_compared_from_one_to_the_next(tmp_path):
+    shifts = [(0, 0)] * 6 + [(2.0, -1.0)]
+    evidence = measure_evidence(strip(tmp_path, range(180, 1381, 200), shifts))
+    group = evidence.findings.exposures
+    assert not group.unmatched
+    assert not group.untold
+    assert len(group.offsets) == 6
+    off = {o.title: (o.dx_px, o.dy_px) for o in group.offsets if o.length_px > 0.2}
+    assert off == {"f160w ag": (pytest.approx(2.0, abs=0.1), pytest.approx(-1.0, abs=0.1))}
+
+
+def test_products_without_common_sky_are_not_said_to_disagree(tmp_path):
+    evidence = measure_evidence(strip(tmp_path, (180, 1380), [(0, 0), (0, 0)]))
+    assert evidence.findings.exposures.unmatched == ()
+    assert evidence.findings.exposures.untold == ("f160w ab",)
+    assert evidence.columns["exposures_unmatched"] == 0
+
+
 @pytest.mark.parametrize(
     "pixels",
     [np.full(SHAPE, np.nan), np.zeros(SHAPE), np.ones((1, 1)), None],

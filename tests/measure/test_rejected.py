@@ -121,6 +121,15 @@ def test_holes_at_one_shift_from_the_stars_tell_the_exposure_and_the_shift():
     assert (second.surprise, second.sources) == (0.0, 0)
 
 
+def test_of_very_many_exposures_those_with_most_holes_are_asked():
+    where = places(25, 3)
+    struck = Holes("f814w zz", where + np.array([5.0, -3.0]), np.array([150.0, 150.0]))
+    few = [Holes(f"f606w {n:02}", places(3, n), np.array([150.0, 150.0])) for n in range(40)]
+    found = find_repeats([*few[:30], struck, *few[30:]], stars(where), MIDDLE)
+    assert len(found) == 24
+    assert (found[0].title, found[0].dx_px, found[0].dy_px) == ("f814w zz", 5.0, -3.0)
+
+
 @pytest.mark.parametrize(("outward", "around"), [(0.0, 6.0), (-5.0, 0.0), (3.0, -4.0)])
 def test_holes_of_an_exposure_that_is_turned_or_has_another_scale(outward: float, around: float):
     where = places(40, 3)

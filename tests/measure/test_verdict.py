@@ -80,6 +80,44 @@ def test_a_filter_whose_exposures_are_all_off_is_named_as_a_whole():
     assert verdict.culprits == ("f814w",)
 
 
+def test_a_filter_of_which_an_exposure_was_not_compared_is_not_named_as_a_whole():
+    off = (offset("f606w ab", 0.05, 0.0, "f606w aa"), offset("f814w ad", 0.0, 5.0, "f606w aa"))
+    whole = Group("f606w aa", 500.0, off)
+    assert judge(Findings(exposures=whole)).culprits == ("f814w",)
+    for lost in ({"unmatched": ("f814w ae",)}, {"untold": ("f814w ae",)}):
+        verdict = judge(Findings(exposures=replace(whole, **lost)))
+        assert verdict.culprits == ("f814w ad",)
+
+
+def test_a_filter_is_named_beside_exposures_of_others():
+    between = filters(offset("f814w", 0.9, 0.0), offset("f275w", 3.0, 4.0), offset("f336w", 0, 0))
+    apart = exposures(
+        offset("f606w ab", 0.05, 0.0, "f606w aa"),
+        offset("f814w ac", 0.05, 0.0, "f606w aa"),
+        offset("f814w ad", 0.9, 0.0, "f606w aa"),
+    )
+    verdict = judge(replace(between, exposures=apart.exposures))
+    assert verdict.culprits == ("f814w ad", "f275w")
+    assert verdict.offset_mas == pytest.approx(200.0)
+    assert "F275W is off by (3.0, 4.0) px = 200 mas from F606W" in verdict.reason
+    assert "; F814W is off" not in verdict.reason  # its exposure is
+
+
+def test_who_could_not_be_compared_is_told():
+    pair = Group(
+        "f606w aa", 500.0, (offset("f606w ab", 0.03, 0.0, "f606w aa"),), untold=("f814w ac",)
+    )
+    assert judge(Findings(exposures=pair)).reason == (
+        "exposure ab of F606W lies within 0.03 px of exposure aa of F606W (41 sources), "
+        "but exposure ac of F814W could not be compared"
+    )
+    many = replace(pair, untold=tuple(f"f814w a{n}" for n in range(5)))
+    assert judge(Findings(exposures=many)).reason.endswith("but 5 others could not be compared")
+    # then what its filter's stars say counts
+    lost = Findings(exposures=pair, shapes=(shape("total"), shape("f814w", deficit=0.35)))
+    assert judge(lost).culprits == ("f814w",)
+
+
 def test_a_part_of_an_exposure_that_is_off():
     part = {"part_dx_px": 2.0, "part_dy_px": -3.0, "part_sources": 22}
     verdict = judge(

@@ -65,6 +65,8 @@ def test_folders_and_poller_are_read(visit: Path) -> None:
     assert find_exposure_folders(visit.parent) == [visit]
     assert find_exposure_folders(visit) == [visit]
     assert read_poller(visit) == LINES
+    (visit / "nohup.out").write_text("runsinglehap said this\n")
+    assert read_poller(visit) == LINES
     with pytest.raises(VisitError, match="no folder"):
         find_exposure_folders(visit.parent, "none*")
 

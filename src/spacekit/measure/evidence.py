@@ -156,7 +156,7 @@ def _no_filters(compared: Comparison | None) -> list[str]:
         + (
             ""
             if compared.says_something(look)
-            else " (too few stars, or too many cosmic rays, to tell)"
+            else " (too few stars in what both show, or too many cosmic rays, to tell)"
         )
         for look in compared.unmatched
     ]

@@ -127,12 +127,15 @@ class Group:
         One for each other product that could be matched.
     unmatched : tuple of str
         Titles of those with sources enough that match the reference at no shift.
+    untold : tuple of str
+        Titles of those whose missing match says nothing: too few stars, or too many cosmic rays.
     """
 
     reference: str = ""
     reference_exptime_s: float = math.nan
     offsets: tuple[Offset, ...] = ()
     unmatched: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,7 @@ def _group(content: Any) -> Group:
         reference_exptime_s=_number(content["reference_exptime_s"]),
         offsets=_many(content["offsets"], lambda item: _record(Offset, item)),
         unmatched=_many(content["unmatched"], _named),
+        untold=_many(content.get("untold", []), _named),  # earlier files have none
     )
 
 

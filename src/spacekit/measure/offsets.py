@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from spacekit.errors import ProductError
 from spacekit.measure.chips import chip_shifts
-from spacekit.measure.correlation import Sharp, correlate, sharpened
+from spacekit.measure.comparer import Comparer, searched
 from spacekit.measure.findings import CORRELATION, SOURCES, Group, Offset
 from spacekit.measure.looks import TWO_CHIPS, Frame, Look
-from spacekit.measure.matching import Places, match_near, match_positions
-from spacekit.measure.pattern import detector_shift, without_pairs
+from spacekit.measure.overlap import inside, share
 from spacekit.measure.seconds import second_shift
 from spacekit.measure.shift import Shift
 from spacekit.measure.sources import Sources
-from spacekit.visit.drizzled import read_drizzled
 
 __all__ = ["Comparison", "compare", "spread_px"]
 
@@ -66,14 +63,15 @@ class Comparison:
             reference_exptime_s=self.reference.exptime_s,
             offsets=tuple(self._offset(look, self.shifts[look.title]) for look in matched),
             unmatched=tuple(k.title for k in self.unmatched if self.says_something(k)),
+            untold=tuple(k.title for k in self.unmatched if not self.says_something(k)),
         )
 
     def says_something(self, look: Look) -> bool:
-        """Say whether a missing match with the reference is no want of stars."""
+        """Say whether a missing match with the reference is no want of stars, or common sky."""
         both = look, self.reference
         # what is left of cosmic rays doesn't count
-        enough = min(len(k.star_places) for k in both) >= _ENOUGH
-        return enough and not any(k.struck for k in both)
+        common = [inside(a.star_places.xy, b).sum() for a, b in (both, both[::-1])]
+        return min(common) >= _ENOUGH and not any(k.struck for k in both)
 
     def seen_twice(self, look: Look) -> Sources:
         """Give a product's sources that another one that matches shows too.
@@ -121,121 +119,19 @@ class Comparison:
         )
 
 
-#: With fewer sources on either side, a missing match says nothing.
+#: With fewer sources on either side, in what both show, a missing match says nothing.
 _ENOUGH = 20
+#: A product with less of its footprint in that of the one all are matched with has neighbours
+#: that tell more of it.
+_BESIDE = 0.5
 #: How near a source must be to one of another product to be the same, and how many will do.
 _SEEN_PX = 1.0
 _FEWEST_SEEN = 3
-#: Correlate where sources are fewer than this, or leave the shift less certain than that.
-_FEW_SOURCES = 8
-_UNCERTAIN_PX = 0.06
-#: Products of one mosaic that are correlated at most; each costs as much as finding sources.
-_MOST_CORRELATED = 12
 #: Sums of distances that differ by less than this, a product, are ties.
 _TIE_PX = 0.02
-#: Two single exposures that correlate further off than this show nothing of the sky.
-_FAR_PX = 15.0
 #: Products that others are matched with, and stars it takes that nothing else confirms.
 _HELPERS = 3
 _SURE_STARS = 8
-#: A shift this near to the dither needs better proof.
-_LIKE_DITHER_PX = 1.5
-#: Fewer stars that match there may be what persists in the detector.
-_FEWEST_AT_DITHER = 6
-
-
-@dataclass
-class _Comparer:
-    """Compares two products: by their sources, and by their pixels where these don't do."""
-
-    images: dict[str, Sharp] = field(default_factory=dict)
-    sharpened: int = 0
-
-    def shift(self, look: Look, reference: Look, expected: Shift | None = None) -> Shift | None:
-        found = _by_sources(look, reference, expected)
-        good = found is not None and (
-            found.sources >= _FEW_SOURCES and found.uncertainty_px <= _UNCERTAIN_PX
-        )
-        if good or (found is not None and found.warped):
-            return found
-        other = self._by_pixels(look, reference)
-        if found is None or other is None:
-            return found or other
-        return min(found, other, key=lambda s: s.uncertainty_px)
-
-    def _by_pixels(self, look: Look, reference: Look) -> Shift | None:
-        both = (look, reference)
-        # a moving target outshines the stars, and what it does is no error
-        if any(not k.same_grid or k.struck or k.moving for k in both):
-            return None
-        first, second = self._image(reference), self._image(look)
-        if first is None or second is None:
-            return None
-        found = correlate(first, second, avoid=detector_shift(look, reference))
-        # what cosmic rays and hot pixels are left of may match far off
-        single = look.single and reference.single
-        far = found is not None and np.hypot(found.dx_px, found.dy_px) > _FAR_PX
-        return None if single and far else found
-
-    def _image(self, look: Look) -> Sharp | None:
-        """Give a product's sharpened image; None once enough were made, or where it can't be."""
-        if look.title in self.images:
-            return self.images[look.title]
-        if self.sharpened >= _MOST_CORRELATED:
-            return None
-        self.sharpened += 1
-        try:
-            drizzled = read_drizzled(look.path)
-            image = sharpened(drizzled.sci, drizzled.wht)
-        except ProductError:  # it could be read a moment ago
-            return None
-        self.images[look.title] = image
-        return image
-
-
-def _by_sources(look: Look, reference: Look, expected: Shift | None) -> Shift | None:
-    """Match sources; where cosmic rays outnumber stars, round ones first."""
-    kinds = [(reference.places, look.places)]
-    if look.struck or reference.struck:
-        kinds.insert(0, (reference.round_places, look.round_places))
-    if expected is None and look.against is not None and reference.against is not None:
-        expected = look.against.plus(reference.against.reversed())
-        # hot pixels that the total shows too say that it is the dither
-        if _is_like_dither(expected, detector_shift(look, reference)):
-            expected = None
-    if expected is not None:
-        for first, second in kinds:
-            found = match_near(first, second, expected)
-            if found is not None:
-                return found
-    return _searched(kinds, reference, look)
-
-
-def _is_like_dither(shift: Shift, pattern: Floats | None) -> bool:
-    """Whether a shift may be that of hot pixels that aren't quite where the footprints put them."""
-    if pattern is None:
-        return False
-    return bool(np.hypot(shift.dx_px - pattern[0], shift.dy_px - pattern[1]) < _LIKE_DITHER_PX)
-
-
-def _searched(kinds: Sequence[tuple[Places, Places]], reference: Look, look: Look) -> Shift | None:
-    """Look for a shift far and wide.
-
-    Hot pixels of two single exposures match too, at the dither between them: those pairs are
-    left out, and come back only for what has a star's extent (exposures without a dither), of
-    which there must be more than the stars of an earlier exposure that persist in the detector.
-    """
-    pattern = detector_shift(look, reference)
-    for pair in kinds:
-        found = match_positions(*(pair if pattern is None else without_pairs(*pair, pattern)))
-        if found is not None and not _is_like_dither(found, pattern):
-            return found
-    if pattern is None:
-        return None
-    found = match_positions(reference.star_places, look.star_places)
-    if found is None or (_is_like_dither(found, pattern) and found.sources < _FEWEST_AT_DITHER):
-        return None
-    return found
 
 
 def compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
@@ -255,7 +151,7 @@ def compare(looks: Sequence[Look], frame: Frame) -> Comparison | None:
     """
     if len(looks) < 2:
         return None
-    comparer = _Comparer()
+    comparer = Comparer()
     base = max(looks, key=lambda look: len(look.round_places))
     shifts = _shifts_from(base, looks, comparer)
     known = [look for look in looks if look.title in shifts]
@@ -289,7 +185,7 @@ def _parts(look: Look, reference: Look, first: Shift) -> tuple[Shift, Shift] | N
     return None if second is None else (first, second)
 
 
-def _shifts_from(base: Look, looks: Sequence[Look], comparer: _Comparer) -> dict[str, Shift]:
+def _shifts_from(base: Look, looks: Sequence[Look], comparer: Comparer) -> dict[str, Shift]:
     """Match all with one; those that don't match it, with one that does."""
     shifts = {base.title: Shift.itself()}
     left = []
@@ -313,7 +209,29 @@ def _shifts_from(base: Look, looks: Sequence[Look], comparer: _Comparer) -> dict
                 break
         else:
             _add_rejected(shifts, look, [base, *helpers])
+    _add_neighbours(shifts, base, looks, comparer)
     return shifts
+
+
+def _add_neighbours(
+    shifts: dict[str, Shift], base: Look, looks: Sequence[Look], comparer: Comparer
+) -> None:
+    """Match products that lie beside the first one with those they overlap, from one to the next.
+
+    `shifts` are against `base`; a strip of pointings has ends that share no sky with it.
+    """
+    beside = [k for k in looks if k.title not in shifts and share(k, base) < _BESIDE]
+    fresh = True
+    while beside and fresh:
+        known = [k for k in looks if k.title in shifts]
+        fresh = False
+        for look in beside:
+            near = max(known, key=lambda k: share(look, k))
+            if near is base or (found := comparer.shift(look, near)) is None:
+                continue
+            shifts[look.title] = found.plus(shifts[near.title])
+            fresh = True
+        beside = [k for k in beside if k.title not in shifts]
 
 
 def _add_rejected(shifts: dict[str, Shift], look: Look, known: Sequence[Look]) -> None:
@@ -328,7 +246,7 @@ def _add_rejected(shifts: dict[str, Shift], look: Look, known: Sequence[Look]) -
         first, second = other.unconfirmed, look.unconfirmed
         if first is None or second is None:
             continue
-        found = _searched([(first.star_places, second.star_places)], first, second)
+        found = searched([(first.star_places, second.star_places)], first, second)
         if found is not None and found.sources >= _SURE_STARS:
             shifts[look.title] = found.plus(shifts[other.title])
             return

@@ -55,6 +55,8 @@ _STRUCK_PX: Final = 3.0
 _PATTERN: Final = 7 / 8
 #: Fewest holes at one shift: on a blank field next to nothing is expected, and three are many.
 _FEWEST: Final = 4
+#: Exposures that are asked at most: the time it takes grows with the square of their number.
+_MOST_EXPOSURES: Final = 24
 #: Highest probability, over all shifts, that chance makes such a peak.
 _CHANCE: Final = 1e-4
 
@@ -68,7 +70,8 @@ def find_repeats(holes: Sequence[Holes], sources: Sources, middle: Floats) -> tu
     Parameters
     ----------
     holes : sequence of Holes
-        Of one product.
+        Of one product. Of more than `_MOST_EXPOSURES` exposures those with most holes are asked: a
+        displaced one loses all its stars.
     sources : Sources
         Of that product, in its own pixels.
     middle : ndarray, shape (2,)
@@ -77,12 +80,14 @@ def find_repeats(holes: Sequence[Holes], sources: Sources, middle: Floats) -> tu
     Returns
     -------
     tuple of Repeat
-        One for each exposure, the highest `surprise` first; those that are told by their turn
+        One for each that is asked, the highest `surprise` first; those that are told by their turn
         alone (`turned_surprise`) have none, and come last with those that aren't told at all.
     """
     bright = sources.select(sources.snr >= _STAR_SNR).select(slice(_MOST_STARS))
     stars = np.column_stack([bright.x, bright.y])
     struck = _struck(stars, holes)
+    order = sorted(range(len(holes)), key=lambda number: -len(holes[number].xy))
+    holes = [holes[number] for number in sorted(order[:_MOST_EXPOSURES])]
     found = []
     for own in holes:
         others = _others(own, holes, stars)

@@ -6,7 +6,7 @@ The words say what was measured; whether a mosaic is called misaligned is the mo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,6 +43,8 @@ _FEWEST_REPEATS: Final = 5
 #: Nearer to a star than this, rejection takes the far side of its second image only: the patch
 #: lies further off than the exposure (2.3 px seem 3.4).
 _PATCHES_APART_PX: Final = 4.0
+#: More products than this are counted, not named.
+_MOST_NAMED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -82,18 +84,22 @@ def judge(findings: Findings) -> Verdict:
     # exposures that were compared say better how they disagree than what rejection took
     compared = _compared(findings.exposures)
     repeated = _repeated(findings.repeats, compared)
-    blamed = {title.split()[0] for title in repeated.culprits} if repeated else set()
-    between = _between(findings.filters, blamed)
+    blamed = _filters(repeated.culprits) if repeated else set()
     exposures = _between(findings.exposures)
-    clues = [c for c in (exposures, repeated, None if exposures else between) if c]
-    measured = [c.shift_px for c in (exposures, between, repeated) if c and c.shift_px]
+    # where exposures are off, they tell of their filters too
+    told = _filters(compared) if exposures else set()
+    between = _between(findings.filters, blamed, told)
+    clues = [c for c in (exposures, repeated, between) if c]
+    measured = [c.shift_px for c in (exposures, between) if c and c.shift_px]
+    if repeated and repeated.shift_px and not measured:
+        measured = [repeated.shift_px]
     clues += _unmatched(Group() if clues else findings.exposures)
     clues += _unmatched(findings.filters)
-    # and both better than the shapes of their filter's stars
-    blamed |= {title.split()[0] for title in compared}
+    # and both better than the shapes of their filter's stars, where all of its exposures tell
+    blamed |= _filters(compared) - _filters(_not_compared(findings.exposures))
     clues += [c for c in disagreeing(findings) if not blamed.intersection(c.culprits)]
     words = [c.words for c in clues] or _told_by_total(findings)
-    shift = measured[0] if measured else (math.nan,) * 3
+    shift = max(measured, key=lambda xyr: xyr[2]) if measured else (math.nan,) * 3
     return Verdict(
         culprits=tuple(dict.fromkeys(title for c in clues for title in c.culprits)),
         dx_px=shift[0],
@@ -110,22 +116,26 @@ def _is_off(offset: Offset) -> bool:
     return length >= least and offset.sure_px > ALIGNED_PX
 
 
-def _between(group: Group, blamed: Set[str] = frozenset()) -> Clue | None:
-    """Say which products of one kind are off the reference.
+def _between(
+    group: Group, blamed: Set[str] = frozenset(), told: Set[str] = frozenset()
+) -> Clue | None:
+    """Say which products of one kind are off the reference, but for those told of already.
 
     Where neither of two sides can be told to be the culprit, filters that are blamed for
     something else are.
     """
-    off = [o for o in group.offsets if _is_off(o)]
+    off = [o for o in group.offsets if _is_off(o) and o.title not in told]
     if not off:
         return None
     worst = max(off, key=lambda o: o.length_px)
-    right = [o for o in group.offsets if o not in off]
-    culprits = _titles(off, [group.reference, *(o.title for o in right)])
+    right = [o for o in group.offsets if not _is_off(o)]
+    rest = [group.reference, *(o.title for o in right), *_not_compared(group)]
+    culprits = _titles(off, rest)
     words, shift = _told(culprits, off, worst), _shift(worst)
     if not _even(group, off, right):
         return Clue(culprits, words, shift)
-    sides = culprits + _titles(right, [o.title for o in off], group.reference)
+    others = [*(o.title for o in off), *_not_compared(group)]
+    sides = culprits + _titles(right, others, group.reference)
     guilty = tuple(title for title in sides if title.split()[0] in blamed)
     if not guilty or guilty == sides:
         several = "sides " if len(off) + len(right) > 1 else ""
@@ -154,6 +164,16 @@ def _shift(offset: Offset) -> tuple[float, float, float]:
 def _compared(group: Group) -> set[str]:
     """Name the products that were measured against each other."""
     return {group.reference, *(o.title for o in group.offsets)} if group.offsets else set()
+
+
+def _not_compared(group: Group) -> tuple[str, ...]:
+    """Name the products that match nothing."""
+    return group.unmatched + group.untold
+
+
+def _filters(titles: Iterable[str]) -> set[str]:
+    """Give the filters of products."""
+    return {title.split()[0] for title in titles}
 
 
 def _repeated(repeats: Sequence[Repeat], compared: Set[str]) -> Clue | None:
@@ -243,8 +263,7 @@ def _titles(
 ) -> tuple[str, ...]:
     """Name products; a filter whose exposures are all among them by its own name."""
     titles = [o.title for o in some] + ([reference] if reference else [])
-    elsewhere = {title.split()[0] for title in rest}
-    filters = {title.split()[0] for title in titles}
+    elsewhere, filters = _filters(rest), _filters(titles)
     whole = filters - elsewhere if elsewhere - filters else set()
     return tuple(dict.fromkeys(t.split()[0] if t.split()[0] in whole else t for t in titles))
 
@@ -301,10 +320,11 @@ def _agreement(findings: Findings) -> str:
     for group, kind in ((findings.exposures, "exposures"), (findings.filters, "filters")):
         if group.offsets:
             worst = max(group.offsets, key=lambda o: o.length_px)
+            but = _but(_not_compared(group))
             if len(group.offsets) == 1:
                 who = f"{name_of(worst.title)} lies within {worst.length_px:.2f} px"
-                return f"{who} of {name_of(worst.reference)}{_basis(worst)}"
-            return f"{kind} agree to {worst.length_px:.2f} px{_basis(worst)}"
+                return f"{who} of {name_of(worst.reference)}{_basis(worst)}{but}"
+            return f"{kind} agree to {worst.length_px:.2f} px{_basis(worst)}{but}"
     total = findings.total_shape
     if total is not None and math.isfinite(total.ellipticity):
         lost = f"{100 * total.weight_deficit:.0f}%" if total.weight_deficit >= 0 else "unknown"
@@ -313,6 +333,14 @@ def _agreement(findings: Findings) -> str:
             f"{total.ellipticity:.2f}, weight missing from their cores: {lost}"
         )
     return "no sources to compare"
+
+
+def _but(lost: Sequence[str]) -> str:
+    """Say who could not be compared."""
+    if not lost:
+        return ""
+    who = _names(lost) if len(lost) <= _MOST_NAMED else f"{len(lost)} others"
+    return f", but {who} could not be compared"
 
 
 def reasons_of(indices: Sequence[str], images: Path) -> tuple[pd.DataFrame, tuple[Problem, ...]]:

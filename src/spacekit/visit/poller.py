@@ -26,8 +26,11 @@ class PollerLine:
 
 
 def find_pollers(folder: Path) -> list[Path]:
-    """Name the poller files of a folder."""
-    return sorted(folder.glob("*.out"))
+    """Name the poller files of a folder: what is named as such, else whatever ends so.
+
+    A shell's output (``nohup.out``) may lie beside.
+    """
+    return sorted(folder.glob("*_input.out")) or sorted(folder.glob("*.out"))
 
 
 def read_poller(folder: Path) -> list[PollerLine]:
