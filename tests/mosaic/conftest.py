@@ -104,7 +104,7 @@ def tiny() -> Callable[..., TinyVisit]:
                         "BUNIT": units,
                         "WCSNAME": "IDC_abc-GSC240",
                         "WCSTYPE": "undistorted a priori solution based on GSC240",
-                        "PHOTFLAM": 1.5e-20,
+                        "PHOTFLAM": 1.53e-20 if "110" in filters[number // each] else 1.94e-20,
                         "PHOTPLAM": 11534.0 if "110" in filters[number // each] else 15369.0,
                     }
                 )

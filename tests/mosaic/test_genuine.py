@@ -14,11 +14,12 @@ from spacekit.mosaic.background import measure_sky
 from spacekit.mosaic.crossmatch import crossmatch, faint_sources
 from spacekit.mosaic.detect import detect, edge_distance
 from spacekit.mosaic.drizzle import PLATE_SCALES_ARCSEC, Stack
+from spacekit.mosaic.exposure import Chip, Exposure
 from spacekit.mosaic.exposure_io import read_exposure
 from spacekit.mosaic.flags import photometric_flags
 from spacekit.mosaic.parameters import settings_for
 from spacekit.mosaic.photometry import Calibration, filled, photometry, place
-from spacekit.mosaic.pipeline import process_visit
+from spacekit.mosaic.pipeline import _ordered, process_visit
 
 CASES = {"iza101": ("f160w", True), "iza201": ("f160w", False), "iza401": ("f110w", False)}
 
@@ -43,6 +44,28 @@ def same_file(hap, processed, visit, pattern):
 
 def robust(values):
     return 1.4826 * np.median(np.abs(values - np.median(values)))
+
+
+def test_exposures_are_taken_in_their_order(hap):
+    """The input files that a total names, by PHOTFLAM and exposure time of its filters."""
+    totals = sorted(hap.glob("visits/*/*_total_*_dr?.fits"))
+    assert len(totals) == 9
+    for total in totals:
+        cards = fits.getheader(total)["D0*DATA"].values()
+        names = list(dict.fromkeys(str(card).split("_fl")[0] for card in cards))
+        exposures = []
+        for name in names:
+            *_, instrument, detector, band, root = name.split("_")
+            product = next(total.parent.glob(f"*_{band}_{root[:6]}_dr?.fits"))
+            with fits.open(product) as hdus:
+                header = hdus[0].header + hdus["SCI"].header
+            time = header["EXPTIME"] / header["NUMEXP"]
+            chip = Chip(None, None, None, header)
+            exposures.append(
+                Exposure(f"{root}_flt.fits", band, instrument, detector, time, (chip,), header)
+            )
+        found = [f"{e.filter}_{e.rootname}" for e in _ordered(exposures[::-1])]
+        assert found == ["_".join(name.split("_")[-2:]) for name in names]
 
 
 @pytest.mark.parametrize("visit", CASES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from scipy import ndimage
 
 from spacekit.errors import VisitError
 from spacekit.mosaic.nouns import PipelineSettings
-from spacekit.mosaic.pipeline import process_visit
+from spacekit.mosaic.pipeline import _ordered, process_visit
+
+from .conftest import SCALE_DEG
 
 STEM = "hst_99001_01_wfc3_ir"
 PRIOR = PipelineSettings(align=False)
@@ -85,6 +88,48 @@ def test_fit_repairs_a_wrong_pointing(tiny, tmp_path):
     for name, (wcs,) in done.final_wcs.items():
         offset = wcs.all_pix2world(corner, 0) - visit.true_wcs[name][0].all_pix2world(corner, 0)
         assert np.abs(offset * 3600 / 0.12825).max() < 0.25
+
+
+def test_stars_weigh_in_the_fit_as_they_are_known(tiny, tmp_path):
+    visit = tiny()
+    wrong = visit.reference.copy()
+    far = np.arange(len(wrong)) % 2 == 0
+    wrong["DEC"] = np.where(far, wrong["DEC"] + 0.6 * SCALE_DEG, wrong["DEC"])
+
+    settings = PipelineSettings(catalogs=False, qa=False)
+
+    def moved_px(stars):
+        done = process_visit(visit.exposures, stars, tmp_path / str(len(stars.colnames)), settings)
+        assert done.fit.accepted
+        name, right = next(iter(visit.true_wcs.items()))
+        middle = [w.pixel_to_world(128, 128) for w in (done.final_wcs[name][0], right[0])]
+        return middle[0].separation(middle[1]).deg / SCALE_DEG
+
+    alike = moved_px(wrong)
+    wrong["RA_error"] = wrong["DEC_error"] = np.where(far, 5.0, 0.1)
+    assert alike > 0.2
+    assert moved_px(wrong) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("seconds", "flam", "expected"),
+    [
+        ({}, {}, "cdab"),  # the insensitive filter first
+        ({"f110w": 300.0}, {}, "abcd"),
+        ({"b": 50.0}, {}, "bacd"),  # its filter comes first, and in it the short one
+        ({}, {"f110w": 3e-20}, "abcd"),
+    ],
+)
+def test_exposures_are_taken_in_the_order_of_the_pipeline(tiny, seconds, flam, expected):
+    exposures = []
+    for exposure in tiny().exposures:
+        letter = exposure.rootname[7]
+        time = seconds.get(letter, seconds.get(exposure.filter, exposure.exptime_s))
+        header = exposure.chips[0].header.copy()
+        header["PHOTFLAM"] = flam.get(exposure.filter, header["PHOTFLAM"])
+        chip = replace(exposure.chips[0], header=header)
+        exposures.append(replace(exposure, exptime_s=time, chips=(chip,)))
+    assert "".join(e.rootname[7] for e in _ordered(exposures[::-1])) == expected
 
 
 def test_without_fit_the_wrong_pointing_and_its_marks_stay(tiny, tmp_path):

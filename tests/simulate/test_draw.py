@@ -132,7 +132,7 @@ def test_dithers_stay_where_they_overlap():
 
 
 def test_conditions_are_as_hst_has_them(drawn):
-    """Up to eight exposures, cosmic rays by the handbook, single good visits that are fitted."""
+    """Up to eight exposures, cosmic rays by the handbook."""
     counts = Counter(n for s in drawn for n in s.counts)
     assert set(counts) == {1, 2, 3, 4, 6, 8}
     assert 0.02 < (counts[6] + counts[8]) / counts.total() < 0.12
@@ -146,8 +146,6 @@ def test_conditions_are_as_hst_has_them(drawn):
     assert 0.1 <= rays.min() < 0.2
     assert 1.6 < rays.max() <= 1.8
     assert np.mean(rays >= 0.7) == pytest.approx(0.85, abs=0.03)
-    fitted = {
-        good: [s.fit_enabled for s in drawn if (s.mode == ALIGNED) == good] for good in (0, 1)
-    }
-    assert np.mean(fitted[1]) > 0.6
-    assert 0.3 < np.mean(fitted[0]) < 0.6
+    fitted = [np.mean([s.fit_enabled for s in drawn if (s.mode == ALIGNED) == k]) for k in (0, 1)]
+    assert 0.3 < fitted[0] < 0.6
+    assert fitted[1] == pytest.approx(fitted[0], abs=0.15)  # a fit is no sign of a good visit

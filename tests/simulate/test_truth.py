@@ -77,6 +77,19 @@ def test_two_exposures_that_disagree_are_named_as_a_pair():
     assert truth.reference == "a"
 
 
+def test_two_equal_halves_that_disagree_are_named_as_a_pair():
+    off = WcsError(5.0, 0.0)
+    halves = [_witness("a", "x"), _witness("b", "x"), _witness("c", "y", off)]
+    halves.append(_witness("d", "y", WcsError(5.1, 0.0)))
+    assert compute_truth(halves, *_mosaic()).pair
+    longer = [*halves[:3], replace(halves[3], exptime_s=150.0)]
+    assert not compute_truth(longer, *_mosaic()).pair
+    apart = [*halves[:3], _witness("d", "y", WcsError(0.0, 5.0))]
+    assert not compute_truth(apart, *_mosaic()).pair
+    aligned = [replace(w, final=w.true) for w in halves]
+    assert not compute_truth(aligned, *_mosaic()).pair
+
+
 @pytest.mark.parametrize(
     ("offset", "trail", "label"),
     [(0.25, 0.0, 0), (0.26, 0.0, None), (0.49, 3.0, None), (0.5, 0.0, 1), (0.1, 0.5, None)],

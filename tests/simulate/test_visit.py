@@ -14,9 +14,10 @@ from spacekit.mosaic.align import at_epoch
 from spacekit.simulate.aperture import Aperture, WcsError
 from spacekit.simulate.detectors import DETECTORS, find_detector
 from spacekit.simulate.draw import draw_spec
+from spacekit.simulate.exposures import Shutter, _trailed
 from spacekit.simulate.pointing import MODES, Plan, draw_errors, possible_modes
 from spacekit.simulate.spec import VisitSpec
-from spacekit.simulate.visit import _true_wcs, simulate_pair, simulate_visit
+from spacekit.simulate.visit import _on_detector, _true_wcs, simulate_pair, simulate_visit
 from spacekit.simulate.wcs import detector_wcs, erroneous
 
 SMALL = VisitSpec(
@@ -206,6 +207,35 @@ def test_dithers_are_along_the_axes_of_the_detector(name, orient):
     for wcs, asked in zip(others, dithers[1:], strict=True):
         moved = 64.0 - wcs.all_world2pix(sky, 0)[0]
         assert moved == pytest.approx(asked, abs=0.05)
+
+
+@pytest.mark.parametrize("name", sorted(DETECTORS))
+def test_a_drift_is_as_long_on_the_sky_as_is_recorded(name):
+    spec, detector = replace(SMALL, orient_deg=50.0), DETECTORS[name]
+    wcs = _true_wcs(spec, detector, np.zeros(2), np.random.default_rng(1))[0]
+    for drift in ((3.0, 0.0), (0.0, 3.0), (-2.0, 1.5)):
+        trail = Shutter(detector.filters[0], 100.0, 0.0, _on_detector(detector, spec, drift))
+        ends = wcs.wcs_pix2world(64.0 + trail.trail()[[0, -1]], 0)
+        east, north = np.diff(ends, axis=0)[0] * 3600 / detector.scale_arcsec
+        east *= np.cos(np.radians(spec.dec_deg))
+        steps = len(trail.trail())
+        assert (east, north) == pytest.approx(np.array(drift) * (steps - 1) / steps, abs=0.03)
+
+
+def test_a_drift_trails_what_is_extended_as_it_trails_stars():
+    shutter = Shutter(DETECTORS["ir"].filters[0], 100.0, 0.0, (3.0, -1.5))
+    image = np.zeros((31, 31), np.float32)
+    image[15, 15] = 100.0
+    trailed = _trailed(image, shutter.trail())
+    assert trailed.sum() == pytest.approx(100.0, rel=1e-5)
+    y, x = np.nonzero(trailed)
+    flux = trailed[y, x]
+    spread = np.cov(np.vstack([x, y]), aweights=flux, ddof=0)
+    # a line of length l has a variance of l squared over 12; some is lent by the pixels
+    assert spread[0, 0] == pytest.approx(9 / 12, abs=0.2)
+    assert spread[0, 1] == pytest.approx(-4.5 / 12, abs=0.05)
+    still = replace(shutter, trail_px=(0.02, 0.0))
+    assert _trailed(image, still.trail()) is image
 
 
 def test_reference_stars_are_where_the_scene_shows_them_at_the_time():

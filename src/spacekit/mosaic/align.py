@@ -35,6 +35,7 @@ _WORST_RMS_MAS: Final = 150.0
 #: Rotation (deg) between one exposure and the next above which relative fits are not believed.
 _WORST_TURN_DEG: Final = 0.1
 _GEOMETRY: Final = "rscale"
+_ERRORS: Final = ("RA_error", "DEC_error")
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,22 @@ def _filled(table: Table, name: str) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
+class _Stars:
+    """Stars of the reference catalog.
+
+    Parameters
+    ----------
+    sky : ndarray, shape (n, 2)
+        RA and DEC, deg.
+    weight : ndarray, shape (n,), or None
+        What each weighs in a fit; None: all alike.
+    """
+
+    sky: NDArray[np.float64]
+    weight: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
 class _Group:
     """Chips that move as one, with their sources.
 
@@ -150,7 +167,8 @@ def align_exposures(
     exposures : sequence of Exposure
         Of one detector, the one to align the others to first.
     reference : Table
-        RA and DEC in degrees, at the epoch of observation.
+        RA and DEC in degrees, at the epoch of observation; with RA_error and DEC_error, stars
+        weigh as they are known.
 
     Returns
     -------
@@ -162,7 +180,7 @@ def align_exposures(
     if len(reference) < _LEAST_MATCHES:
         reason = f"the reference catalog has {len(reference)} stars, the fit wants {_LEAST_MATCHES}"
         return {}, Fit(False, reason)
-    stars = np.column_stack([np.asarray(reference[n], dtype=float) for n in ("RA", "DEC")])
+    stars = _stars(reference)
     sources = [_sources(e) for e in exposures]
     wide = _Matching(_WIDE.get(exposures[0].detector, 250.0), 4.0, 2.0, True)
     methods = {"relative": _RELATIVE, "2dhist": wide, "default": _DEFAULT}
@@ -175,7 +193,7 @@ def align_exposures(
             if method == "relative":
                 fits = _align_together(groups, stars, matching)
             else:
-                fits = [_judged(_fit(g, stars, matching), stars, g, method) for g in groups]
+                fits = [_judged(_fit_stars(g, stars, matching), stars, g, method) for g in groups]
         except _NoFitError as error:
             reason = f"{method}: {error}"
             continue
@@ -208,9 +226,21 @@ def _corrector(chip: Chip) -> Any:
     return FITSWCSCorrector(wcs)
 
 
-def _align_together(
-    groups: list[_Group], stars: NDArray[np.float64], matching: _Matching
-) -> list[Fit]:
+def _stars(reference: Table) -> _Stars:
+    """Take positions and weights from a reference catalog.
+
+    As drizzlepac's `align_to_gaia` has it: inverse variances, where the first star's error is a
+    number and not 0, else all weigh alike; a star without errors then has no weight.
+    """
+    sky = np.column_stack([np.asarray(reference[n], dtype=float) for n in ("RA", "DEC")])
+    errors = [_filled(reference, n) for n in _ERRORS if n in reference.colnames]
+    if len(errors) < len(_ERRORS) or errors[0][0] == 0:
+        return _Stars(sky, None)
+    variance = errors[0] ** 2 + errors[1] ** 2
+    return _Stars(sky, np.divide(1, variance, out=np.zeros(len(sky)), where=variance > 0))
+
+
+def _align_together(groups: list[_Group], stars: _Stars, matching: _Matching) -> list[Fit]:
     """Fit exposures to one another, then as one to the stars."""
     _align_relative(groups, matching)
     everything = _Group(
@@ -218,7 +248,7 @@ def _align_together(
         tuple(c for g in groups for c in g.correctors),
         tuple(xy for g in groups for xy in g.sources),
     )
-    fit = _judged(_fit(everything, stars, matching), stars, everything, "relative")
+    fit = _judged(_fit_stars(everything, stars, matching), stars, everything, "relative")
     return [fit] * len(groups)
 
 
@@ -244,7 +274,17 @@ def _align_relative(groups: list[_Group], matching: _Matching) -> None:
         raise _NoFitError(f"exposures are turned by {worst:.2f} deg against one another")
 
 
-def _fit(group: _Group, stars: NDArray[np.float64], matching: _Matching) -> dict[str, Any]:
+def _fit_stars(group: _Group, stars: _Stars, matching: _Matching) -> dict[str, Any]:
+    """Move a group onto the stars of the reference catalog."""
+    return _fit(group, stars.sky, matching, stars.weight)
+
+
+def _fit(
+    group: _Group,
+    stars: NDArray[np.float64],
+    matching: _Matching,
+    weight: NDArray[np.float64] | None = None,
+) -> dict[str, Any]:
     """Match a group's sources to stars, fit, and correct the group's WCSs."""
     from tweakwcs.linearfit import NotEnoughPointsError, SingularMatrixError, iter_linear_fit
 
@@ -255,9 +295,14 @@ def _fit(group: _Group, stars: NDArray[np.float64], matching: _Matching) -> dict
     reference_index, index = _match(group.name, theirs, ours, matching)
     try:
         fit: dict[str, Any] = iter_linear_fit(
-            theirs[reference_index], ours[index], fitgeom=_GEOMETRY, nclip=1, sigma=(3.0, "rmse")
+            theirs[reference_index],
+            ours[index],
+            None if weight is None else weight[reference_index],
+            fitgeom=_GEOMETRY,
+            nclip=1,
+            sigma=(3.0, "rmse"),
         )
-    except (NotEnoughPointsError, SingularMatrixError) as error:
+    except (NotEnoughPointsError, SingularMatrixError, ValueError) as error:  # too few weigh
         raise _NoFitError(f"{group.name}: {error}") from error
     matrix, centre = np.asarray(fit["matrix"], dtype=float), np.asarray(fit["center"], dtype=float)
     shift = np.asarray(fit["shift"], dtype=float) + centre - matrix @ centre
@@ -294,13 +339,13 @@ def _match(
     return np.asarray(pairs[0]), np.asarray(pairs[1])
 
 
-def _judged(fit: dict[str, Any], stars: NDArray[np.float64], group: _Group, method: str) -> Fit:
+def _judged(fit: dict[str, Any], stars: _Stars, group: _Group, method: str) -> Fit:
     """Measure a fit to the reference catalog and raise where it isn't accepted.
 
     The rules are those of drizzlepac's `determine_fit_quality` as SVM processing uses it. Its
     check of magnitudes only lowers a fit's grade, and is left out.
     """
-    used = stars[fit["stars"]]
+    used = stars.sky[fit["stars"]]
     dec = np.radians(used[:, 1])
     east = ((used[:, 0] - fit["sky"][:, 0] + 180) % 360 - 180) * np.cos(dec) * 3.6e6
     north = (used[:, 1] - fit["sky"][:, 1]) * 3.6e6

@@ -15,14 +15,11 @@ from spacekit.mosaic.align import Solution, align_exposures, at_epoch, julian_ye
 from spacekit.mosaic.drizzle import mosaic_grid
 from spacekit.mosaic.exposure import Exposure
 from spacekit.mosaic.nouns import Fit, PipelineSettings
+from spacekit.mosaic.products import photometric
 from spacekit.mosaic.visit_catalogs import detect_visit, make_catalogs, write_catalogs
-from spacekit.mosaic.visit_products import (
-    TOTAL,
-    Visit,
-    drizzle_visit,
-    wavelength_nm,
-)
+from spacekit.mosaic.visit_products import TOTAL, Visit, drizzle_visit
 from spacekit.mosaic.visit_qa import write_qa, write_reference
+from spacekit.visit.values import as_number
 
 __all__ = ["Fit", "PipelineSettings", "ProcessedVisit", "process_visit"]
 
@@ -131,8 +128,19 @@ def _check(exposures: Sequence[Exposure]) -> None:
 
 
 def _ordered(exposures: Sequence[Exposure]) -> list[Exposure]:
-    """Sort by filter, reddest first, then by name: the order of the pipeline's products."""
-    return sorted(exposures, key=lambda e: (-wavelength_nm(e), e.filter, e.filename))
+    """Sort as drizzlepac's `sort_poller_table` does, and gather by filter.
+
+    Short exposures come first, of equally long ones those with a large PHOTFLAM (insensitive
+    filters); filters follow in the order in which they appear. The first exposure is what the
+    others are aligned to.
+    """
+    by_time = sorted(exposures, key=lambda e: (e.exptime_s, -_photflam(e), e.filename))
+    filters = list(dict.fromkeys(e.filter for e in by_time))
+    return sorted(by_time, key=lambda e: filters.index(e.filter))
+
+
+def _photflam(exposure: Exposure) -> float:
+    return as_number(photometric(exposure, "PHOTFLAM")) or 0.0
 
 
 def _solve(

@@ -47,11 +47,10 @@ _JITTER_MAS: Final = (1.0, 3.5)
 _RAYS: Final = (0.7, 1.8)
 _FEW_RAYS: Final = (0.1, 0.7)
 _FEW_RAYS_SHARE: Final = 0.15
-#: How often the pipeline may fit: where stars abound the fit repairs most errors, so it is more
-#: often off there; a single good visit loses nothing by it.
+#: How often the pipeline may fit, error or not: where stars abound the fit repairs most errors, so
+#: it is more often off there.
 _FIT_CHANCE: Final = 0.6
 _FIT_CHANCE_MANY: Final = 0.45
-_FIT_CHANCE_ALIGNED: Final = 0.85
 #: Exposures of a filter, and how often: from six on the pipeline rejects in another way.
 _COUNTS: Final = {1: 0.11, 2: 0.48, 3: 0.22, 4: 0.13, 6: 0.04, 8: 0.02}
 #: How often a filter of several exposures has a short one, and the range of its share of the time.
@@ -246,7 +245,7 @@ def _draw_conditions(spec: VisitSpec, detector: Detector, mode: str, rng: Genera
     prior = _pick({name: row.weight for name, row in PRIORS.items()}, rng)
     gaia = _pick(GAIA_CLASSES, rng)
     chance = _FIT_CHANCE_MANY if gaia == "many" else _FIT_CHANCE
-    fit_enabled = bool(rng.random() < (_FIT_CHANCE_ALIGNED if mode == ALIGNED else chance))
+    fit_enabled = bool(rng.random() < chance)
     accuracy = PRIORS[prior].accuracy_arcsec
     return replace(
         spec,

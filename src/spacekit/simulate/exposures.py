@@ -10,6 +10,7 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from spacekit.simulate.conditions import Conditions
 from spacekit.simulate.defects import Defects
@@ -35,6 +36,7 @@ __all__ = [
 #: The brightest star, in full wells: beyond that its bleeding would fill whole columns.
 _BRIGHTEST: Final = 600.0
 _TRAIL_STEPS_PER_PX: Final = 4
+_NO_TRAIL_PX: Final = 0.05
 _MOST_TRAIL_STEPS: Final = 400
 #: Something extended that moves is drawn at so many places of a trail at most.
 _MOST_SMEARS: Final = 12
@@ -92,6 +94,16 @@ class Shutter:
     exptime_s: float
     start_s: float = 0.0
     trail_px: tuple[float, float] = (0.0, 0.0)
+
+    def trail(self) -> NDArray[np.float64]:
+        """Give places along the drift, detector pixels, shape (n, 2); one without a drift.
+
+        The exposure's time-averaged position is where the WCS says.
+        """
+        length = float(np.hypot(*self.trail_px))
+        steps = 1 if length < _NO_TRAIL_PX else max(3, round(length * _TRAIL_STEPS_PER_PX))
+        shares = (np.arange(steps) + 0.5) / steps - 0.5
+        return np.outer(shares, self.trail_px)
 
 
 def _colour_term(pivot_angstrom: float) -> float:
@@ -263,7 +275,7 @@ class _Light:
         return np.asarray(rate * self.shutter.exptime_s)
 
     def extended(self) -> NDArray[np.float32]:
-        """Galaxies, discs and glow, blurred by the optics (but the glow, which is smooth)."""
+        """Galaxies, discs and glow, trailed and blurred by the optics but for the smooth glow."""
         image = np.zeros(self.shape, np.float32)
         scene = self.view.scene
         x, y, flux = self.places(scene.galaxies)
@@ -271,6 +283,7 @@ class _Light:
         add_galaxies(image, scene.galaxies, x, y, flux, matrix)
         for body in scene.moving:
             self._add_moving(image, body, matrix)
+        image = _trailed(image, self.shutter.trail())
         if scene.galaxies.size or scene.moving:
             blur(image, self.psf.optics, _UNBLURRED * self.noise)
         if scene.glow is not None:
@@ -316,14 +329,22 @@ class _Light:
         near = (x > -margin) & (x < nx + margin) & (y > -margin) & (y < ny + margin)
         near &= flux > 0.02 * noise
         x, y, flux = x[near], y[near], flux[near]
-        trail = self.shutter.trail_px
-        length = float(np.hypot(*trail))
-        steps = 1 if length < 0.05 else max(3, round(length * _TRAIL_STEPS_PER_PX))
-        # The exposure's time-averaged position is where the WCS says.
-        for share in (np.arange(steps) + 0.5) / steps - 0.5:
-            self.add_stars(image, x + share * trail[0], y + share * trail[1], flux / steps)
+        trail = self.shutter.trail()
+        for dx, dy in trail:
+            self.add_stars(image, x + dx, y + dy, flux / len(trail))
         for body in scene.moving:
             times = self._moments(body, _TRAIL_STEPS_PER_PX, _MOST_TRAIL_STEPS)
             for time in times if body.stars.size else ():
                 x, y, flux = self.places(body.at(float(time)).stars)
                 self.add_stars(image, x, y, flux / times.size)
+
+
+def _trailed(image: NDArray[np.float32], trail: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Spread an image over the places of a trail, shape (n, 2), px; by fractions of pixels."""
+    if len(trail) == 1:
+        return image
+    half = int(np.ceil(np.abs(trail).max()))
+    grid = np.arange(-half, half + 1)
+    near = [np.maximum(1 - np.abs(grid - trail[:, axis, None]), 0) for axis in (0, 1)]
+    kernel = np.einsum("nx,ny->yx", *near) / len(trail)
+    return np.asarray(ndimage.convolve(image, kernel.astype(np.float32), mode="constant"))

@@ -168,7 +168,8 @@ def write_scene(out: Path, spec: VisitSpec, settings: SimulationSettings) -> tup
     if all((place / "truth.json").is_file() for place in places):
         return places
     rng = np.random.default_rng([spec.seed, spec.number, 1])
-    for visit in simulate_pair(spec, rng, ensure_folder(out)):
+    # in order of their names: times in the products must not tell which has the error
+    for visit in sorted(simulate_pair(spec, rng, ensure_folder(out)), key=lambda v: v.ipppss):
         place = out / visit.ipppss
         if not (place / "truth.json").is_file():
             write_visit(visit, out, settings)

@@ -34,6 +34,8 @@ __all__ = [
 
 #: Sums of residuals that differ by less are ties.
 _TIE_PX: Final = 1e-6
+#: Two sides whose exposure times differ by less than this share are equal halves.
+_EVEN: Final = 0.1
 _GRID: Final = 5
 
 
@@ -127,7 +129,8 @@ class Truth:
     reference : str
         File name of the medoid.
     pair : bool
-        Whether there are just two exposures that disagree: neither is the culprit.
+        Whether two exposures, or two halves of as much exposure time, disagree: neither is the
+        culprit.
     exposures : tuple of ExposureTruth
         In order of time.
     filters : dict of str to FilterTruth
@@ -236,10 +239,25 @@ def compute_truth(
         offset_px=offset,
         scale_arcsec=float(np.sqrt(abs(np.linalg.det(mosaic.pixel_scale_matrix))) * 3600),
         reference=exposures[best].filename,
-        pair=len(exposures) == 2 and offset > ALIGNED_PX,
+        pair=offset > ALIGNED_PX and _are_halves(exposures, chips, best),
         exposures=found,
         filters=_filters(exposures, chips, chips[best], zero),
     )
+
+
+def _are_halves(exposures: Sequence[Witness], chips: Sequence[Sequence[_Chip]], best: int) -> bool:
+    """Say whether exposures are two sides that agree within themselves, none the larger."""
+    if len(exposures) == 2:
+        return True
+    apart = [_residual(c, chips[best]) > ALIGNED_PX for c in chips]
+    times = [
+        sum(w.exptime_s for w, a in zip(exposures, apart, strict=True) if a is k)
+        for k in (False, True)
+    ]
+    if abs(times[1] - times[0]) > _EVEN * times[0]:
+        return False
+    first = chips[apart.index(True)]
+    return all(_residual(c, first) <= ALIGNED_PX for c, a in zip(chips, apart, strict=True) if a)
 
 
 def _against(

@@ -217,8 +217,8 @@ def _take(  # noqa: PLR0913, PLR0917
         for number, exptime in enumerate(spec.exposure_times_s(place)):
             true = _true_wcs(spec, detector, dithers[number], rng)
             wobble = rng.normal(0, spec.jitter_mas / 1000 / detector.scale_arcsec, 2)
-            trail = _trail(spec, errors, len(shots))
-            shutter = Shutter(band, exptime, delay, trail)
+            drift = _drift(spec, errors)
+            shutter = Shutter(band, exptime, delay, _on_detector(detector, spec, drift))
             pixels = tuple(
                 _kept(
                     render_chip(
@@ -233,7 +233,7 @@ def _take(  # noqa: PLR0913, PLR0917
                 for wcs, corner, one in zip(true, corners, pixels, strict=True)
             ]
             jitter = WcsError(dx_px=float(wobble[0]), dy_px=float(wobble[1]))
-            length = float(np.hypot(*trail))
+            length = float(np.hypot(*drift))
             seen = np.any(usable, axis=0)
             shots.append(_Shot(band, exptime, delay, true, jitter, length, pixels, seen))
             delay += exptime + 60.0
@@ -262,16 +262,21 @@ def _true_wcs(
     return detector_wcs(detector, ra, dec, roll, spec.aperture)
 
 
-def _trail(spec: VisitSpec, errors: list[WcsError], number: int) -> tuple[float, float]:
-    """Drift within an exposure: a share of the visit's drift, on the detector's axes."""
+def _drift(spec: VisitSpec, errors: list[WcsError]) -> tuple[float, float]:
+    """Drift within an exposure, to the east and north, px: a share of the visit's drift."""
     if spec.trail_share == 0.0 or not errors:
         return (0.0, 0.0)
-    end = errors[-1]
     share = spec.trail_share / len(errors)
-    turned = np.radians(spec.orient_deg)
-    dx, dy = -share * end.dx_px, share * end.dy_px
-    c, s = float(np.cos(turned)), float(np.sin(turned))
-    return (c * dx + s * dy, -s * dx + c * dy)
+    return share * errors[-1].dx_px, share * errors[-1].dy_px
+
+
+def _on_detector(
+    detector: Detector, spec: VisitSpec, drift: tuple[float, float]
+) -> tuple[float, float]:
+    """Give a drift on the sky, in units of the pixel scale, in the detector's own pixels."""
+    sky_arcsec = np.array(drift) * detector.scale_arcsec
+    x, y = np.linalg.solve(detector_axes(detector, spec.orient_deg), sky_arcsec)
+    return float(x), float(y)
 
 
 @dataclass(frozen=True)
