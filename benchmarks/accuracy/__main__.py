@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.accuracy.ablation import ablate
 from benchmarks.accuracy.card import write_card
-from benchmarks.accuracy.fit import BUNDLED, fit, write_model
+from benchmarks.accuracy.fit import BUNDLED, CHECKPOINT, fit, write_model
 from benchmarks.accuracy.sets import SETS, simulate_set
 from spacekit.parallel import usable_cores
 
@@ -37,6 +37,7 @@ def main() -> None:
     elif args.step == "train":
         trained, data = fit(args.work)
         write_model(BUNDLED / "svm.onnx", trained, data)
+        (args.work / CHECKPOINT).unlink(missing_ok=True)
     elif args.step == "ablate":
         ablate(args.work, BUNDLED / "svm.onnx")
     else:

@@ -15,7 +15,7 @@ from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import Split, split_groups
 from spacekit.model.train import Trained, describe, train_model
 
-__all__ = ["BUNDLED", "SETTINGS", "fit", "parts_of", "write_model"]
+__all__ = ["BUNDLED", "CHECKPOINT", "SETTINGS", "fit", "parts_of", "write_model"]
 
 BUNDLED: Final = Path(__file__).resolve().parents[2] / "src/spacekit/model/bundled"
 SETTINGS: Final = TrainingSettings(epochs=10, batch_size=32, seed=1, threads=1)
@@ -31,6 +31,10 @@ def parts_of(train: Dataset, calibrate: Dataset) -> Split:
     learned = np.sort(np.concatenate([drawn.train, drawn.calibrate, drawn.test]))
     rest = np.arange(len(train), len(train) + len(calibrate))
     return Split(learned, drawn.tune, rest, rest)
+
+
+#: What an interrupted training leaves in the folder; of no use once the model is written.
+CHECKPOINT: Final = "model.part.npz"
 
 
 def fit(work: Path, settings: TrainingSettings = SETTINGS) -> tuple[Trained, Dataset]:
@@ -54,7 +58,7 @@ def fit(work: Path, settings: TrainingSettings = SETTINGS) -> tuple[Trained, Dat
         data,
         settings,
         split=parts_of(train, calibrate),
-        checkpoint=work / "model.part.npz",
+        checkpoint=work / CHECKPOINT,
         progress=_say,
     )
     return trained, data

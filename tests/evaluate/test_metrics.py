@@ -38,6 +38,14 @@ def test_one_class_only(true: np.ndarray) -> None:
     assert pr_curve(true, true) is None
 
 
+def test_the_curve_is_of_the_prevalence_that_the_score_is_of() -> None:
+    recall, precision = pr_curve(TRUE, PROBA, 0.02)
+    average = -np.sum(np.diff(recall) * precision[:-1])
+    assert average == pytest.approx(measure(TRUE, PROBA, PRED, prevalence=0.02).pr_auc)
+    assert precision[0] == pytest.approx(0.02)
+    assert pr_curve(TRUE, PROBA)[1][0] == pytest.approx(0.5)
+
+
 def test_no_rows_and_no_probabilities() -> None:
     for proba in (np.empty(0), np.full(4, np.nan)):
         true = np.zeros(len(proba))

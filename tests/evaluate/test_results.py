@@ -119,6 +119,15 @@ def test_plots(tmp_path: Path, result: Result) -> None:
             assert len(image.convert("L").getcolors()) > 20  # something is drawn
 
 
+def test_plots_of_an_earlier_result_go(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    paths = write_result(RESULT, tmp_path).draw_plots()
+    (tmp_path / "mine.png").write_bytes(b"")
+    write_result(replace(RESULT, y_proba=RESULT.y_proba[::-1]), tmp_path)
+    assert not any(path.exists() for path in paths)
+    assert (tmp_path / "mine.png").exists()
+
+
 def test_plots_say_what_is_missing(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     empty = replace(RESULT, y_true=np.zeros(5), history={})

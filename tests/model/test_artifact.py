@@ -188,6 +188,11 @@ def missing_input(model: Any) -> None:
     del model.graph.input[3]
 
 
+def input_without_shape(model: Any) -> None:
+    numeric = next(i for i in model.graph.input if i.name == "numeric")
+    numeric.type.tensor_type.ClearField("shape")
+
+
 def described(**changed: Any) -> Change:
     def change(model: Any) -> None:
         content = json.loads(model.metadata_props[0].value)
@@ -219,6 +224,7 @@ HOSTILE = {
     "sparse": (sparse, "sparse"),
     "no description": (no_description, "describe"),
     "missing input": (missing_input, ""),
+    "input without shape": (input_without_shape, "fit together"),
     "schema": (described(schema=99), "schema"),
     "truth as feature": (described(numeric=["true_offset_px"]), "true_offset_px"),
     "label as feature": (described(numeric=["label"]), "label"),

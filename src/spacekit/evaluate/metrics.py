@@ -107,12 +107,12 @@ def measure(
     )
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.where(totals > 0, counts / np.maximum(totals, 1), np.nan)
-    weights = np.where(y_true == 1, odds_ratio(y_true, prevalence), 1.0)
+    weights = _weights(y_true, prevalence)
     p = np.clip(y_proba, _EPSILON, 1 - _EPSILON)
     loss = -(y_true * np.log(p) + (1 - y_true) * np.log(1 - p))
     own = prevalence if prevalence is not None else float(np.mean(y_true)) if len(y_true) else 0.5
     even = probability(log_ratio(p, own), 0.5) if 0 < own < 1 else p
-    even_weights = np.where(y_true == 1, odds_ratio(y_true, 0.5), 1.0)
+    even_weights = _weights(y_true, 0.5)
     return Metrics(
         count=len(y_true),
         misaligned=int(y_true.sum()),
@@ -154,13 +154,22 @@ def roc_curve(y_true: Floats, y_proba: Floats) -> tuple[Floats, Floats] | None:
     return false, true
 
 
-def pr_curve(y_true: Floats, y_proba: Floats) -> tuple[Floats, Floats] | None:
-    """Recall and precision, or None where there is one class only."""
+def pr_curve(
+    y_true: Floats, y_proba: Floats, prevalence: float | None = None
+) -> tuple[Floats, Floats] | None:
+    """Recall and precision, or None where there is one class only; weighed as in `measure`."""
     y_true, y_proba = _usable(y_true, y_proba)
     if len(np.unique(y_true)) < 2:
         return None
-    precision, recall, _ = _sklearn_metrics().precision_recall_curve(y_true, y_proba)
+    precision, recall, _ = _sklearn_metrics().precision_recall_curve(
+        y_true, y_proba, sample_weight=_weights(y_true, prevalence)
+    )
     return recall, precision
+
+
+def _weights(y_true: Floats, prevalence: float | None) -> Floats:
+    """Weigh rows so that this share is misaligned; all alike for None."""
+    return np.where(y_true == 1, odds_ratio(y_true, prevalence), 1.0)
 
 
 def _sklearn_metrics() -> Any:

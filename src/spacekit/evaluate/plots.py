@@ -138,9 +138,9 @@ def _roc(runs: Runs, axes: Any) -> None:
 
 
 def _precision_recall(runs: Runs, axes: Any) -> None:
-    """Precision against recall."""
+    """Precision against recall, of the share of misaligned that probabilities are meant for."""
     axes.set(title=_title(runs, "Precision and recall"))
-    curves = {run: pr_curve(r.y_true, r.y_proba) for run, r in runs.items()}
+    curves = {run: pr_curve(r.y_true, r.y_proba, r.prevalence) for run, r in runs.items()}
     if not any(curves.values()):
         say(axes, "one class only: no curve")
         return
@@ -150,7 +150,8 @@ def _precision_recall(runs: Runs, axes: Any) -> None:
         metrics, look = runs[run].metrics, _look(number)
         label = _label(run, f"average precision {metrics.pr_auc:.3f}")
         axes.step(*curve, where="post", label=label, **look)
-        share = metrics.misaligned / metrics.count
+        own, prevalence = metrics.misaligned / metrics.count, runs[run].prevalence
+        share = own if prevalence is None else prevalence
         chance = f"chance ({share:.2f} are misaligned)" if not run else None
         axes.axhline(share, ls=":", lw=1, color=GRAY if not run else look["color"], label=chance)
     axes.set(xlabel="misaligned found (recall)", ylabel="flagged and misaligned (precision)")

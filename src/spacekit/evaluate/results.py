@@ -165,10 +165,17 @@ class Result:
 
 def remove_result(folder: Path) -> None:
     """Delete what `write_result` and `draw_plots` made of a result, and nothing else."""
+    for name in _FILES:
+        (folder / name).unlink(missing_ok=True)
+    _remove_plots(folder)
+
+
+def _remove_plots(folder: Path) -> None:
     from spacekit.evaluate.plots import PLOTS
 
-    for name in (*_FILES, *(f"{plot}.{kind}" for plot in PLOTS for kind in ("png", "svg"))):
-        (folder / name).unlink(missing_ok=True)
+    for plot in PLOTS:
+        for kind in ("png", "svg"):
+            (folder / f"{plot}.{kind}").unlink(missing_ok=True)
 
 
 def write_result(result: Result, folder: Path) -> Result:
@@ -177,13 +184,14 @@ def write_result(result: Result, folder: Path) -> Result:
     ``metrics.json`` (scores, names of false negatives and positives, notes),
     ``predictions.csv`` (index, y_true, y_pred, y_proba, true_offset_px where known),
     ``history.csv`` (a row an epoch), ``calibration.csv`` (a row a bin) and
-    ``classification_report.txt``.
+    ``classification_report.txt``. Plots of an earlier result go.
 
     Returns
     -------
     Result
         The same, knowing where it lies.
     """
+    _remove_plots(folder)
     content = {
         "format": _FORMAT,
         "name": result.name,

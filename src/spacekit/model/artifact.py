@@ -284,7 +284,8 @@ def _check_graph(path: Path, session: onnxruntime.InferenceSession, manifest: Ma
     types = tuple(inputs[name].type for name in INPUTS if name in inputs)
     if set(inputs) != set(INPUTS) or types != _TYPES:
         raise ModelFileError(f"{path}: its graph has other inputs than a model of spacekit")
-    widths = [inputs["numeric"].shape[-1], inputs["categories"].shape[-1]]
+    # a stranger's graph may have inputs without a shape
+    widths = [(inputs[name].shape or [None])[-1] for name in ("numeric", "categories")]
     if widths != [len(manifest.numeric), len(manifest.categorical)]:
         raise ModelFileError(f"{path}: its graph and its list of features don't fit together")
     blank = {

@@ -141,8 +141,6 @@ def train_model(
         }
     finally:
         torch.set_num_threads(before)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
     return Trained(
         network.cpu().eval(),
         limits,

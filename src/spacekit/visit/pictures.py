@@ -60,6 +60,8 @@ def open_picture(path: Path, kind: Literal["PNG", "JPEG"]) -> Iterator[Image.Ima
         If the file is missing, something else, cut off, or unreasonably large. What the block's
         own lines raise comes out as it is.
     """
+    if path.exists() and not path.is_file():
+        raise FrameError(f"{path}: is no file")  # a pipe would be waited for without end
     try:
         with path.open("rb") as file, Image.open(file, formats=(_FORMATS[kind],)) as image:
             if image.width * image.height > LARGEST_SIDE_PX**2:
@@ -102,8 +104,8 @@ def is_copy(path: Path, other: Path) -> bool:
     """
     try:
         sizes = {path.stat().st_size, other.stat().st_size}
-        alike = len(sizes) == 1 and max(sizes) <= _MOST_COMPARED
-        return alike and path.read_bytes() == other.read_bytes()
+        alike = len(sizes) == 1 and max(sizes) <= _MOST_COMPARED and path.is_file()
+        return alike and other.is_file() and path.read_bytes() == other.read_bytes()
     except OSError:
         return False
 

@@ -134,7 +134,9 @@ def run_training(  # noqa: PLR0917 (the published call)
             val = write_result(val, val_folder)
         else:  # an earlier training's would pass for this one's
             remove_result(val_folder)
+            val = replace(val, folder=val_folder)
         write_problems(out / "results" / "problems.csv", (*unused, *data.problems))
+        _checkpoint_of(model_file).unlink(missing_ok=True)  # not before all that it led to is there
     return com, val
 
 
@@ -152,8 +154,12 @@ def _train(
         data = build_dataset(
             table, frames, settings.image_size, Path(scratch), progress=watch.frames
         )
-        checkpoint = model_file.with_suffix(".part.npz")
+        checkpoint = _checkpoint_of(model_file)
         return data, train_model(data, settings, checkpoint=checkpoint, progress=watch.epoch)
+
+
+def _checkpoint_of(model_file: Path) -> Path:
+    return model_file.with_suffix(".part.npz")
 
 
 def model_path(output: Path, name: str | None = None) -> Path:
