@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from benchmarks.accuracy.ablation import ORIGINAL_EPOCHS
 from benchmarks.accuracy.answers import ask, plain_match
 from benchmarks.accuracy.framing import framing_table
 from benchmarks.accuracy.naming import naming_tables, read_naming
@@ -281,11 +280,10 @@ def _ablation(work: Path) -> list[str]:
         "## What each branch is worth",
         "",
         "Each branch of the bundled model by itself: they are trained so, and their words are "
-        "added up. Beside them the original's network, trained on the same visits for "
-        f"{ORIGINAL_EPOCHS} epochs. All are asked about the visits that calibrate, from which "
-        "none of them learned, those of one exposure left out "
-        "(`python -m benchmarks.accuracy ablate WORK`). Recall is at the false-positive rate that "
-        "each has on these.",
+        "added up. Beside them, once it is trained, the original's network, on the same visits. "
+        "All are asked about the visits that calibrate, from which none of them learned, those of "
+        "one exposure left out (`python -m benchmarks.accuracy ablate WORK`). Recall is at the "
+        "false-positive rate that each has on these.",
         "",
         markdown(head, cells),
         "",
