@@ -18,6 +18,8 @@ from spacekit.model.train import Trained, describe, train_model
 __all__ = ["BUNDLED", "CHECKPOINT", "SETTINGS", "fit", "parts_of", "write_model"]
 
 BUNDLED: Final = Path(__file__).resolve().parents[2] / "src/spacekit/model/bundled"
+#: What an interrupted training leaves in the folder; of no use once the model is written.
+CHECKPOINT: Final = "model.part.npz"
 SETTINGS: Final = TrainingSettings(epochs=10, batch_size=32, seed=1, threads=1)
 
 
@@ -31,10 +33,6 @@ def parts_of(train: Dataset, calibrate: Dataset) -> Split:
     learned = np.sort(np.concatenate([drawn.train, drawn.calibrate, drawn.test]))
     rest = np.arange(len(train), len(train) + len(calibrate))
     return Split(learned, drawn.tune, rest, rest)
-
-
-#: What an interrupted training leaves in the folder; of no use once the model is written.
-CHECKPOINT: Final = "model.part.npz"
 
 
 def fit(work: Path, settings: TrainingSettings = SETTINGS) -> tuple[Trained, Dataset]:

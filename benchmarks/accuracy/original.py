@@ -11,7 +11,6 @@ where it must be imitated.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spacekit.model.checkpoint import (
+    part_of,
     put_moments,
     read_checkpoint,
     take_moments,
@@ -139,13 +139,9 @@ def _resume(checkpoint: Path, key: str, network: Original, optimiser: torch.opti
     if found is None:
         return 0
     tensors, epochs = found
-    network.load_state_dict(_of(tensors, "network/"))
-    put_moments(optimiser, _of(tensors, "optimiser/"))
+    network.load_state_dict(part_of(tensors, "network/"))
+    put_moments(optimiser, part_of(tensors, "optimiser/"))
     return int(epochs)
-
-
-def _of(tensors: Mapping[str, Tensor], group: str) -> dict[str, Tensor]:
-    return {k.removeprefix(group): v for k, v in tensors.items() if k.startswith(group)}
 
 
 def _learn(

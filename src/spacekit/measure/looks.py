@@ -24,7 +24,16 @@ from spacekit.visit.drizzled import Drizzled, Read, read_drizzled
 from spacekit.visit.nouns import Product
 from spacekit.visit.values import as_number, card
 
-__all__ = ["TWO_CHIPS", "Frame", "Look", "Notes", "look_at", "reproject", "same_grid"]
+__all__ = [
+    "OUTLINE_WAYS",
+    "TWO_CHIPS",
+    "Frame",
+    "Look",
+    "Notes",
+    "look_at",
+    "reproject",
+    "same_grid",
+]
 
 Floats = NDArray[np.float64]
 
@@ -50,6 +59,8 @@ TWO_CHIPS = frozenset(("uvis", "wfc"))
 _WITH_GHOSTS = frozenset(("sbc",))
 #: The footprint's outline is read from every so many pixels.
 _OUTLINE_STEP = 4
+#: Directions in which, and against which, its outermost pixels are sought.
+OUTLINE_WAYS = np.array([(1, 0), (0, 1), (1, 1), (1, -1)], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -323,8 +334,7 @@ def _outline(wht: NDArray[np.float32]) -> tuple[Floats, Floats]:
     first = np.flatnonzero(np.diff(y, prepend=-1))
     ends = np.concatenate([first, np.append(first[1:], len(y)) - 1])
     place = np.column_stack([x[ends], y[ends]]).astype(np.float64) * _OUTLINE_STEP
-    ways = np.array([(1, 0), (0, 1), (1, 1), (1, -1)], dtype=np.float64)
-    reach = place @ np.vstack([ways, -ways]).T
+    reach = place @ np.vstack([OUTLINE_WAYS, -OUTLINE_WAYS]).T
     outline: Floats = place[reach.argmax(axis=0)]
     return outline, middle
 

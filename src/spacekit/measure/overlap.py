@@ -9,14 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spacekit.measure.looks import Look
+from spacekit.measure.looks import OUTLINE_WAYS, Look
 
 __all__ = ["inside", "share"]
 
 Floats = NDArray[np.float64]
 
-#: Normals of an octagon's sides.
-_WAYS = np.array([(1, 0), (0, 1), (1, 1), (1, -1)], dtype=np.float64).T
 #: Points a side on which a share is counted.
 _POINTS = 24
 
@@ -28,7 +26,7 @@ def inside(places: Floats, look: Look) -> NDArray[np.bool_]:
     """
     if not len(look.outline):
         return np.zeros(len(places), dtype=bool)
-    reach, along = look.outline @ _WAYS, places @ _WAYS
+    reach, along = look.outline @ OUTLINE_WAYS.T, places @ OUTLINE_WAYS.T
     within: NDArray[np.bool_] = np.all(
         (along >= reach.min(axis=0)) & (along <= reach.max(axis=0)), axis=1
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 from spacekit.files import replacing
 from spacekit.visit.values import MALFORMED
 
-__all__ = ["put_moments", "read_checkpoint", "take_moments", "write_checkpoint"]
+__all__ = ["part_of", "put_moments", "read_checkpoint", "take_moments", "write_checkpoint"]
 
 _PLAIN = "plain"
 _BROKEN = (*MALFORMED, zipfile.BadZipFile)
@@ -58,6 +58,11 @@ def read_checkpoint(path: Path, key: str) -> tuple[dict[str, Tensor], Any] | Non
     except _BROKEN:
         return None
     return {name: torch.from_numpy(array) for name, array in arrays.items()}, told["plain"]
+
+
+def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Give the tensors whose names begin so, by the rest of their names."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def take_moments(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

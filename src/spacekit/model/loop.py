@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from spacekit.errors import TrainingError
 from spacekit.model.branches import NetworkSettings
 from spacekit.model.checkpoint import (
+    part_of,
     put_moments,
     read_checkpoint,
     take_moments,
@@ -160,13 +161,9 @@ class TrainingLoop:
         if found is None:
             return 0
         tensors, plain = found
-        of = {
-            group: {k.removeprefix(group): v for k, v in tensors.items() if k.startswith(group)}
-            for group in ("network/", "kept/", "optimiser/")
-        }
-        self._network.load_state_dict(of["network/"])
-        self._kept = of["kept/"]
-        put_moments(self._optimiser, of["optimiser/"])
+        self._network.load_state_dict(part_of(tensors, "network/"))
+        self._kept = part_of(tensors, "kept/")
+        put_moments(self._optimiser, part_of(tensors, "optimiser/"))
         self._schedule.load_state_dict({_RULES: [None], **plain["schedule"]})
         for group, lr in zip(
             self._optimiser.param_groups, self._schedule.get_last_lr(), strict=True
