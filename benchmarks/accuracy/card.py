@@ -131,6 +131,12 @@ def _thresholds(calibration: Calibration) -> list[str]:
     ]
 
 
+_FRAMES_IDLE = (
+    "**Frames count for nothing in this model**: weighed on visits that none learned from, what "
+    "they\nsay got the weight 0, so that no answer rests on them. Its pictures are the stamps."
+)
+
+
 def _head(manifest: Manifest) -> list[str]:
     made = manifest.provenance
     rows, seeds = made["rows"], made["seeds"]
@@ -149,6 +155,7 @@ def _head(manifest: Manifest) -> list[str]:
         "",
         "The last wrote this card; every figure below comes from it but for the ablation's.",
         "",
+        *([] if manifest.frames_count else [_FRAMES_IDLE, ""]),
         "## Trained on",
         "",
         f"{learned} simulated visits with a hard label: {rows['train']} to learn from "

@@ -68,7 +68,8 @@ def framing_table(work: Path, model: Model) -> list[str]:
     return [
         "## Whether the frames' size says anything",
         "",
-        f"{len(chosen)} visits of the test set, each with its frames padded or rescaled:",
+        f"{len(chosen)} visits of the test set, each with its frames padded or rescaled"
+        f"{'' if model.manifest.frames_count else ' (no answer rests on them)'}:",
         "",
         markdown(["frames", "median change of the probability", "largest"], rows),
         "",

@@ -35,8 +35,8 @@ def answer(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--size", "5"), "frames of 5 px: choose a long side from 16 to 4096"),
-        (("--size", "4097"), "frames of 4097 px: choose a long side from 16 to 4096"),
+        (("--size", "5"), "size is 5; give a whole number from 16 to 4096"),
+        (("--size", "4097"), "size is 4097; give a whole number from 16 to 4096"),
         (("-f=.csv",), "'.csv' is no name for a table; give one such as svm_data"),
         (("-f", "a/.."), "'a/..' is no name for a table; give one such as svm_data"),
     ],

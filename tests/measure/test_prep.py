@@ -279,10 +279,19 @@ def test_two_runs_do_not_share_an_output(visits: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size": 3}, {"size": 10**6}, {"fname": ""}, {"fname": ".csv"}, {"fname": "some/.."}]
+    "wrong",
+    [
+        {"size": 3},
+        {"size": 10**6},
+        {"crpt": 2},
+        {"draw": "no"},
+        {"fname": ""},
+        {"fname": ".csv"},
+        {"fname": "some/.."},
+    ],
 )
 def test_impossible_settings(visits: Path, tmp_path: Path, wrong: dict) -> None:
-    with pytest.raises(OptionError, match=r"frames of|no name"):
+    with pytest.raises(OptionError, match=r"size is|crpt is|draw is|no name"):
         run_preprocessing(visits, output_path=tmp_path / "out", **(QUICK | wrong))
     assert not (tmp_path / "out").exists()  # nothing was measured
 
@@ -303,6 +312,7 @@ def test_from_a_scraped_table(visits: Path, tmp_path: Path) -> None:
     out = tmp_path / "b"
     second = run_preprocessing(visits, h5=first.h5_path, output_path=out, **QUICK)
     pd.testing.assert_frame_equal(second.table, first.table)
+    assert second.raw_path.read_bytes() == first.raw_path.read_bytes()
     assert len(list((out / "img").glob("*/*.png"))) == 9
     folder = out / "img" / NAMES[0]
     stale = folder / f"{NAMES[0]}_stamps.png"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,23 @@ def test_rows_with_nothing_get_no_answer(model: Model, toy: Path) -> None:
     assert answers.table["y_proba"].isna().tolist() == [False, True, False]
     assert answers.table["y_pred"].isna().tolist() == [False, True, False]
     assert [p.fatal for p in answers.problems] == [False, True]
+
+
+def test_nothing_rests_on_frames_that_do_not_count(model: Model, toy: Path) -> None:
+    table = read_table(toy / "svm_data.csv")[:2].astype(object)
+    table.loc[1, [c for c in table.columns if c not in ("index", "label")]] = np.nan
+    idle = Model(model._session, replace(model.manifest, frames_count=False))
+    answers = idle.predict_table(table, FolderFrames(toy / "img")).table
+    assert answers["rests_on"].tolist() == ["table + products + pixels", "nothing"]
+    assert answers["y_proba"].isna().tolist() == [False, True]
+
+
+def test_the_bundled_model_says_whether_its_frames_count() -> None:
+    model, rng = load_model(), np.random.default_rng(1)
+    rows = Features(np.full((1, len(NUMERIC)), np.nan, np.float32), np.full((1, 3), -1), {})
+    frames = rng.integers(0, 256, (1, 3, 64, 64, 3), dtype=np.uint8)
+    moved = model.logits(rows, frames, None) != model.logits(rows, None, None)
+    assert moved == model.manifest.frames_count
 
 
 def test_stamps_alone_are_nothing_to_rest_on(model: Model, toy: Path) -> None:

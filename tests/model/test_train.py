@@ -177,6 +177,11 @@ def test_what_decay_is_is_told() -> None:
         SETTINGS.with_params({"decay": 0.9})
 
 
+def test_which_value_is_wrong_is_told() -> None:
+    with pytest.raises(OptionError, match=r"params: epochs is 'many' \(.*\)"):
+        SETTINGS.with_params({"epochs": "many"})
+
+
 def test_decay_is_followed(data: Dataset) -> None:
     trained = train_model(data, replace(SETTINGS, epochs=3, decay=(1, 0.5), early_stopping=None))
     steps = len(trained.split.train) // 8

@@ -98,4 +98,5 @@ def prep(  # noqa: PLR0917  # one parameter an option
         say(f"frames in {result.img_path}")
     if result.problems_path is not None:
         say(f"{len(result.problems)} problems in {result.problems_path}")
+    click.echo(result.csv_path)
     return int(bool(result.problems))

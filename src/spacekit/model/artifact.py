@@ -94,6 +94,8 @@ class Manifest:
         What a logit is worth, from where on a mosaic is suspicious, and the prevalence.
     limits : Limits
         How far training reached.
+    frames_count : bool
+        Whether frames count in the answer. They don't where training found no weight for them.
     provenance : dict
         Version, date, command, seed, fingerprint of the training table, counts, scores.
     """
@@ -104,6 +106,7 @@ class Manifest:
     frame_size: int
     calibration: Calibration = field(default_factory=Calibration)
     limits: Limits = field(default_factory=Limits)
+    frames_count: bool = True
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -145,6 +148,8 @@ class Manifest:
         size = self.frame_size
         if not isinstance(size, int) or not 32 <= size <= 1024 or size % 32:
             raise ValueError(f"frame_size is {size!r}, not a multiple of 32 up to 1024")
+        if not isinstance(self.frames_count, bool):
+            raise TypeError("frames_count is neither true nor false")
         if not isinstance(self.provenance, Mapping):
             raise TypeError("provenance is no mapping")
 

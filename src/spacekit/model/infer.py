@@ -53,9 +53,10 @@ class Predictions:
         Rows as those of the table (same row index): ``y_proba`` (float, probability of
         misalignment, NaN where the answer would rest on nothing), ``y_pred`` (1.0 suspicious,
         0.0 aligned, NaN), ``rests_on``: which of table, products (shifts measured between
-        them), pixels (measured on the total), stamps and frames there were, with a plus
-        between, or "one exposure"; and ``unfamiliar``: what lies far outside of training, empty
-        where nothing does. The evidence on such a mosaic counts half.
+        them), pixels (measured on the total), stamps and frames (where they count in this
+        model) there were, with a plus between, or "one exposure"; and ``unfamiliar``: what lies
+        far outside of training, empty where nothing does. The evidence on such a mosaic counts
+        half.
     problems : tuple of Problem
         Rows answered with something missing, or not at all.
     """
@@ -226,9 +227,8 @@ class Model:
         known = values | (features.categories >= 0).any(axis=1)
         told = measured(features.numeric)
         some = told.any(axis=1)
-        legs = np.column_stack(
-            [known, told[:, :2].any(axis=1), some, some & seen[:, 0], seen[:, 1]]
-        )
+        frames = seen[:, 1] & self.manifest.frames_count
+        legs = np.column_stack([known, told[:, :2].any(axis=1), some, some & seen[:, 0], frames])
         nothing = ~legs.any(axis=1)
         rests_on = [
             _ONE if single else " + ".join(itertools.compress(_LEGS, row)) or "nothing"

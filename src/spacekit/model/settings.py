@@ -125,7 +125,17 @@ class TrainingSettings:
                 "verbose": index,
                 "lr": float,
             }
-            whole = {key: kinds[key](params[key]) for key in kinds if key in params}
-            return replace(self, **{**params, **whole})
+            for key, kind in kinds.items():
+                if key in params:
+                    params[key] = _as_kind(key, params[key], kind)
+            return replace(self, **params)
         except (TypeError, ValueError) as error:
             raise OptionError(f"params: {error}") from error
+
+
+def _as_kind(key: str, value: Any, kind: Callable[[Any], float]) -> float:
+    """Make a number of a published value; the error names its key."""
+    try:
+        return kind(value)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"params: {key} is {value!a} ({error})") from error

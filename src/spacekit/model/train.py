@@ -182,6 +182,7 @@ def describe(data: Dataset, trained: Trained, **more: Any) -> Manifest:
         frame_size=trained.settings.image_size,
         calibration=trained.calibration,
         limits=trained.limits,
+        frames_count=bool(trained.network.weights[0] > 0),
         provenance={
             "spacekit": __version__,
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),

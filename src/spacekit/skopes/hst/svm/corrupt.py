@@ -13,6 +13,7 @@ import numpy as np
 from spacekit.errors import OptionError, OutputError, SpacekitError, VisitError
 from spacekit.extras import require
 from spacekit.files import ensure_folder, exclusive
+from spacekit.options import switch
 from spacekit.simulate.corrupt import (
     CorruptionSettings,
     find_exposure_folders,
@@ -102,7 +103,7 @@ def run_corruption(
     Raises
     ------
     OptionError
-        If there is no such workflow or engine.
+        If there is no such workflow or engine, or a switch is neither 0 nor 1.
     VisitError
         If there is nothing to corrupt.
     MissingExtraError
@@ -114,13 +115,18 @@ def run_corruption(
     """
     if workflow not in _WORKFLOWS:
         raise OptionError(f"no workflow called {workflow}; take one of {', '.join(_WORKFLOWS)}")
-    process = _engine(engine, drizzlepac_python) if runsvm else None
+    stages = [
+        name
+        for name, wanted in (("crpt", crpt), ("runsvm", runsvm), ("draw", draw))
+        if switch(name, wanted)
+    ]
+    process = _engine(engine, drizzlepac_python) if "runsvm" in stages else None
     settings = settings or CorruptionSettings()
     folder = ensure_folder(Path(outputs))
     problems: list[Problem] = []
     visits = _distinct(find_exposure_folders(Path(source), search_pattern), problems)
-    stages = [name for name, wanted in (("crpt", crpt), ("runsvm", runsvm)) if wanted]
-    jobs = [(stage, number) for stage in stages for number in range(len(visits))]
+    numbers = range(len(visits))
+    jobs = [(stage, number) for stage in stages if stage != "draw" for number in numbers]
     if workflow == "pipe":
         jobs.sort(key=lambda job: (job[1], stages.index(job[0])))
     copies: dict[int, list[Path]] = {}
@@ -135,7 +141,7 @@ def run_corruption(
             if progress:
                 progress(done, len(jobs))
     made = [path for number in sorted(copies) for path in copies[number]]
-    prepared = _draw(folder, problems) if draw else None
+    prepared = _draw(folder, problems) if "draw" in stages else None
     return Corrupted(tuple(made), tuple(problems), prepared)
 
 

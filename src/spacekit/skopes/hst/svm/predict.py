@@ -11,7 +11,6 @@ from typing import Final
 
 import pandas as pd
 
-from spacekit.errors import OptionError
 from spacekit.evaluate.predictions import joined, read_predictions, write_predictions
 from spacekit.evaluate.tally import MOST_SHOWN, Tally
 from spacekit.files import exclusive
@@ -20,6 +19,7 @@ from spacekit.measure.verdict import reasons_of
 from spacekit.model.features import names_of, open_table
 from spacekit.model.images import open_frames
 from spacekit.model.infer import BATCH, Predictions, load_model
+from spacekit.options import whole_number
 from spacekit.report.entries import read_scraped
 from spacekit.report.write import ReportFolder, ReportSource
 from spacekit.visit.nouns import Problem
@@ -150,8 +150,8 @@ def classify(
     TableError, FrameError, ModelFileError, OutputError
         If table, frames or model can't be used at all, or nothing can be written.
     """
-    if size is not None and not 16 <= size <= LARGEST_SIDE_PX:
-        raise OptionError(f"size is {size}; frames can be reduced to 16 to {LARGEST_SIDE_PX} px")
+    if size is not None:
+        size = whole_number("size", size, 16, LARGEST_SIDE_PX)
     output, images = Path(output_path or "."), Path(img_path)
     model = load_model(model_path, threads=threads)
     thresholds = model.manifest.calibration.probability_thresholds(prevalence)

@@ -13,11 +13,12 @@ from spacekit.errors import OptionError, TableError, VisitError
 from spacekit.files import ensure_folder, exclusive, write_csv
 from spacekit.measure.batch import IMAGES, Progress, measure_all
 from spacekit.measure.records import Record
-from spacekit.measure.schema import INDEX
+from spacekit.measure.schema import INDEX, column_order
 from spacekit.measure.settings import FrameSettings, PrepSettings
 from spacekit.measure.store import read_store, write_store
 from spacekit.measure.table import raw_table, ready_table, with_classes
 from spacekit.measure.targets import ask_archive, read_targets
+from spacekit.options import switch, whole_number
 from spacekit.visit.discovery import JSON_PATTERN, find_mosaics
 from spacekit.visit.nouns import Mosaic, Problem
 from spacekit.visit.pictures import LARGEST_SIDE_PX
@@ -114,7 +115,8 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
     Raises
     ------
     OptionError
-        If the name is none, or frames can't have that size; nothing is measured then.
+        If the name is none, frames can't have that size, or a switch is neither 0 nor 1;
+        nothing is measured then.
     VisitError
         If there is no mosaic, or none that could be measured (``problems.csv`` says why).
     TableError
@@ -126,11 +128,11 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
     classes = {} if targets is None else read_targets(Path(targets))
     scraped = None if h5 is None else read_store(Path(h5))
     settings = PrepSettings(
-        draw=bool(draw),
+        draw=switch("draw", draw),
         evidence=evidence,
         blink=blink,
-        labelled=bool(crpt),
-        frames=replace(FrameSettings(), size_px=_checked_size(size)),
+        labelled=switch("crpt", crpt),
+        frames=replace(FrameSettings(), size_px=whole_number("size", size, 16, LARGEST_SIDE_PX)),
     )
     mosaics, problems = _find(Path(input_path), scraped, settings, json_pattern)
     output = ensure_folder(Path(output_path) if output_path is not None else Path.cwd())
@@ -138,12 +140,6 @@ def run_preprocessing(  # noqa: PLR0917  # the published signature
         records = measure_all(mosaics, settings, output, workers=workers, progress=progress)
         problems += [problem for record in records for problem in record.problems]
         return _write(output, stem, _raw(scraped, records, classes, archive), problems)
-
-
-def _checked_size(size: int) -> int:
-    if not 16 <= int(size) <= LARGEST_SIDE_PX:
-        raise OptionError(f"frames of {size} px: choose a long side from 16 to {LARGEST_SIDE_PX}")
-    return int(size)
 
 
 def _stem(fname: str) -> str:
@@ -188,7 +184,7 @@ def _raw(
     rows = [record.row for record in records if record.row is not None]
     if scraped is None and not rows:
         return None
-    raw = raw_table(rows) if scraped is None else scraped
+    raw = raw_table(rows) if scraped is None else scraped[column_order(scraped.columns)]
     if not classes and not archive:
         return raw
     if not {"targname", "cat_from", "proposal"} <= set(raw.columns):

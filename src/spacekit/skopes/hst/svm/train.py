@@ -25,6 +25,7 @@ from spacekit.model.images import open_frames
 from spacekit.model.labels import read_label_file, with_labels
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.train import Trained, describe, train_model
+from spacekit.options import switch
 from spacekit.visit.nouns import Problem
 from spacekit.visit.problems import write_problems
 from spacekit.visit.tables import numbers_of
@@ -114,7 +115,7 @@ def run_training(  # noqa: PLR0917 (the published call)
     """
     require("train", "Training")
     settings = (settings or TrainingSettings()).with_params(params)
-    settings = replace(settings, power_transform=_switch(norm) or settings.power_transform)
+    settings = replace(settings, power_transform=switch("norm", norm) or settings.power_transform)
     watch = watch or Watch(epoch=_log_epoch if settings.verbose else None)
     out = Path(output_path or ".").resolve()  # results know their folder, wherever one goes
     model_file = model_path(out, model_name)
@@ -180,13 +181,6 @@ def _log_epoch(epoch: int, values: dict[str, float]) -> None:
     """Log an epoch, for callers who don't watch."""
     told = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
     _log.info("epoch %d: %s", epoch, told)
-
-
-def _switch(value: int) -> bool:
-    """0 or 1, as published."""
-    if value not in (0, 1):
-        raise OptionError(f"norm is {value!r}; 0 and 1 are known")
-    return bool(value)
 
 
 def _tables(
