@@ -287,10 +287,11 @@ def _ablation(work: Path) -> list[str]:
         "## What each branch is worth",
         "",
         "Each branch of the bundled model by itself: they are trained so, and their words are "
-        "added up (what frames say is told whatever it weighs there). Beside them, once it is trained, the original's network, on the same visits. "
-        "All are asked about the visits that calibrate, from which none of them learned, those of "
-        "one exposure left out (`python -m benchmarks.accuracy ablate WORK`). Recall is at the "
-        "false-positive rate that each has on these.",
+        "added up (what frames say is told whatever it weighs there). Beside them, once it is "
+        "trained, the original's network, on the same visits. All are asked about the visits that "
+        "calibrate, from which none of them learned, those of one exposure left out "
+        "(`python -m benchmarks.accuracy ablate WORK`). Recall is at the false-positive rate that "
+        "each has on these.",
         "",
         markdown(head, cells),
         "",
