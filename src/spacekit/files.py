@@ -21,6 +21,7 @@ __all__ = [
     "PART",
     "ensure_folder",
     "exclusive",
+    "is_marked",
     "replacing",
     "write_csv",
     "write_json",
@@ -130,6 +131,23 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OutputError(f"{path}: can't be written ({error.strerror or error})") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def is_marked(path: Path, mark: str) -> bool:
+    """Whether a regular file's first kilobyte holds a mark, as what we wrote there does.
+
+    Raises
+    ------
+    OutputError
+        If it can't be read.
+    """
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return mark.encode() in file.read(1024)
+    except OSError as error:
+        raise OutputError(f"{path}: can't be read ({error.strerror})") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -195,6 +195,18 @@ def test_the_page_of_earlier_predictions(tmp_path: Path) -> None:
     assert "names of targets are unknown" not in page.read_text()
 
 
+def test_a_page_that_is_not_ours_stays(tmp_path: Path) -> None:
+    source, report = write_run(tmp_path, 1), tmp_path / "report"
+    report.mkdir()
+    (report / "index.html").write_text("<title>somebody's thesis</title>")
+    with pytest.raises(OutputError, match=r"index.html: is no page of spacekit; move it"):
+        write_report(source, report)
+    assert "thesis" in (report / "index.html").read_text()
+    (report / "index.html").unlink()
+    page = write_report(source, report)
+    assert write_report(source, report) == page
+
+
 def test_one_run_at_a_time_writes_the_page(tmp_path: Path) -> None:
     source, report = write_run(tmp_path, 1), tmp_path / "report"
     write_report(source, report)

@@ -16,6 +16,13 @@ def test_problems_are_listed_and_an_old_list_goes(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_list_that_is_not_ours_stays(tmp_path: Path) -> None:
+    path = tmp_path / "problems.csv"
+    path.write_text("exercise,solved\n1,no\n")
+    assert write_problems(path, []) is None
+    assert path.exists()
+
+
 def test_problems_come_back_of_all_mosaics_or_some(tmp_path: Path) -> None:
     path = tmp_path / "problems.csv"
     told = [Problem(f"m{n}", "NA", f"is {n},\nso", fatal=n == 1) for n in range(5)]

@@ -8,13 +8,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 from PIL import Image
 
 from spacekit.errors import OutputError, ProductError
 from spacekit.evaluate.tally import Tally, foremost, tally_of
-from spacekit.files import ensure_folder, exclusive, write_text
+from spacekit.files import ensure_folder, exclusive, is_marked, write_text
 from spacekit.measure.findings_file import find_findings, read_findings
 from spacekit.parallel import usable_cores
 from spacekit.report.entries import entries_of, shown_text
@@ -24,6 +25,10 @@ from spacekit.report.pictures import MEDIA, bring_pictures
 from spacekit.visit.nouns import Problem
 
 __all__ = ["ReportFolder", "ReportSource", "write_report"]
+
+_PAGE: Final = "index.html"
+#: What every page of ours says of itself.
+_MARK: Final = '<meta name="generator" content="spacekit">'
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,12 @@ class ReportFolder:
         Raises
         ------
         OutputError
-            If the folder can't be written, or another run is writing there.
+            If the folder can't be written, another run is writing there, or the page there is
+            somebody else's.
         """
+        page = self.path / _PAGE
+        if page.is_file() and not is_marked(page, _MARK):
+            raise OutputError(f"{page}: is no page of spacekit; move it, or do without ours")
         with exclusive(ensure_folder(self.path), f"{MEDIA}/*"):
             yield
 
@@ -140,7 +149,7 @@ class ReportFolder:
             notes=tuple(notes),
             written=datetime.now().astimezone(),
         )
-        page = self.path / "index.html"
+        page = self.path / _PAGE
         write_text(page, render_page(entries, tally, facts))
         return page
 

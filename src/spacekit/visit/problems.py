@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from spacekit.errors import TableError
-from spacekit.files import write_csv
+from spacekit.files import is_marked, write_csv
 from spacekit.visit.nouns import Problem
 from spacekit.visit.tables import csv_parts
 
 __all__ = ["problems_table", "read_problems", "write_problems"]
 
 _TEXT = ("index", "file", "reason")
+_HEADER = ",".join([*_TEXT, "fatal"])
 
 
 def problems_table(problems: Sequence[Problem]) -> pd.DataFrame:
@@ -24,7 +25,7 @@ def problems_table(problems: Sequence[Problem]) -> pd.DataFrame:
 
 
 def write_problems(path: Path, problems: Sequence[Problem]) -> Path | None:
-    """Write the problems as CSV (index, file, reason, fatal); without any, remove the file.
+    """Write the problems as CSV (index, file, reason, fatal); without any, remove such a file.
 
     Returns
     -------
@@ -32,7 +33,8 @@ def write_problems(path: Path, problems: Sequence[Problem]) -> Path | None:
         The file, None when there was nothing to write.
     """
     if not problems:
-        path.unlink(missing_ok=True)
+        if is_marked(path, _HEADER):  # somebody else's stays
+            path.unlink(missing_ok=True)
         return None
     write_csv(path, problems_table(problems))
     return path
