@@ -29,6 +29,7 @@ from benchmarks.accuracy.sets import load_set
 from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
 from spacekit.evaluate.metrics import measure
 from spacekit.files import write_json
+from spacekit.model.artifact import Manifest
 from spacekit.model.dataset import Dataset
 from spacekit.model.infer import Model, load_model
 from spacekit.model.regimes import VIEWS
@@ -69,7 +70,7 @@ def ablate(work: Path, model_file: Path) -> None:
         raise SystemExit(f"{work}: table and truth of the calibration set don't belong together")
     rows = []
     for name, part in _PARTS.items():
-        asked = _frames_alone(model_file) if name == "frames only" else model
+        asked = _frames_alone(model_file, model.manifest) if name == "frames only" else model
         for view in ("exposures", "filters", "total"):
             told = part(asked, data, view)
             rows.append(_score(name, VIEWS[view].meaning, told, truth))
@@ -86,7 +87,7 @@ def ablate(work: Path, model_file: Path) -> None:
     shutil.rmtree(scratch)
 
 
-def _frames_alone(model_file: Path) -> Model:
+def _frames_alone(model_file: Path, manifest: Manifest) -> Model:
     """Open a model file so that the frames' word is the answer, whatever it weighs in the whole.
 
     Where that is nothing, the whole's answers could not tell it.
@@ -100,7 +101,7 @@ def _frames_alone(model_file: Path) -> Model:
     del whole.graph.output[:]
     whole.graph.output.append(onnx.helper.make_tensor_value_info(word, TensorProto.FLOAT, ["rows"]))
     session = InferenceSession(whole.SerializeToString(), providers=["CPUExecutionProvider"])
-    return Model(session, load_model(model_file).manifest)
+    return Model(session, manifest)
 
 
 def _score(

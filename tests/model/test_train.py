@@ -178,7 +178,7 @@ def test_what_decay_is_is_told() -> None:
 
 
 def test_which_value_is_wrong_is_told() -> None:
-    with pytest.raises(OptionError, match=r"params: epochs is 'many' \(.*\)"):
+    with pytest.raises(OptionError, match=r"^params: epochs is 'many' \(.*\)"):
         SETTINGS.with_params({"epochs": "many"})
 
 

@@ -134,8 +134,8 @@ class TrainingSettings:
 
 
 def _as_kind(key: str, value: Any, kind: Callable[[Any], float]) -> float:
-    """Make a number of a published value; the error names its key."""
+    """Make a number of a published value; the ValueError names its key."""
     try:
         return kind(value)
     except (TypeError, ValueError) as error:
-        raise OptionError(f"params: {key} is {value!a} ({error})") from error
+        raise ValueError(f"{key} is {value!a} ({error})") from error

@@ -15,13 +15,13 @@ from spacekit.visit.tables import csv_parts
 __all__ = ["problems_table", "read_problems", "write_problems"]
 
 _TEXT = ("index", "file", "reason")
-_HEADER = ",".join([*_TEXT, "fatal"])
+_COLUMNS = (*_TEXT, "fatal")
 
 
 def problems_table(problems: Sequence[Problem]) -> pd.DataFrame:
     """Problems as in problems.csv: index, file, reason, fatal (0 or 1)."""
     rows = [(p.index, p.file, p.reason, int(p.fatal)) for p in problems]
-    return pd.DataFrame(rows, columns=[*_TEXT, "fatal"])
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def write_problems(path: Path, problems: Sequence[Problem]) -> Path | None:
@@ -33,7 +33,7 @@ def write_problems(path: Path, problems: Sequence[Problem]) -> Path | None:
         The file, None when there was nothing to write.
     """
     if not problems:
-        if is_marked(path, _HEADER):  # somebody else's stays
+        if is_marked(path, ",".join(_COLUMNS)):  # somebody else's stays
             path.unlink(missing_ok=True)
         return None
     write_csv(path, problems_table(problems))

@@ -115,18 +115,15 @@ def run_corruption(
     """
     if workflow not in _WORKFLOWS:
         raise OptionError(f"no workflow called {workflow}; take one of {', '.join(_WORKFLOWS)}")
-    stages = [
-        name
-        for name, wanted in (("crpt", crpt), ("runsvm", runsvm), ("draw", draw))
-        if switch(name, wanted)
-    ]
-    process = _engine(engine, drizzlepac_python) if "runsvm" in stages else None
+    given = {"crpt": crpt, "runsvm": runsvm, "draw": draw}
+    wanted = {name: switch(name, value) for name, value in given.items()}
+    process = _engine(engine, drizzlepac_python) if wanted["runsvm"] else None
     settings = settings or CorruptionSettings()
     folder = ensure_folder(Path(outputs))
     problems: list[Problem] = []
     visits = _distinct(find_exposure_folders(Path(source), search_pattern), problems)
-    numbers = range(len(visits))
-    jobs = [(stage, number) for stage in stages if stage != "draw" for number in numbers]
+    stages = [name for name in ("crpt", "runsvm") if wanted[name]]
+    jobs = [(stage, number) for stage in stages for number in range(len(visits))]
     if workflow == "pipe":
         jobs.sort(key=lambda job: (job[1], stages.index(job[0])))
     copies: dict[int, list[Path]] = {}
@@ -141,7 +138,7 @@ def run_corruption(
             if progress:
                 progress(done, len(jobs))
     made = [path for number in sorted(copies) for path in copies[number]]
-    prepared = _draw(folder, problems) if "draw" in stages else None
+    prepared = _draw(folder, problems) if wanted["draw"] else None
     return Corrupted(tuple(made), tuple(problems), prepared)
 
 
