@@ -8,7 +8,15 @@ import math
 import pytest
 
 from spacekit.errors import ProductError
-from spacekit.measure.findings import Absolute, Findings, Group, Offset, ProductShape, Repeat
+from spacekit.measure.findings import (
+    Absolute,
+    Contrast,
+    Findings,
+    Group,
+    Offset,
+    ProductShape,
+    Repeat,
+)
 from spacekit.measure.findings_file import (
     find_findings,
     findings_path,
@@ -47,6 +55,7 @@ WHOLE = Findings(
     exposures=Group("f606w aa", 500.0, (offset("f814w ac", reference="f606w aa"),)),
     shapes=(ProductShape("total", 0.1, 30.0, 0.01, 50, 0.0, 0.2),),
     repeats=(Repeat("f814w ab", 23.5, 1.5, -2.5, 11), Repeat("exposure aa", 0.0, 0.0, 0.0, 0)),
+    contrast=Contrast("f814w", "f606w", 0.25, 0.01, 30),
     pair_share=0.5,
     pair_px=(3.0, 1.0),
     absolute=Absolute(10.0, -5.0, 2.0, 12),
@@ -106,6 +115,11 @@ def test_a_missing_file_is_none(tmp_path):
         (("repeats", 0, "surprise"), "inf"),
         (("pair_sources",), 1.5),
         (("pair_px",), [1]),
+        (("contrast",), None),
+        (("contrast", "wider"), ""),
+        (("contrast", "narrower"), "<i>"),
+        (("contrast", "px2"), None),
+        (("contrast", "sources"), -3),
         (("absolute",), []),
         (("absolute", "dx_mas"), None),
         (("absolute", "sigma_mas"), None),

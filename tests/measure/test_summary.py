@@ -7,7 +7,14 @@ import math
 
 import pytest
 
-from spacekit.measure.findings import Absolute, Findings, Group, ProductShape, Repeat
+from spacekit.measure.findings import (
+    Absolute,
+    Contrast,
+    Findings,
+    Group,
+    ProductShape,
+    Repeat,
+)
 from spacekit.measure.schema import EVIDENCE, REPORTED
 from spacekit.measure.summary import summarise
 
@@ -38,12 +45,30 @@ def test_each_measured_column_is_filled_where_all_was_found() -> None:
         exposures=Group("f606w aa", 1.0, (offset("f606w ab"),)),
         shapes=shapes,
         repeats=(Repeat("f606w ab", 2.0, 1.0, 1.0, 3),),
+        contrast=Contrast("f814w", "f606w", 0.2, 0.01, 12),
         pair_share=0.5,
         absolute=Absolute(1.0, 1.0, 1.0, 9),
     )
     columns = summarise(2, findings, moving=0.0)
     assert {c.name for c in (*EVIDENCE, *REPORTED)} - set(columns) == {"fit_fresh"}
     assert [name for name, value in columns.items() if math.isnan(value)] == []
+
+
+def test_the_widest_filter_comes_with_its_own_sources() -> None:
+    shapes = tuple(
+        dataclasses.replace(shape(title), width=width, width_share=share, width_sources=sources)
+        for title, width, share, sources in (
+            ("total", 3.0, 0.1, 1),
+            ("f606w", 1.3, 0.7, 40),
+            ("f814w", 1.0, 0.9, 60),
+            ("f850lp", math.nan, math.nan, 0),
+        )
+    )
+    columns = summarise(3, Findings(shapes=shapes))
+    widest = ("filter_star_width", "filter_star_width_share", "filter_star_width_sources")
+    assert [columns[name] for name in widest] == [1.3, 0.7, 40]
+    assert columns["star_width"] == 3.0
+    assert math.isnan(columns["width_contrast_px2"])
 
 
 def test_of_nothing_there_are_no_numbers() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from spacekit.measure.findings import Findings, Group, Offset, ProductShape, Repeat
+from spacekit.measure.findings import Contrast, Findings, Group, Offset, ProductShape, Repeat
 from spacekit.measure.verdict import judge
 
 
@@ -215,6 +215,45 @@ def test_a_second_image_of_every_source():
     assert "exposures of F814W disagree: its sources have a second image (5, -3)" in named.reason
     calm = replace(shape("total"), twin_turned=3.0, twin_crossed=9.0, twin_near=18.0, **image)
     assert "image" not in judge(Findings(shapes=(calm,))).reason
+
+
+def test_weight_that_stars_lack_on_one_side():
+    total = replace(shape("total"), lost_turned=7.4, lost_crossed=5.2, lost_sources=40)
+    told = judge(Findings(shapes=(total,)))
+    assert told.reason == "stars lack weight on one side (7 sigma, 40 stacked)"
+    band = replace(shape("f814w"), lost_turned=2.0, lost_crossed=9.0, lost_sources=30)
+    named = judge(filters(offset("f814w", 0.1, 0.0), shapes=(total, shape("f606w"), band)))
+    assert named.culprits == ("f814w",)
+    assert "its stars lack weight on two sides (9 sigma, 30 stacked)" in named.reason
+    calm = replace(shape("total"), lost_turned=3.0, lost_crossed=3.0, lost_sources=40)
+    assert "lack" not in judge(Findings(shapes=(calm,))).reason
+
+
+def test_a_filter_whose_sources_are_wider_than_in_another():
+    shapes = (shape("total"), shape("f606w"), shape("f814w"))
+    between = offset("f814w", 0.1, 0.0)
+    wide = judge(
+        filters(between, shapes=shapes, contrast=Contrast("f814w", "f606w", 0.6, 0.04, 80))
+    )
+    assert wide.culprits == ("f814w",)
+    assert "wider than in F606W by 0.60 px^2 in mean square (80 sources)" in wide.reason
+    for unsure in (
+        Contrast("f814w", "f606w", 0.6, 0.3, 80),
+        Contrast("f814w", "f606w", 0.6, 0.04, 7),
+    ):
+        assert judge(filters(between, shapes=shapes, contrast=unsure)).culprits == ()
+
+
+def test_stars_that_are_wider_than_one_should_be():
+    wide = replace(shape("total"), width=1.31, width_share=0.62, width_sources=88)
+    told = judge(Findings(shapes=(wide,)))
+    assert told.reason == "stars are 1.31 times as wide as one should be (88 sources)"
+    for calm in (
+        replace(wide, width_share=0.4),  # galaxies
+        replace(wide, width_sources=6),
+        replace(wide, width=1.05),
+    ):
+        assert "wide" not in judge(Findings(shapes=(calm,))).reason
 
 
 def test_a_filter_that_matches_nowhere():

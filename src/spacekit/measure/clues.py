@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from spacekit.measure.findings import NO_FILTER, Findings, ProductShape
+from spacekit.measure.findings import NO_FILTER, Contrast, Findings, ProductShape
 from spacekit.measure.turns import surely_turned
 
 __all__ = ["Clue", "disagreeing", "name_of", "shown_by_total"]
@@ -36,6 +36,16 @@ _PAIRS: Final = 0.1
 _TURNED: Final = 5.0
 _CROSSED: Final = 16.0
 _NEAR: Final = 40.0
+#: Significance of weight that stars lack on one side, or on two, that is worth a word: aligned
+#: visits stay below 3.
+_LOST: Final = 5.0
+#: How much wider, in mean square, sources are in one filter than in another before it is worth a
+#: word, less two standard errors; in aligned visits up to 0.11 px^2 (blue filters of UVIS, SBC).
+_WIDER_PX2: Final = 0.2
+#: Width of the total's stars that is worth a word, and the share of its bright sources that are so
+#: wide: galaxies are wider, but not alike.
+_WIDE: Final = 1.1
+_ALIKE: Final = 0.55
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,8 @@ def disagreeing(findings: Findings) -> list[Clue]:
                 f"{second.part_dy_px:.1f}) px off {name_of(second.reference)}"
             )
         words += _turned("its stars", shape)
+        words += _lost("its stars", shape)
+        words += _wider(findings.contrast, shape.title)
         words += _second_image("its", shape)
         if words:
             clues.append(
@@ -119,6 +131,8 @@ def shown_by_total(findings: Findings) -> list[str]:
     if total is not None and _is_long(total, _LONG_BESIDE):
         words.append(_elongation("stars", total))
     if total is not None:
+        words += _wide(total)
+        words += _lost("stars", total)
         words += _turned("stars", total)
         words += _second_image("the total's", total)
     return words
@@ -132,6 +146,37 @@ def _turned(whose: str, shape: ProductShape) -> list[str]:
     return [
         f"{whose} are elongated as by a turn or another scale, by {shape.turned_ellipticity:.2f} "
         f"halfway to the edge ({shape.stars} stars)"
+    ]
+
+
+def _lost(whose: str, shape: ProductShape) -> list[str]:
+    """Tell of weight that rejection took beside stars, on one side of them or on two."""
+    sure = max(shape.lost_turned, shape.lost_crossed)
+    if not sure >= _LOST:
+        return []
+    sides = "one side" if shape.lost_turned >= shape.lost_crossed else "two sides"
+    return [f"{whose} lack weight on {sides} ({sure:.0f} sigma, {shape.lost_sources} stacked)"]
+
+
+def _wider(contrast: Contrast, title: str) -> list[str]:
+    """Tell of a filter whose sources are wider than they are in another."""
+    told = contrast.sure_px2 >= _WIDER_PX2 and contrast.sources >= _FEWEST_STARS
+    if not told or contrast.wider != title:
+        return []
+    return [
+        f"its sources are wider than in {name_of(contrast.narrower)} by {contrast.px2:.2f} px^2 in "
+        f"mean square ({contrast.sources} sources)"
+    ]
+
+
+def _wide(total: ProductShape) -> list[str]:
+    """Tell of stars that are wider than detector and filters make them."""
+    alike = total.width_share >= _ALIKE and total.width_sources >= _FEWEST_STARS
+    if not alike or total.width < _WIDE:
+        return []
+    return [
+        f"stars are {total.width:.2f} times as wide as one should be "
+        f"({total.width_sources} sources)"
     ]
 
 

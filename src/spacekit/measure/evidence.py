@@ -16,7 +16,7 @@ import numpy as np
 
 from spacekit.errors import ProductError
 from spacekit.measure.absolute import against_catalog
-from spacekit.measure.findings import Findings, Group, ProductShape, Repeat
+from spacekit.measure.findings import Contrast, Findings, Group, ProductShape, Repeat
 from spacekit.measure.looks import Frame, Look, Notes, look_at
 from spacekit.measure.offsets import Comparison, compare, spread_px
 from spacekit.measure.pairs import find_pairs
@@ -33,6 +33,7 @@ from spacekit.measure.shapes import (
 from spacekit.measure.sheet import Stamps
 from spacekit.measure.stamps import cut_stamps
 from spacekit.measure.summary import Evidence, summarise
+from spacekit.measure.widths import star_width, width_contrast
 from spacekit.visit.catalogs import ReferenceCatalog
 from spacekit.visit.drizzled import Read, read_drizzled
 from spacekit.visit.nouns import Mosaic, Product
@@ -97,6 +98,7 @@ def measure_evidence(
         exposures=by_exposure.group() if by_exposure else Group(),
         shapes=tuple(shapes),
         repeats=repeats,
+        contrast=width_contrast(by_filter) if by_filter else Contrast(),
         absolute=against_catalog(total, frame, reference) if total and frame else None,
         scale_mas=frame.scale_mas if frame else math.nan,
         reasons=tuple(dict.fromkeys([*notes.reasons, *notes.faults.values()])),
@@ -192,7 +194,17 @@ def _shape(
     )
     twins = asdict(look.twins) if look.twins else {}
     turned, sigmas = turned_shape(stars, frame.centre)
-    found = replace(found, turned_ellipticity=turned, turned_sigmas=sigmas)
+    wide = star_width(sources, look.star_px)
+    found = replace(
+        found,
+        turned_ellipticity=turned,
+        turned_sigmas=sigmas,
+        width=wide.width,
+        width_share=wide.share,
+        width_sources=wide.sources,
+    )
+    lost = asdict(look.lost) if look.lost else {}
+    found = replace(found, **{f"lost_{name}": value for name, value in lost.items()})
     return replace(found, **{f"twin_{name}": value for name, value in twins.items()})
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "NO_FILTER",
     "SOURCES",
     "Absolute",
+    "Contrast",
     "Findings",
     "Group",
     "Offset",
@@ -165,6 +166,15 @@ class ProductShape:
     turned_ellipticity, turned_sigmas : float
         How elongated stars are along a turn or a change of scale about the middle, at a typical
         distance from it, and that in standard errors (`spacekit.measure.shapes.turned_shape`).
+    width, width_share : float
+        How wide the stars are in units of what detector and filter make of one, and the share of
+        the bright sources that are so wide (`spacekit.measure.widths.StarWidth`).
+    width_sources : int
+        How many these are.
+    lost_turned, lost_crossed : float
+        How significant it is that stars lack weight on one side (`spacekit.measure.lost`).
+    lost_sources : int
+        Stars that were stacked for it.
     """
 
     title: str
@@ -182,11 +192,45 @@ class ProductShape:
     twin_sources: int = 0
     turned_ellipticity: float = math.nan
     turned_sigmas: float = math.nan
+    width: float = math.nan
+    width_share: float = math.nan
+    width_sources: int = 0
+    lost_turned: float = math.nan
+    lost_crossed: float = math.nan
+    lost_sources: int = 0
 
     @property
     def twin_px(self) -> float:
         """How far the second image lies, px."""
         return math.hypot(self.twin_dx_px, self.twin_dy_px)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """How much wider sources are in one filter than in another, source by source.
+
+    Parameters
+    ----------
+    wider, narrower : str
+        The filters.
+    px2 : float
+        The median difference of mean square widths, less what the filters make of a star.
+    sigma_px2 : float
+        Its standard error.
+    sources : int
+        It was measured on; 0: none was.
+    """
+
+    wider: str = ""
+    narrower: str = ""
+    px2: float = math.nan
+    sigma_px2: float = math.nan
+    sources: int = 0
+
+    @property
+    def sure_px2(self) -> float:
+        """The difference less two standard errors, 0 at least; 0 where there is none."""
+        return max(self.px2 - 2 * self.sigma_px2, 0.0) if self.sources else 0.0
 
 
 @dataclass(frozen=True)
@@ -289,6 +333,8 @@ class Findings:
     repeats : tuple of Repeat
         One for each exposure of the total, the highest `surprise` first, those that are told by
         their turn alone last; empty where they can't be told.
+    contrast : Contrast
+        The two filters whose sources differ most in width.
     absolute : Absolute or None
         None where there is no reference catalog, or it matches nowhere.
     scale_mas : float
@@ -304,6 +350,7 @@ class Findings:
     pair_sources: int = 0
     pair_px: tuple[float, float] | None = None
     repeats: tuple[Repeat, ...] = ()
+    contrast: Contrast = Contrast()
     absolute: Absolute | None = None
     scale_mas: float = math.nan
     reasons: tuple[str, ...] = ()

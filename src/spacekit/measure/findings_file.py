@@ -19,6 +19,7 @@ from spacekit.measure.findings import (
     CORRELATION,
     SOURCES,
     Absolute,
+    Contrast,
     Findings,
     Group,
     Offset,
@@ -30,7 +31,7 @@ from spacekit.visit.values import as_count, as_number, as_text
 
 __all__ = ["find_findings", "read_findings", "write_findings"]
 
-_FORMAT: Final = 5
+_FORMAT: Final = 6
 _LARGEST_BYTES: Final = 1_000_000
 #: A visit may have so many exposures.
 _MOST_ITEMS: Final = 1000
@@ -123,6 +124,7 @@ def _findings(content: Any) -> Findings:
         pair_sources=_count(content["pair_sources"]),
         pair_px=None if pair is None else (_number(pair[0]), _number(pair[1])),
         repeats=_many(content["repeats"], lambda item: _record(Repeat, item)),
+        contrast=_contrast(content["contrast"]),
         absolute=None if absolute is None else _absolute(absolute),
         scale_mas=_number(content["scale_mas"]),
         reasons=_many(content["reasons"], lambda item: as_text(item, 400) or "?"),
@@ -157,6 +159,17 @@ def _record(kind: Any, content: Any) -> Any:
         raise ValueError("unknown method")
     _named(made.get("filter", made.get("title", SOURCES)))
     return kind(**made)
+
+
+def _contrast(content: Any) -> Contrast:
+    """Make the contrast of two filters: with sources, it has filters and numbers."""
+    contrast: Contrast = _record(Contrast, content)
+    if contrast.sources:
+        for title in (contrast.wider, contrast.narrower):
+            _named(title)
+        if not all(math.isfinite(value) for value in (contrast.px2, contrast.sigma_px2)):
+            raise ValueError("a contrast without numbers")
+    return contrast
 
 
 def _absolute(content: Any) -> Absolute:

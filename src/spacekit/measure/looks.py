@@ -15,10 +15,13 @@ from scipy.spatial import cKDTree
 from spacekit.errors import ProductError
 from spacekit.measure.bodies import on_body
 from spacekit.measure.ghosts import ghosts_among
+from spacekit.measure.lost import LostWeight, find_lost
 from spacekit.measure.matching import Places, match_positions
 from spacekit.measure.peaks import ROUNDEST_TRACK
+from spacekit.measure.rejected import inputs_of
 from spacekit.measure.shift import Shift
 from spacekit.measure.sources import Sources, find_sources
+from spacekit.measure.star_sizes import star_size_px
 from spacekit.measure.twins import Twins, find_twins
 from spacekit.visit.drizzled import Drizzled, Read, read_drizzled
 from spacekit.visit.nouns import Product
@@ -135,6 +138,10 @@ class Look:
     twins : Twins or None
         What stands beside every source; not looked for in exposures, nor where the target moves,
         whose own spots are no stars.
+    lost : LostWeight or None
+        Where stars lack weight; looked for where twins are.
+    star_px : float
+        The size that its detector and filters make of a star, NaN where that isn't known.
     against : Shift or None
         How an exposure lies against the total, where that was asked and found.
     unconfirmed : Look or None
@@ -153,6 +160,8 @@ class Look:
     struck: bool
     moving: bool
     twins: Twins | None = None
+    lost: LostWeight | None = None
+    star_px: float = math.nan
     against: Shift | None = None
     unconfirmed: Look | None = None
 
@@ -264,12 +273,14 @@ def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
         sources = sources.select(~ghosts_among(sources.x, sources.y, sources.flux))
     if product.name.exposure and product.name.detector in TWO_CHIPS:
         sources = _on_chips(sources, drizzled)
-    twins, moving = None, card(drizzled.primary, "MTFLAG") in ("T", True)
+    twins, lost = None, None
+    moving = card(drizzled.primary, "MTFLAG") in ("T", True)
     if moving:
         spots = on_body(drizzled.sci, drizzled.wht, sources.x, sources.y)
         sources = sources.select(~spots)
     elif not product.name.exposure:
         twins = find_twins(drizzled.sci, drizzled.wht, sources)
+        lost = find_lost(drizzled.wht, sources)
     outline, middle = _outline(drizzled.wht)
     return Look(
         product,
@@ -284,7 +295,16 @@ def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
         struck=_is_struck(drizzled),
         moving=moving,
         twins=twins,
+        lost=lost,
+        star_px=star_size_px(product.name.detector, _filters(product, drizzled)),
     )
+
+
+def _filters(product: Product, drizzled: Drizzled) -> set[str]:
+    """Name the filters that went into a product; a total's header tells."""
+    if not product.name.is_total:
+        return {product.name.filter}
+    return {title.split()[0] for title in inputs_of(drizzled.primary)}
 
 
 def _on_chips(sources: Sources, drizzled: Drizzled) -> Sources:

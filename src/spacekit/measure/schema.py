@@ -138,6 +138,18 @@ EVIDENCE: Final[tuple[Column, ...]] = (
     Column("rejected_turned_px", Kind.AMOUNT, "px", "shift halfway to the edge at which they do"),
     Column("rejected_turned_sources", Kind.COUNT, "", "rejected patches at that shift"),
     Column("moving", Kind.FLAG, "", "1: the target moves against the stars (MTFLAG)"),
+    Column("star_width", Kind.AMOUNT, "", "width of the total's stars in units of a star's"),
+    Column("star_width_share", Kind.AMOUNT, "", "share of its bright sources that are so wide"),
+    Column("star_width_sources", Kind.COUNT, "", "how many these are"),
+    Column("filter_star_width", Kind.AMOUNT, "", "star_width, largest over the filter products"),
+    Column("filter_star_width_share", Kind.AMOUNT, "", "star_width_share of that filter"),
+    Column("filter_star_width_sources", Kind.COUNT, "", "star_width_sources of that filter"),
+    Column("width_contrast_px2", Kind.AMOUNT, "px^2", "how much wider a filter is than another"),
+    Column("width_contrast_sigma_px2", Kind.AMOUNT, "px^2", "standard error of that"),
+    Column("lost_turned", Kind.AMOUNT, "", "how surely stars lack weight on one side"),
+    Column("lost_crossed", Kind.AMOUNT, "", "the same of two opposite sides"),
+    Column("filter_lost_turned", Kind.AMOUNT, "", "lost_turned, largest over filter products"),
+    Column("filter_lost_crossed", Kind.AMOUNT, "", "lost_crossed, the same"),
 )
 
 #: What is reported and no model may see: an error of the visit as a whole is no misalignment.

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from spacekit.measure.findings import Absolute, Findings, Group, ProductShape, Repeat
+from spacekit.measure.findings import Absolute, Contrast, Findings, Group, ProductShape, Repeat
 from spacekit.measure.schema import EVIDENCE, REPORTED
 from spacekit.measure.sheet import Stamps
 
@@ -75,6 +75,7 @@ def summarise(filters: int, findings: Findings, moving: float = math.nan) -> dic
         "pair_excess": findings.pair_share,
         "pair_sources": findings.pair_sources if findings.pair_share >= 0 else math.nan,
         **_repeats(findings.repeats),
+        **_contrast(findings.contrast),
         **_against_catalog(findings.absolute),
     }
     unknown = found.keys() - set(MEASURED)
@@ -114,17 +115,46 @@ def _total_shape(total: ProductShape | None) -> _Columns:
         "twin_sources": total.twin_sources,
         "turned_ellipticity": total.turned_ellipticity,
         "turned_sigmas": total.turned_sigmas,
+        "star_width": total.width,
+        "star_width_share": total.width_share,
+        "star_width_sources": total.width_sources,
+        "lost_turned": total.lost_turned,
+        "lost_crossed": total.lost_crossed,
     }
 
 
 def _filter_shapes(shapes: Sequence[ProductShape]) -> _Columns:
     return {
         "filter_ellipticity": _largest([shape.ellipticity for shape in shapes]),
-        "ellipticity_contrast": _contrast(shapes),
+        "ellipticity_contrast": _apart(shapes),
         "filter_twin_turned": _largest([shape.twin_turned for shape in shapes]),
         "filter_twin_crossed": _largest([shape.twin_crossed for shape in shapes]),
         "filter_twin_near": _largest([shape.twin_near for shape in shapes]),
         "filter_turned_sigmas": _largest([shape.turned_sigmas for shape in shapes]),
+        "filter_lost_turned": _largest([shape.lost_turned for shape in shapes]),
+        "filter_lost_crossed": _largest([shape.lost_crossed for shape in shapes]),
+        **_widest(shapes),
+    }
+
+
+def _widest(shapes: Sequence[ProductShape]) -> _Columns:
+    measured = [shape for shape in shapes if math.isfinite(shape.width)]
+    if not measured:
+        return {}
+    widest = max(measured, key=lambda shape: shape.width)
+    return {
+        "filter_star_width": widest.width,
+        "filter_star_width_share": widest.width_share,
+        "filter_star_width_sources": widest.width_sources,
+    }
+
+
+def _contrast(contrast: Contrast) -> _Columns:
+    if not contrast.sources:
+        return {}
+    return {
+        "width_contrast_px2": contrast.px2,
+        "width_contrast_sigma_px2": contrast.sigma_px2,
     }
 
 
@@ -164,7 +194,7 @@ def _unmatched(group: Group) -> float:
     return float(len(group.unmatched)) if group.reference else math.nan
 
 
-def _contrast(shapes: Sequence[ProductShape]) -> float:
+def _apart(shapes: Sequence[ProductShape]) -> float:
     """Give the largest distance of two products' ellipticities (e1, e2)."""
     ellipticities = [
         cmath.rect(s.ellipticity, 2 * math.radians(s.angle_deg))

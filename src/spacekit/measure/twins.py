@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 
 from spacekit.measure.moments import stamp_offsets
 from spacekit.measure.sources import Sources
+from spacekit.measure.stacks import significance
 
 __all__ = ["Twins", "find_twins"]
 
@@ -95,8 +96,8 @@ def find_twins(
     if len(around) < _FEWEST:
         return None
     both = around + around[:, ::-1, ::-1]
-    turned = _significance(around - around[:, ::-1, ::-1])
-    crossed = _significance((both - np.rot90(both, axes=(1, 2))) / 2)
+    turned = significance(around - around[:, ::-1, ::-1], _FAINTEST)
+    crossed = significance((both - np.rot90(both, axes=(1, 2))) / 2, _FAINTEST)
     dy, dx = stamp_offsets(_REACH_PX)
     away = np.hypot(dy[0], dx[0])
     maps = [
@@ -111,16 +112,6 @@ def find_twins(
     if surest and y < 0:
         x, y = -x, -y
     return Twins(best[0], best[1], best[2], x, y, len(around))
-
-
-def _significance(values: NDArray[np.floating]) -> Floats:
-    """Give the mean over sources, less `_FAINTEST`, in standard errors.
-
-    These are the typical ones of all places at least: of few sources some agree by chance.
-    """
-    error = values.std(axis=0, dtype=np.float64) / np.sqrt(len(values))
-    error = np.maximum(error, max(float(np.median(error)), 1e-6))
-    return np.asarray((values.mean(axis=0, dtype=np.float64) - _FAINTEST) / error)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # made-up pixels may exceed what sums can hold

@@ -56,6 +56,13 @@ _PRODUCTS: Final = (
     "filter_twin_crossed",
     "filter_twin_near",
     "filter_turned_sigmas",
+    "filter_star_width",
+    "filter_star_width_share",
+    "filter_star_width_sources",
+    "width_contrast_px2",
+    "width_contrast_sigma_px2",
+    "filter_lost_turned",
+    "filter_lost_crossed",
 )
 
 #: Any of these says that something was measured in the first three regimes.

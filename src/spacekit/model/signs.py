@@ -53,8 +53,9 @@ _MANY: Final = 10
 
 #: Where they become sure. Shifts, less two standard errors: well above the 0.25 px that exposures
 #: of an aligned mosaic may lie apart. Surprises of rejected patches, and shares of sources at
-#: a second shift, are 0 unless chance would make as much once in 10,000 mosaics. Second images and
-#: turns: in standard errors, above all that neighbours, spikes and astigmatism make.
+#: a second shift, are 0 unless chance would make as much once in 10,000 mosaics. Second images,
+#: turns and lost weight: in standard errors, above all that neighbours, spikes, astigmatism and
+#: cosmic rays make.
 SIGNS: Final = (
     Sign("exposure_sure_px", 0.4, "exposure_offset_sources", _MANY),
     Sign("sure_px", 0.4, "offset_sources", _MANY),
@@ -65,6 +66,10 @@ SIGNS: Final = (
     Sign("filter_twin_turned", 4.0),
     Sign("twin_crossed", 6.0),
     Sign("filter_twin_crossed", 6.0),
+    Sign("lost_turned", 4.0),
+    Sign("filter_lost_turned", 4.0),
+    Sign("lost_crossed", 4.0),
+    Sign("filter_lost_crossed", 4.0),
     Sign("turned_sigmas", 8.0, "turned_ellipticity", 0.03, still=True),
 )
 
