@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.accuracy.bounds import CHANGES, Span, bounds_table
 from benchmarks.accuracy.score import by_disagreement, by_group, share, summary, threshold_at
 from benchmarks.accuracy.sets import SETS
 from benchmarks.accuracy.truths import _row, between_filters
@@ -158,3 +159,39 @@ def test_filters_lie_apart_by_their_largest_distance() -> None:
     filters = [{"dxdy_px": place} for place in ([0.0, 0.0], [3.0, 4.0], [1.0, 1.0])]
     assert between_filters(filters) == 5
     assert between_filters(filters[:1]) == 0
+
+
+def test_missed_visits_are_picked_by_what_bounds_them() -> None:
+    answers = pd.DataFrame(
+        {
+            "label": [1, 1, 1, 1, 0, np.nan],
+            "usable": [10, 40, 9, 40, 40, 40],
+            "total_offset_px": [2.0, 5.0, 5.0, 11.0, 5.0, 5.0],
+            "y_pred": [0, 1, 0, 0, 0, 0],
+        }
+    )
+    span = Span("total", "the total", "total_offset_px", 2, 10)
+    told = span.of(answers)
+    assert list(told.index) == [0, 1]
+    assert list(span.missed(told).index) == [0]
+
+
+def test_a_change_counts_where_the_visit_is_still_misaligned() -> None:
+    def row(change: str, flagged: bool, misaligned: bool = True) -> dict[str, object]:
+        told = {"span": "the total", "of": 9, "change": change}
+        return told | {"flagged": flagged, "misaligned": misaligned}
+
+    rows = [row("nothing", False), row("nothing", False)]
+    rows += [row("no cosmic rays", True), row("no cosmic rays", False, misaligned=False)]
+    line = bounds_table(rows).splitlines()[-1]
+    assert line.startswith("| the total | 2 of 9 | 0.000 (")
+    assert "1.000 (0.025-1.000, n=1)" in line
+
+
+def test_every_change_makes_a_visit_that_can_be_drawn() -> None:
+    # not every error is possible among fewer exposures; then it is told and left out
+    spec = next(s for k in range(99) if (s := draw_spec(7, k)).mode == "roll" and max(s.counts) > 2)
+    for name, change in CHANGES.items():
+        changed = change(spec)
+        assert (changed == spec) == (name == "nothing")
+        assert changed.number == spec.number

@@ -4,6 +4,7 @@
     python -m benchmarks.accuracy train WORK        minutes
     python -m benchmarks.accuracy ablate WORK       half an hour; the card does without it too
     python -m benchmarks.accuracy card WORK         minutes
+    python -m benchmarks.accuracy bound WORK        an hour, after a card; the next one tells of it
 
 WORK keeps everything, so that an interrupted step goes on where it was. The model and its card
 land in `src/spacekit/model/bundled/`.
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.accuracy.ablation import ablate
+from benchmarks.accuracy.bounds import bound
 from benchmarks.accuracy.card import write_card
 from benchmarks.accuracy.fit import BUNDLED, CHECKPOINT, fit, write_model
 from benchmarks.accuracy.sets import SETS, simulate_set
@@ -27,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("step", choices=["simulate", "train", "ablate", "card"])
+    parser.add_argument("step", choices=["simulate", "train", "ablate", "card", "bound"])
     parser.add_argument("work", type=Path)
     parser.add_argument("--workers", type=int, default=usable_cores())
     args = parser.parse_args()
@@ -40,6 +42,8 @@ def main() -> None:
         (args.work / CHECKPOINT).unlink(missing_ok=True)
     elif args.step == "ablate":
         ablate(args.work, BUNDLED / "svm.onnx")
+    elif args.step == "bound":
+        bound(args.work, BUNDLED / "svm.onnx", args.workers)
     else:
         write_card(args.work, BUNDLED / "svm.onnx", BUNDLED / "CARD.md")
 

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.answers import ask, plain_match
+from benchmarks.accuracy.bounds import bounds_table
 from benchmarks.accuracy.framing import framing_table
 from benchmarks.accuracy.naming import naming_tables, read_naming
-from benchmarks.accuracy.score import by_disagreement, by_group, share, summary
+from benchmarks.accuracy.score import by_disagreement, by_group, share, summary, threshold_at
 from benchmarks.accuracy.sets import SETS, load_set
 from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
 from benchmarks.tables import markdown
@@ -108,6 +109,7 @@ def write_card(work: Path, model_file: Path, card: Path) -> None:
     lines += _with_exposures(answers["exposures"])
     lines += _within_filters(answers["filters"])
     lines += _within_total(answers["total"])
+    lines += _bounds(work)
     lines += ["", "## Which product is off, and by how much", ""]
     for one in naming_tables(*read_naming(work, "test"), truth):
         lines += [one, ""]
@@ -215,11 +217,15 @@ def _plain(folder: pd.DataFrame) -> list[str]:
     hard = folder[folder["label"].notna()]
     bad, good = hard[hard["label"] == 1], hard[hard["label"] == 0]
     many = bad[bad["usable"] >= MANY_SOURCES]
+    limit = threshold_at(hard, float(good["plain"].mean()))
+    ours = [share(some["log_ratio"] > limit) for some in (bad, many)]
     return [
         "A plain match of stars between filter products with a threshold of 0.4 px, no learning:",
         f"recall {share(bad['plain'])}, with {MANY_SOURCES} usable sources and more "
         f"{share(many['plain'])},",
-        f"false-positive rate {share(good['plain'])}.",
+        f"false-positive rate {share(good['plain'])}. At that rate on these visits, the model's "
+        f"recall is {ours[0]},",
+        f"with {MANY_SOURCES} usable sources and more {ours[1]}.",
     ]
 
 
@@ -272,6 +278,24 @@ def _within_total(total: pd.DataFrame) -> list[str]:
         f"By what is in the total, visits with {MANY_SOURCES} usable sources and more:",
         "",
         by_disagreement(total, "total_offset_px", "exposures disagree by", (2, 10)),
+    ]
+
+
+def _bounds(work: Path) -> list[str]:
+    """Tell what hides the errors that are missed, where that was tried."""
+    path = work / "bounds.json"
+    if not path.is_file():
+        return []
+    return [
+        "",
+        "### What hides the errors that are missed",
+        "",
+        f"Misaligned visits with {MANY_SOURCES} usable sources and more that are not flagged (at "
+        "most 40 of a kind), simulated again with one thing changed: the share of them that is "
+        "flagged then, of those that are still misaligned "
+        "(`python -m benchmarks.accuracy bound WORK`).",
+        "",
+        bounds_table(json.loads(path.read_text(encoding="utf-8"))),
     ]
 
 
