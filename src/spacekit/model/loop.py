@@ -25,7 +25,7 @@ from spacekit.model.checkpoint import (
 )
 from spacekit.model.dataset import Batch, Dataset, augment_stamps, batches, drop_features
 from spacekit.model.network import Ensemble
-from spacekit.model.regimes import VIEWS
+from spacekit.model.regimes import VIEWS, told_stamps
 from spacekit.model.scaling import fit_scaling
 from spacekit.model.settings import TrainingSettings
 from spacekit.model.split import Split
@@ -193,7 +193,8 @@ class TrainingLoop:
             return self._loss(logits, self._tensor(np.where(alone, shown[rows], labels[rows])))
 
         def of_stamps(rows: NDArray[np.int64]) -> Tensor:
-            sheets = np.stack([augment_stamps(sheet, self._rng) for sheet in stamps[rows]])
+            told = told_stamps(features.numeric[rows], stamps[rows])
+            sheets = np.stack([augment_stamps(sheet, self._rng) for sheet in told])
             logits, there = network.of_stamps(self._tensor(sheets))
             return self._loss(logits, self._tensor(shown[rows]), there)
 
