@@ -22,12 +22,19 @@ BINS = 12
 LIMITS_PX = (ALIGNED_PX, 0.3, 0.35, 0.4, MISALIGNED_PX)
 #: And those of the surest sign about where it is sure.
 LIMITS_SURE = (0.6, 0.8, 0.9, 1.0, 1.2)
+#: Of what stars show by their widths and weights, where aligned mosaics end and others begin.
+LIMITS_WIDTH = (1.04, 1.07, 1.1, 1.15, 1.25)
+LIMITS_WIDER_PX2 = (0.05, 0.1, 0.15, 0.2, 0.4)
+LIMITS_LOST = (2.0, 2.5, 3.0, 4.0, 6.0)
 
 #: The columns to scale: the table's, and the surest sign.
 _SUREST = "surest"
 _NAMES = (*NUMERIC, _SUREST)
 _LIMITS = {
     **dict.fromkeys(("offset_px", "sure_px", "exposure_offset_px", "exposure_sure_px"), LIMITS_PX),
+    **dict.fromkeys(("star_width", "filter_star_width"), LIMITS_WIDTH),
+    "width_contrast_px2": LIMITS_WIDER_PX2,
+    **dict.fromkeys((name for name in NUMERIC if "lost_" in name), LIMITS_LOST),
     _SUREST: LIMITS_SURE,
 }
 
@@ -55,6 +62,8 @@ LINEAR_BELOW = {
     "rejected_turned_px": 0.5,
     "turned_ellipticity": 0.02,
     "twin_px": 1.0,
+    "width_contrast_px2": 0.05,
+    "width_contrast_sigma_px2": 0.02,
     _SUREST: 0.5,
 }
 
