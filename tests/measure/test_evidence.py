@@ -55,6 +55,35 @@ def test_aligned_filters(tmp_path, sky):
     assert evidence.findings.reasons == ()
 
 
+def test_a_filter_whose_exposures_disagree_has_wider_stars(tmp_path, sky):
+    wide = (view(sky, 1, (0.8, 0)) + view(sky, 2, (-0.8, 0))) / 2
+    products = [
+        write_product(tmp_path, which, pixels)
+        for which, pixels in (
+            ("total", (wide + view(sky, 3)) / 2),
+            ("f606w", wide),
+            ("f814w", view(sky, 3)),
+        )
+    ]
+    evidence = measure_evidence(mosaic(tmp_path, *products))
+    contrast = evidence.findings.contrast
+    assert (contrast.wider, contrast.narrower) == ("f606w", "f814w")
+    assert contrast.sources > 30
+    assert contrast.sure_px2 > 0.2
+    assert evidence.columns["width_contrast_px2"] == contrast.px2
+    shapes = {shape.title: shape.width for shape in evidence.findings.shapes}
+    assert evidence.columns["filter_star_width"] == shapes["f606w"]
+    # nothing tells which filters went into the total
+    assert math.isnan(evidence.columns["star_width"])
+    fits.setval(
+        products[0].drizzled,
+        "D001DATA",
+        value="hst_99999_01_wfc3_uvis_f606w_iz9901aa_flc.fits[sci,1]",
+    )
+    told = measure_evidence(mosaic(tmp_path, *products))
+    assert 0.85 < told.columns["star_width"] < shapes["f606w"]
+
+
 @pytest.mark.parametrize("shift", [(0.5, 0.0), (-2.0, 1.5), (6.0, -8.0), (90.0, 60.0)])
 def test_a_shifted_filter_is_measured(tmp_path, sky, shift):
     evidence = measure_evidence(visit(tmp_path, sky, {"f606w": (0, 0), "f814w": shift}))
@@ -186,6 +215,9 @@ def test_a_planet_that_moves_is_no_error(tmp_path):
     evidence = measure_evidence(mosaic(tmp_path, *products))
     assert evidence.columns["moving"] == 1
     assert evidence.columns["offset_px"] < 0.1
+    # stars trail: how wide they are, and where they lack weight, says nothing
+    for name in ("star_width", "filter_star_width", "width_contrast_px2", "lost_turned"):
+        assert math.isnan(evidence.columns[name])
 
 
 def test_the_reference_is_the_one_with_most_exposure_time(tmp_path, sky):

@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from spacekit.errors import ProductError
 from spacekit.measure.evidence import measure_evidence
-from spacekit.measure.rejected import Holes, find_holes, inputs_of
+from spacekit.measure.rejected import Holes, filters_of, find_holes, inputs_of
 from spacekit.measure.repeats import find_repeats
 from spacekit.measure.sources import Sources
 from spacekit.visit.discovery import find_mosaics
@@ -73,6 +73,7 @@ def test_inputs_are_named_as_the_pipeline_names_them():
     header["D004DATA"] = "../../etc/passwd"
     header["D005DATA"] = "hst_16906_01_acs_wfc_f606w-pol0v_iza601aeq_flc.fits[sci,1]"
     assert inputs_of(header) == {"f814w ac": [0, 1], "exposure ad": [2], "f606w-pol0v ae": [4]}
+    assert filters_of(header) == ("f814w", "exposure", "f606w-pol0v")
 
 
 def test_holes_are_found_for_each_exposure_and_tracks_are_not(tmp_path: Path):

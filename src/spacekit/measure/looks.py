@@ -18,7 +18,7 @@ from spacekit.measure.ghosts import ghosts_among
 from spacekit.measure.lost import LostWeight, find_lost
 from spacekit.measure.matching import Places, match_positions
 from spacekit.measure.peaks import ROUNDEST_TRACK
-from spacekit.measure.rejected import inputs_of
+from spacekit.measure.rejected import filters_of
 from spacekit.measure.shift import Shift
 from spacekit.measure.sources import Sources, find_sources
 from spacekit.measure.star_sizes import star_size_px
@@ -141,7 +141,8 @@ class Look:
     lost : LostWeight or None
         Where stars lack weight; looked for where twins are.
     star_px : float
-        The size that its detector and filters make of a star, NaN where that isn't known.
+        The size that its detector and filters make of a star; NaN where that isn't known, or
+        not looked for, as twins aren't.
     against : Shift or None
         How an exposure lies against the total, where that was asked and found.
     unconfirmed : Look or None
@@ -273,7 +274,7 @@ def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
         sources = sources.select(~ghosts_among(sources.x, sources.y, sources.flux))
     if product.name.exposure and product.name.detector in TWO_CHIPS:
         sources = _on_chips(sources, drizzled)
-    twins, lost = None, None
+    twins, lost, star_px = None, None, math.nan
     moving = card(drizzled.primary, "MTFLAG") in ("T", True)
     if moving:
         spots = on_body(drizzled.sci, drizzled.wht, sources.x, sources.y)
@@ -281,6 +282,9 @@ def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
     elif not product.name.exposure:
         twins = find_twins(drizzled.sci, drizzled.wht, sources)
         lost = find_lost(drizzled.wht, sources)
+        name = product.name
+        bands = filters_of(drizzled.primary) if name.is_total else (name.filter,)
+        star_px = star_size_px(name.detector, bands)
     outline, middle = _outline(drizzled.wht)
     return Look(
         product,
@@ -296,15 +300,8 @@ def _look(product: Product, path: Path, drizzled: Drizzled) -> Look:
         moving=moving,
         twins=twins,
         lost=lost,
-        star_px=star_size_px(product.name.detector, _filters(product, drizzled)),
+        star_px=star_px,
     )
-
-
-def _filters(product: Product, drizzled: Drizzled) -> set[str]:
-    """Name the filters that went into a product; a total's header tells."""
-    if not product.name.is_total:
-        return {product.name.filter}
-    return {title.split()[0] for title in inputs_of(drizzled.primary)}
 
 
 def _on_chips(sources: Sources, drizzled: Drizzled) -> Sources:

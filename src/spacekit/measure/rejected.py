@@ -21,7 +21,7 @@ from spacekit.measure.findings import NO_FILTER
 from spacekit.visit.drizzled import Drizzled
 from spacekit.visit.values import card
 
-__all__ = ["Holes", "find_holes", "inputs_of"]
+__all__ = ["Holes", "filters_of", "find_holes", "inputs_of"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -88,6 +88,11 @@ def inputs_of(primary: fits.Header) -> dict[str, list[int]]:
         if match is not None:
             found.setdefault(f"{match[1] or NO_FILTER} {match[2]}", []).append(number - 1)
     return found
+
+
+def filters_of(primary: fits.Header) -> tuple[str, ...]:
+    """Name the filters of the exposures of a product, as far as its header tells."""
+    return tuple(dict.fromkeys(title.split()[0] for title in inputs_of(primary)))
 
 
 def find_holes(drizzled: Drizzled) -> tuple[Holes, ...]:
