@@ -145,8 +145,11 @@ def bound(work: Path, model_file: Path, workers: int) -> None:
                 todo += [] if place.is_file() else [job]
     for done, (_, reason) in enumerate(run_jobs(_again, todo, workers, _died), start=1):
         print(f"\r{done}/{len(todo)} visits {reason}", end="\n" if reason else "", flush=True)
-    made = [row for row in rows if row["at"].is_file()]
-    found = [row | json.loads(row.pop("at").read_text(encoding="utf-8")) for row in made]
+    found = []
+    for row in rows:
+        place = row.pop("at")
+        if place.is_file():
+            found.append(row | json.loads(place.read_text(encoding="utf-8")))
     write_json(work / "bounds.json", found)
 
 

@@ -19,7 +19,7 @@ from scipy.ndimage import uniform_filter
 
 from spacekit.measure.moments import STAMP_HALF_PX, stamp_offsets
 from spacekit.measure.sources import Sources
-from spacekit.measure.stacks import significance
+from spacekit.measure.stacks import lopsided
 
 __all__ = ["LostWeight", "find_lost"]
 
@@ -85,13 +85,10 @@ def find_lost(wht: NDArray[np.floating], sources: Sources) -> LostWeight | None:
     if len(missing) < _FEWEST:
         return None
     missing = uniform_filter(missing, (0, _BOX_PX, _BOX_PX))
-    half_turned = missing[:, ::-1, ::-1]
-    both = (missing + half_turned) / 2
-    turned = significance(missing - half_turned, _LEAST, _LEAST_ERROR)
-    crossed = significance(both - np.rot90(both, axes=(1, 2)), _LEAST, _LEAST_ERROR)
     dy, dx = stamp_offsets(STAMP_HALF_PX)
     near = np.hypot(dy[0], dx[0]) <= _REACH_PX
-    largest = [max(float(one[near].max()), 0.0) for one in (turned, crossed)]
+    sides = lopsided(missing, _LEAST, _LEAST_ERROR)
+    largest = [max(float(side[near].max()), 0.0) for side in sides]
     return LostWeight(largest[0], largest[1], len(missing))
 
 

@@ -11,8 +11,8 @@ import numpy as np
 __all__ = ["star_size_px"]
 
 #: Size (`Sources.size_px`) of a star in a filter product, px of the mosaic, by wavelength, nm: the
-#: mode over bright sources of aligned visits, `python -m benchmarks.star_sizes`. Products of the
-#: real pipeline (WFC3) agree to 3%; visits differ by 1 to 4%, with focus and jitter.
+#: mode over bright sources of aligned simulated visits. `python -m benchmarks.star_sizes` measures
+#: it again, and in products of the real pipeline.
 _STAR_PX: Final[dict[str, dict[int, float]]] = {
     "hrc": {250: 1.08, 330: 1.11, 435: 1.15, 555: 1.22, 606: 1.25, 814: 1.36},
     "ir": {980: 0.898, 1050: 0.932, 1100: 0.923, 1250: 0.93, 1400: 0.94, 1600: 0.973},

@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 
 from spacekit.measure.moments import stamp_offsets
 from spacekit.measure.sources import Sources
-from spacekit.measure.stacks import significance
+from spacekit.measure.stacks import lopsided
 
 __all__ = ["Twins", "find_twins"]
 
@@ -95,9 +95,7 @@ def find_twins(
     around = _around(sci, wht, chosen.x, chosen.y)
     if len(around) < _FEWEST:
         return None
-    both = around + around[:, ::-1, ::-1]
-    turned = significance(around - around[:, ::-1, ::-1], _FAINTEST)
-    crossed = significance((both - np.rot90(both, axes=(1, 2))) / 2, _FAINTEST)
+    turned, crossed = lopsided(around, _FAINTEST)
     dy, dx = stamp_offsets(_REACH_PX)
     away = np.hypot(dy[0], dx[0])
     maps = [
