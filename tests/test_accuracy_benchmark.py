@@ -178,13 +178,13 @@ def test_missed_visits_are_picked_by_what_bounds_them() -> None:
 
 def test_a_change_counts_where_the_visit_is_still_misaligned() -> None:
     def row(change: str, flagged: bool, misaligned: bool = True) -> dict[str, object]:
-        told = {"span": "the total", "of": 9, "change": change}
+        told = {"span": "the total", "of": 9, "missed": 5, "change": change}
         return told | {"flagged": flagged, "misaligned": misaligned}
 
     rows = [row("nothing", False), row("nothing", False)]
     rows += [row("no cosmic rays", True), row("no cosmic rays", False, misaligned=False)]
     line = bounds_table(rows).splitlines()[-1]
-    assert line.startswith("| the total | 2 of 9 | 0.000 (")
+    assert line.startswith("| the total | 5 of 9 | 0.000 (")
     assert "1.000 (0.025-1.000, n=1)" in line
 
 

@@ -137,10 +137,11 @@ def bound(work: Path, model_file: Path, workers: int) -> None:
     todo = []
     for span in SPANS:
         told = span.of(pd.read_csv(work / "answers" / f"{span.view}.csv"))
+        counts = {"of": len(told), "missed": int((told["y_pred"] == 0).sum())}
         for visit in span.missed(told).to_dict("records"):
             for number, change in enumerate(CHANGES):
                 place = answers / f"{visit['part']}-{visit['index']}-{span.view}-{number}.json"
-                rows.append({"span": span.words, "of": len(told), "change": change, "at": place})
+                rows.append({"span": span.words, **counts, "change": change, "at": place})
                 job = (work, model_file, visit["part"], visit["index"], span.view, change, place)
                 todo += [] if place.is_file() else [job]
     for done, (_, reason) in enumerate(run_jobs(_again, todo, workers, _died), start=1):
@@ -198,6 +199,6 @@ def bounds_table(rows: Sequence[Mapping[str, Any]]) -> str:
     cells = []
     for span, some in found.groupby("span", sort=False):
         shares = [share(some.loc[some["change"] == change, "flagged"]) for change in CHANGES]
-        missed = int((some["change"] == "nothing").sum())
-        cells.append([span, f"{missed} of {some['of'].iloc[0]}", *shares])
+        missed, among = some[["missed", "of"]].iloc[0]
+        cells.append([span, f"{missed} of {among}", *shares])
     return markdown(["seen", "missed", *CHANGES], cells)
