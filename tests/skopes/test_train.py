@@ -120,7 +120,7 @@ def test_a_second_table_without_labels_is_refused(toy: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"params": {"ensemble": True}},
+        {"params": {"ensemble": False}},
         {"norm": 2},
         {"model_name": "../escape"},
         {"synth_data": "absent.csv"},

@@ -106,8 +106,15 @@ class TrainingSettings:
         ------
         OptionError
             If a key is unknown or a value can't be.
+
+        Notes
+        -----
+        ``ensemble=True``, which scripts for the original hold, changes nothing: a model here is
+        always the whole ensemble.
         """
         params = dict(params or {})
+        if params.pop("ensemble", True) is not True:
+            raise OptionError("params: a model is always the whole ensemble; leave `ensemble` out")
         unknown = [key for key in params if key not in self.PUBLISHED]
         if unknown:
             known = ", ".join(self.PUBLISHED)

@@ -88,7 +88,8 @@ def run_training(  # noqa: PLR0917 (the published call)
     model_name : str, optional
         The model file's name without suffix; "svm_align" by default.
     params : mapping, optional
-        batch_size, epochs, lr, decay, early_stopping, verbose; see `TrainingSettings`.
+        batch_size, epochs, lr, decay, early_stopping, verbose; see `TrainingSettings`. The
+        ``ensemble=True`` of scripts for the original changes nothing.
     output_path : Path or str, optional
         The working directory by default.
     labels : Path or str, optional
