@@ -22,6 +22,7 @@ from spacekit.files import write_csv, write_text
 from spacekit.model.artifact import Manifest
 from spacekit.model.calibrate import Calibration
 from spacekit.model.dataset import Dataset
+from spacekit.model.features import NUMERIC
 from spacekit.model.infer import Model, load_model
 from spacekit.model.regimes import VIEWS
 from spacekit.visit.truth import ALIGNED_PX, MISALIGNED_PX
@@ -169,7 +170,23 @@ def _head(manifest: Manifest) -> list[str]:
         f"{made['epochs_run']} epochs. No real visit was trained on. "
         f"It sees {len(manifest.numeric)} numbers and {len(manifest.categorical)} categories of "
         "the table.",
+        *_older(manifest),
         *[f"Note: {note}." for note in made["notes"]],
+    ]
+
+
+def _older(manifest: Manifest) -> list[str]:
+    """Say where the model has learned from other visits than the benchmark would now make."""
+    seeds = manifest.provenance["seeds"]
+    present = {name: SETS[name].seed for name in ("train", "calibrate")}
+    unseen = len(set(NUMERIC) - set(manifest.numeric))
+    if not unseen and all(seeds[name] == seed for name, seed in present.items()):
+        return []
+    return [
+        "",
+        "Since then the simulator or what is measured was changed: the sets would be others now",
+        f"(seeds {present['train']} and {present['calibrate']}), and {unseen} columns of the table "
+        "are newer than this model.",
     ]
 
 
