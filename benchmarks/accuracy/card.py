@@ -156,7 +156,7 @@ def _head(manifest: Manifest) -> list[str]:
         f"    {made['command']}",
         "    python -m benchmarks.accuracy card WORK",
         "",
-        "The last wrote this card; every figure below comes from it but for the ablation's.",
+        "The last wrote this card; figures below are its own, or of a command that they name.",
         "",
         *([] if manifest.frames_count else [_FRAMES_IDLE, ""]),
         "## Trained on",
