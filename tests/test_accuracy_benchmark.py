@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from benchmarks.accuracy.bounds import CHANGES, Span, bounds_table
+from benchmarks.accuracy.results import Results, read_results, write_results
 from benchmarks.accuracy.score import by_disagreement, by_group, share, summary, threshold_at
 from benchmarks.accuracy.sets import SETS
 from benchmarks.accuracy.truths import _row, between_filters
@@ -186,6 +189,16 @@ def test_a_change_counts_where_the_visit_is_still_misaligned() -> None:
     line = bounds_table(rows).splitlines()[-1]
     assert line.startswith("| the total | 5 of 9 | 0.000 (")
     assert "1.000 (0.025-1.000, n=1)" in line
+
+
+def test_results_say_whether_the_model_was_trained_anew_since(tmp_path: Path) -> None:
+    path, model = tmp_path / "bounds.json", tmp_path / "svm.onnx"
+    assert read_results(path, model) is None
+    model.write_bytes(b"one")
+    write_results(path, [{"missed": 3}], model)
+    assert read_results(path, model) == Results([{"missed": 3}], current=True)
+    model.write_bytes(b"another")
+    assert read_results(path, model) == Results([{"missed": 3}], current=False)
 
 
 def test_every_change_makes_a_visit_that_can_be_drawn() -> None:

@@ -24,11 +24,11 @@ from onnxruntime import InferenceSession
 from benchmarks.accuracy.answers import ask, logits_of
 from benchmarks.accuracy.fit import SETTINGS
 from benchmarks.accuracy.original import FRAME_PX, train_original
+from benchmarks.accuracy.results import write_results
 from benchmarks.accuracy.score import share, threshold_at
 from benchmarks.accuracy.sets import load_set
 from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
 from spacekit.evaluate.metrics import measure
-from spacekit.files import write_json
 from spacekit.model.artifact import Manifest
 from spacekit.model.dataset import Dataset
 from spacekit.model.infer import Model, load_model
@@ -74,7 +74,7 @@ def ablate(work: Path, model_file: Path) -> None:
         for view in ("exposures", "filters", "total"):
             told = part(asked, data, view)
             rows.append(_score(name, VIEWS[view].meaning, told, truth))
-    write_json(work / "ablation.json", rows)
+    write_results(work / "ablation.json", rows, model_file)
     train, test = (
         load_set(work, name, FRAME_PX, scratch / name, ambiguous=False)
         for name in ("train", "calibrate")
@@ -83,7 +83,7 @@ def ablate(work: Path, model_file: Path) -> None:
     logits = train_original(train, test, _ORIGINAL_EPOCHS, SETTINGS.seed, checkpoint)
     name = f"the original's network, {_ORIGINAL_EPOCHS} epochs"
     rows.append(_score(name, "published columns, frames", logits, truth))
-    write_json(work / "ablation.json", rows)
+    write_results(work / "ablation.json", rows, model_file)
     shutil.rmtree(scratch)
 
 

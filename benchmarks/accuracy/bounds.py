@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.answers import ask
+from benchmarks.accuracy.results import digest_of, write_results
 from benchmarks.accuracy.score import share
 from benchmarks.accuracy.sets import SETS
 from benchmarks.accuracy.truths import MANY_SOURCES, read_truth
@@ -129,10 +130,10 @@ def bound(work: Path, model_file: Path, workers: int) -> None:
     """Make the missed visits again; what comes of it goes to ``work/bounds.json``.
 
     The test set must have been answered (the step card). Each answer lands in ``work/bounds/``,
-    so that an interrupted run goes on.
+    in a folder of the model's own, so that an interrupted run goes on.
     """
-    answers = work / "bounds"
-    answers.mkdir(exist_ok=True)
+    answers = work / "bounds" / digest_of(model_file)
+    answers.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     todo = []
     for span in SPANS:
@@ -151,7 +152,7 @@ def bound(work: Path, model_file: Path, workers: int) -> None:
         place = row.pop("at")
         if place.is_file():
             found.append(row | json.loads(place.read_text(encoding="utf-8")))
-    write_json(work / "bounds.json", found)
+    write_results(work / "bounds.json", found, model_file)
 
 
 def _died(job: tuple[Any, ...]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from benchmarks.accuracy.answers import ask, plain_match
 from benchmarks.accuracy.bounds import bounds_table
 from benchmarks.accuracy.framing import framing_table
 from benchmarks.accuracy.naming import naming_tables, read_naming
+from benchmarks.accuracy.results import Results, read_results
 from benchmarks.accuracy.score import by_disagreement, by_group, share, summary, threshold_at
 from benchmarks.accuracy.sets import SETS, load_set
 from benchmarks.accuracy.truths import MANY_SOURCES, read_truths
@@ -110,12 +110,12 @@ def write_card(work: Path, model_file: Path, card: Path) -> None:
     lines += _with_exposures(answers["exposures"])
     lines += _within_filters(answers["filters"])
     lines += _within_total(answers["total"])
-    lines += _bounds(work)
+    lines += _bounds(read_results(work / "bounds.json", model_file))
     lines += ["", "## Which product is off, and by how much", ""]
     for one in naming_tables(*read_naming(work, "test"), truth):
         lines += [one, ""]
     lines += framing_table(work, model)
-    lines += _ablation(work)
+    lines += _ablation(read_results(work / "ablation.json", model_file))
     write_text(card, "\n".join([*lines, *_LIMITS]) + "\n")
 
 
@@ -298,10 +298,13 @@ def _within_total(total: pd.DataFrame) -> list[str]:
     ]
 
 
-def _bounds(work: Path) -> list[str]:
+#: Where a step that takes hours was not repeated since the model was trained anew.
+_OF_BEFORE: Final = "**This table is of a model before this one**, which learned from other sets."
+
+
+def _bounds(found: Results | None) -> list[str]:
     """Tell what hides the errors that are missed, where that was tried."""
-    path = work / "bounds.json"
-    if not path.is_file():
+    if found is None:
         return []
     return [
         "",
@@ -312,18 +315,17 @@ def _bounds(work: Path) -> list[str]:
         "flagged then, of those that are still misaligned "
         "(`python -m benchmarks.accuracy bound WORK`).",
         "",
-        bounds_table(json.loads(path.read_text(encoding="utf-8"))),
+        *([] if found.current else [_OF_BEFORE, ""]),
+        bounds_table(found.rows),
     ]
 
 
-def _ablation(work: Path) -> list[str]:
+def _ablation(found: Results | None) -> list[str]:
     """Take over the ablation's table, where it was run."""
-    path = work / "ablation.json"
-    if not path.is_file():
+    if found is None:
         return []
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    head = ["model", "regime", *rows[0]["scores"]]
-    cells = [[r["model"], r["regime"], *r["scores"].values()] for r in rows]
+    head = ["model", "regime", *found.rows[0]["scores"]]
+    cells = [[r["model"], r["regime"], *r["scores"].values()] for r in found.rows]
     return [
         "## What each branch is worth",
         "",
@@ -334,6 +336,7 @@ def _ablation(work: Path) -> list[str]:
         "(`python -m benchmarks.accuracy ablate WORK`). Recall is at the false-positive rate that "
         "each has on these.",
         "",
+        *([] if found.current else [_OF_BEFORE, ""]),
         markdown(head, cells),
         "",
     ]

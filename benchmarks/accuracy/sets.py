@@ -74,7 +74,7 @@ class VisitSet:
 SETS: Final = {
     "calibrate": VisitSet(seed=3201, paired=560, single=660, exposures=True),
     "test": VisitSet(seed=3601, paired=1250, single=690, full=24, exposures=True),
-    "train": VisitSet(seed=3001, paired=2000),
+    "train": VisitSet(seed=3001, paired=1800),
 }
 
 
