@@ -38,10 +38,10 @@ from spacekit.skopes.hst.svm.prep import run_preprocessing
 from spacekit.visit.truth import MISALIGNED_PX
 from spacekit.visit.truth import read_truth as visit_truth
 
-__all__ = ["CHANGES", "SPANS", "bound", "bounds_table"]
+__all__ = ["CHANGES", "MOST", "SPANS", "bound", "bounds_table"]
 
 #: Visits of each kind that are made again at most, drawn by this seed.
-_MOST, _SEED = 40, 1
+MOST, _SEED = 20, 1
 
 Change = Callable[[VisitSpec], VisitSpec]
 
@@ -109,7 +109,7 @@ class Span:
     def missed(answers: pd.DataFrame) -> pd.DataFrame:
         """Pick those that are not flagged, or some of them."""
         missed = answers[answers["y_pred"] == 0]
-        return missed.sample(min(_MOST, len(missed)), random_state=_SEED).sort_index()
+        return missed.sample(min(MOST, len(missed)), random_state=_SEED).sort_index()
 
 
 SPANS: Final = (

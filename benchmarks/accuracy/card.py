@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.answers import ask, plain_match
-from benchmarks.accuracy.bounds import bounds_table
+from benchmarks.accuracy.bounds import MOST, bounds_table
 from benchmarks.accuracy.framing import framing_table
 from benchmarks.accuracy.naming import naming_tables, read_naming
 from benchmarks.accuracy.results import Results, read_results
@@ -311,8 +311,8 @@ def _bounds(found: Results | None) -> list[str]:
         "### What hides the errors that are missed",
         "",
         f"Misaligned visits with {MANY_SOURCES} usable sources and more that are not flagged (at "
-        "most 40 of a kind), simulated again with one thing changed: the share of them that is "
-        "flagged then, of those that are still misaligned "
+        f"most {MOST} of a kind), simulated again with one thing changed: the share of them "
+        "that is flagged then, of those that are still misaligned "
         "(`python -m benchmarks.accuracy bound WORK`).",
         "",
         *([] if found.current else [_OF_BEFORE, ""]),
