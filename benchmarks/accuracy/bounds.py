@@ -123,6 +123,13 @@ SPANS: Final = (
         0,
         MISALIGNED_PX,
     ),
+    Span(
+        "filters",
+        f"filter products, {MISALIGNED_PX} px and more apart",
+        "filters_offset_px",
+        MISALIGNED_PX,
+        np.inf,
+    ),
 )
 
 
