@@ -82,7 +82,7 @@ def draw_demo(demo: Path) -> Figure:
     pairs: dict[str, dict[int, Mosaic]] = {}
     for mosaic in mosaics:
         pairs.setdefault(mosaic.total.name.proposal, {})[truths[mosaic.index]["label"]] = mosaic
-    figure, axes = plt.subplots(2, len(pairs), figsize=(3 * len(pairs), 6.6), layout="constrained")
+    figure, axes = plt.subplots(2, len(pairs), figsize=(3 * len(pairs), 7), layout="constrained")
     for column, pair in zip(axes.T, pairs.values(), strict=True):
         corner = busiest(pair[0])
         for ax, label in zip(column, (0, 1), strict=True):

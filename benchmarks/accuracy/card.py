@@ -298,8 +298,10 @@ def _within_total(total: pd.DataFrame) -> list[str]:
     ]
 
 
-#: Where a step that takes hours was not repeated since the model was trained anew.
-_OF_BEFORE: Final = "**This table is of a model before this one**, which learned from other sets."
+def _age(found: Results) -> list[str]:
+    """Say so where a step that takes hours was not repeated since the model was trained anew."""
+    told = "**This table is of a model before this one**, which learned from other sets."
+    return [] if found.current else [told, ""]
 
 
 def _bounds(found: Results | None) -> list[str]:
@@ -315,7 +317,7 @@ def _bounds(found: Results | None) -> list[str]:
         "that is flagged then, of those that are still misaligned "
         "(`python -m benchmarks.accuracy bound WORK`).",
         "",
-        *([] if found.current else [_OF_BEFORE, ""]),
+        *_age(found),
         bounds_table(found.rows),
     ]
 
@@ -336,7 +338,7 @@ def _ablation(found: Results | None) -> list[str]:
         "(`python -m benchmarks.accuracy ablate WORK`). Recall is at the false-positive rate that "
         "each has on these.",
         "",
-        *([] if found.current else [_OF_BEFORE, ""]),
+        *_age(found),
         markdown(head, cells),
         "",
     ]
